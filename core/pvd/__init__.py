@@ -1,0 +1,97 @@
+"""Distil the taste of a vision-language model into an embedding model.
+
+`pvd.run(...)` does all of it; the stages are in the modules `catalog`, `scoring`, `drawing`,
+`asking`, `training`, `tournament`, `exam` and `report`, each taking records and returning records.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pvd.hookspecs import hookimpl
+from pvd.protocols import (
+    Capabilities,
+    Component,
+    CompositeTeacher,
+    Evaluator,
+    Loss,
+    Observer,
+    Pool,
+    Question,
+    Sampler,
+    ScoredBatch,
+    Source,
+    Student,
+    Teacher,
+)
+from pvd.records import (
+    Catalog,
+    Estimate,
+    Exam,
+    Item,
+    Judgment,
+    Persona,
+    Ranking,
+    Reply,
+    Request,
+    RoundResult,
+    Slate,
+    Step,
+    Tokens,
+)
+
+if TYPE_CHECKING:
+    from pvd.pipeline import Run
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Capabilities",
+    "Catalog",
+    "Component",
+    "CompositeTeacher",
+    "Estimate",
+    "Evaluator",
+    "Exam",
+    "Item",
+    "Judgment",
+    "Loss",
+    "Observer",
+    "Persona",
+    "Pool",
+    "Question",
+    "Ranking",
+    "Reply",
+    "Request",
+    "RoundResult",
+    "Sampler",
+    "ScoredBatch",
+    "Slate",
+    "Source",
+    "Step",
+    "Student",
+    "Teacher",
+    "Tokens",
+    "__version__",
+    "hookimpl",
+    "load",
+    "run",
+]
+
+
+def load(kind: str, name: str, **options: Any) -> Any:
+    """A component by name, with its options: `pvd.load("teacher", "simulated", noise=0.5)`."""
+    from pvd.options import build
+
+    return build(kind, {"use": name, **options}, f"{kind}.{name}")
+
+
+def run(**settings: Any) -> Run:
+    """A whole run, or the result of a finished one: `pvd.run(seed=1, train={"rounds": 3})`.
+
+    Takes what a TOML file holds, and `recipe`, `out` and `fresh` as the command does. Returns the
+    numbers of metrics.json, the distilled student and the paths.
+    """
+    from pvd.pipeline import run
+
+    return run(**settings)

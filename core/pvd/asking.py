@@ -1,0 +1,244 @@
+"""Asking: slates go out, judgments come back. Threads, retry, store and budget are here, once."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+
+from pvd.errors import BadInput, BudgetReached, Interrupted, PluginError, ProviderFailure
+from pvd.kit import Busy, Malformed
+from pvd.progress import Progress, Silent
+from pvd.protocols import CompositeTeacher, Teacher
+from pvd.records import Judgment, Reply, Request, Slate, Tokens, digest_of
+from pvd.settings import AskSettings
+from pvd.store import Store
+from pvd.streams import derive
+
+Show = Callable[[int, int], Slate]  # (number of the question, attempt) -> the slate in that order
+Answers = dict[str, tuple[Reply, str]]  # by request digest, each with its date
+
+LONGEST_PAUSE = 60.0
+POLL = 0.2  # seconds between looks for an answer that another process is getting
+
+
+@dataclass
+class Usage:
+    """What this invocation did."""
+
+    calls: int = 0
+    asked: int = 0
+    cached: int = 0
+    repaired: int = 0  # replies that could not be read, so that the slate was shown again
+    failed: int = 0  # slates that no order brought an answer for
+    tokens: Tokens = field(default_factory=Tokens)
+    dollars: float = 0.0
+
+
+@contextmanager
+def opened(teacher: Teacher, seed: int) -> Iterator[Teacher]:
+    """The teacher, and those inside it, each with a seed of its own, ready to answer."""
+    with ExitStack() as stack:
+        if isinstance(teacher, CompositeTeacher):
+            for number, inner in enumerate(teacher.inner()):
+                stack.enter_context(opened(inner, derive(seed, number)))
+        teacher.seed = seed
+        yield stack.enter_context(teacher)
+
+
+class Desk:
+    """Where questions are asked: the store, the limits, and the count of what was used."""
+
+    def __init__(
+        self,
+        store: Store,
+        settings: AskSettings | None = None,
+        progress: Progress | None = None,
+        max_cost: float | None = None,
+        spent: float = 0.0,
+    ) -> None:
+        self.store = store
+        self.settings = settings or AskSettings()
+        self.progress = progress or Silent()
+        self.usage = Usage()
+        self._left = None if max_cost is None else max_cost - spent
+
+    def judgments(self, teacher: Teacher, count: int, show: Show) -> list[Judgment | None]:
+        """The judgments of `count` questions in their order; None where every attempt failed.
+
+        A reply that cannot be read is kept, and the slate is shown once more in another order.
+        """
+        found: list[Judgment | None] = [None] * count
+        pending = list(range(count))
+        for attempt in range(self.settings.attempts):
+            if not pending:
+                break
+            self.usage.repaired += len(pending) if attempt else 0
+            slates = [show(number, attempt) for number in pending]
+            for number, judgment in zip(pending, self._ask(teacher, slates), strict=True):
+                found[number] = judgment
+            pending = [number for number in pending if found[number] is None]
+        self.usage.failed += len(pending)
+        return found
+
+    def _ask(self, teacher: Teacher, slates: Sequence[Slate]) -> list[Judgment | None]:
+        if isinstance(teacher, CompositeTeacher):
+            return self._ask_inner(teacher, slates)
+        requests = [teacher.request(slate) for slate in slates]
+        answers = self._answers(teacher, requests)
+        return [_read(teacher, request, *answers[request.digest]) for request in requests]
+
+    def _ask_inner(
+        self, teacher: CompositeTeacher, slates: Sequence[Slate]
+    ) -> list[Judgment | None]:
+        asked = [teacher.questions(slate) for slate in slates]
+        answered: dict[tuple[int, int], Judgment | None] = {}
+        for inner in {id(q.teacher): q.teacher for questions in asked for q in questions}.values():
+            places = [
+                (row, column)
+                for row, questions in enumerate(asked)
+                for column, question in enumerate(questions)
+                if question.teacher is inner
+            ]
+            part = self._ask(inner, [asked[row][column].slate for row, column in places])
+            answered |= dict(zip(places, part, strict=True))
+        found: list[Judgment | None] = []
+        for row, (slate, questions) in enumerate(zip(slates, asked, strict=True)):
+            parts = [answered[row, column] for column in range(len(questions))]
+            whole = [part for part in parts if part is not None]
+            found.append(_combined(teacher, slate, whole) if len(whole) == len(parts) else None)
+        return found
+
+    def _answers(self, teacher: Teacher, requests: Sequence[Request]) -> Answers:
+        distinct = {request.digest: request for request in requests}
+        answers = self.store.get(distinct)
+        self.usage.cached += len(answers)
+        self.progress.advance(len(answers))
+        missing = [request for digest, request in distinct.items() if digest not in answers]
+        while missing:
+            elsewhere = self._send(teacher, missing, answers)
+            if elsewhere:
+                # Another process is asking these; take its answers, or its turn if it dies.
+                time.sleep(POLL)
+                theirs = self.store.get(request.digest for request in elsewhere)
+                self.usage.cached += len(theirs)
+                self.progress.advance(len(theirs))
+                answers |= theirs
+            missing = [request for request in elsewhere if request.digest not in answers]
+        return answers
+
+    def _send(
+        self, teacher: Teacher, requests: Sequence[Request], answers: Answers
+    ) -> list[Request]:
+        """Ask what no other process is asking, and keep each answer as it comes; the rest."""
+        able = teacher.capabilities
+        calls = deque(
+            requests[start : start + able.batch] for start in range(0, len(requests), able.batch)
+        )
+        running: dict[Future[Sequence[Reply]], list[Request]] = {}
+        elsewhere: list[Request] = []
+        with ThreadPoolExecutor(self.settings.workers or able.workers) as pool:
+            try:
+                while calls or running:
+                    while calls and len(running) < (self.settings.workers or able.workers):
+                        call = calls.popleft()
+                        mine = self.store.claim([request.digest for request in call])
+                        elsewhere += [r for r in call if r.digest not in mine]
+                        if todo := [r for r in call if r.digest in mine]:
+                            self._reserve(teacher, todo)
+                            running[pool.submit(self._call, teacher, todo)] = todo
+                    for future in wait(running, return_when=FIRST_COMPLETED).done:
+                        self._keep(teacher, running.pop(future), future.result(), answers)
+            except BaseException as error:
+                # What is under way is paid for: wait for it and keep it, then stop.
+                for future, todo in running.items():
+                    if future.exception() is None:
+                        self._keep(teacher, todo, future.result(), answers)
+                    else:
+                        self.store.release(request.digest for request in todo)
+                if isinstance(error, KeyboardInterrupt):
+                    raise Interrupted(
+                        "Stopped; all answers are kept, the same command goes on from here."
+                    ) from None
+                raise
+        return elsewhere
+
+    def _reserve(self, teacher: Teacher, requests: Sequence[Request]) -> None:
+        if self._left is None or not teacher.capabilities.paid:
+            return
+        high = sum(teacher.dollars(teacher.estimate(request.slate)) for request in requests)
+        if high > self._left:
+            self.store.release(request.digest for request in requests)
+            raise BudgetReached(
+                f"The next call may cost ${high:.4f}, but only ${max(self._left, 0):.4f} is left; "
+                "the same command with a higher --max-cost goes on from here."
+            )
+        self._left -= high
+
+    def _keep(
+        self,
+        teacher: Teacher,
+        requests: Sequence[Request],
+        replies: Sequence[Reply],
+        answers: Answers,
+    ) -> None:
+        date = self.store.put(teacher.name, list(zip(requests, replies, strict=True)))
+        for request, reply in zip(requests, replies, strict=True):
+            answers[request.digest] = (reply, date)
+            self.usage.tokens += reply.tokens
+            self.usage.dollars += reply.dollars
+            if self._left is not None and teacher.capabilities.paid:
+                # The reservation was the high estimate; now the true price is known.
+                self._left += teacher.dollars(teacher.estimate(request.slate)) - reply.dollars
+        self.usage.calls += 1
+        self.usage.asked += len(requests)
+        self.progress.advance(len(requests))
+
+    def _call(self, teacher: Teacher, requests: Sequence[Request]) -> Sequence[Reply]:
+        """One call in a worker thread, again with growing random pauses while the provider is
+        busy (full jitter: the pauses of many workers must not fall together)."""
+        deadline = time.monotonic() + self.settings.patience
+        for number in range(self.settings.retries + 1):
+            try:
+                replies = teacher.answer(requests)
+            except Busy as busy:
+                pause = random.Random().uniform(0, min(2.0**number, LONGEST_PAUSE))
+                pause = max(pause, busy.after or 0.0)
+                if number == self.settings.retries or time.monotonic() + pause > deadline:
+                    raise ProviderFailure(
+                        f"{teacher.name} stayed busy through {number + 1} calls ({busy}); "
+                        "the same command goes on from here later."
+                    ) from None
+                time.sleep(pause)
+            else:
+                if len(replies) != len(requests):
+                    raise PluginError(
+                        f"{teacher.name} answered {len(requests)} requests with {len(replies)} "
+                        "replies; answer() must return one reply a request."
+                    )
+                return replies
+        raise AssertionError("the loop ends by returning or raising")
+
+
+def _read(teacher: Teacher, request: Request, reply: Reply, date: str) -> Judgment | None:
+    try:
+        ranking = teacher.read(request, reply).check(len(request.slate.items))
+    except (Malformed, BadInput):
+        return None
+    return Judgment(request.slate, ranking, request.digest, reply, teacher.name, date)
+
+
+def _combined(teacher: CompositeTeacher, slate: Slate, parts: Sequence[Judgment]) -> Judgment:
+    ranking = teacher.combine(slate, [part.ranking for part in parts]).check(len(slate.items))
+    reply = Reply(
+        text="",
+        model=", ".join(sorted({part.reply.model for part in parts})),
+        tokens=sum((part.reply.tokens for part in parts), Tokens()),
+        dollars=sum(part.reply.dollars for part in parts),
+    )
+    key = digest_of([teacher.name, [part.digest for part in parts]])
+    return Judgment(slate, ranking, key, reply, teacher.name, max(part.date for part in parts))

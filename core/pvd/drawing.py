@@ -1,0 +1,184 @@
+"""Drawing: core chooses the personas of a round's slots, a sampler chooses their items."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from pvd.errors import BadInput, PluginError
+from pvd.protocols import Pool, Sampler
+from pvd.records import Item, Judgment, Persona, Slate
+from pvd.scoring import cosines
+from pvd.streams import generator, stream
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+BLOCK = 64  # slots drawn at once; part of the result, since a block shares one generator
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """One slot of a round: whom we ask for, and the items, not yet in the order shown.
+
+    `origin` is the (round, slot, spare) in which this persona first met this set of items: a set
+    that was asked before is shown in the same order, and so costs nothing.
+    """
+
+    slot: int
+    persona: Persona
+    items: tuple[Item, ...]
+    origin: tuple[int, int, int]
+
+    def shown(self, seed: int, attempt: int) -> Slate:
+        """The slate, shuffled from (seed, slot, attempt)."""
+        return shuffled(self.persona, self.items, 0, seed, *self.origin, attempt)
+
+
+def shuffled(persona: Persona, items: Sequence[Item], repeat: int, *key: int | str) -> Slate:
+    """A slate in an order that depends on the key alone: no position is anybody's favourite."""
+    order = list(items)
+    stream("show", *key).shuffle(order)
+    return Slate(persona, tuple(order), repeat)
+
+
+class SlotPool(Pool):
+    """A block of slots over the training items, with the student's scores on demand."""
+
+    def __init__(
+        self,
+        personas: Sequence[Persona],
+        items: Sequence[Item],
+        texts: Tensor,
+        embeddings: Tensor,
+        base: Tensor,
+        history: Sequence[Judgment] = (),
+        notes: dict[str, dict[str, dict[str, float]]] | None = None,
+    ) -> None:
+        self.personas, self.items, self.history = personas, items, history
+        self.texts, self.embeddings, self._base = texts, embeddings, base
+        self._notes = notes if notes is not None else {}
+
+    @cached_property
+    def scores(self) -> Tensor:
+        return cosines(self.texts, self.embeddings)
+
+    @cached_property
+    def base_scores(self) -> Tensor:
+        return cosines(self.texts, self._base)
+
+    def scores_of(self, indices: Tensor) -> Tensor:
+        return (self.embeddings[indices] @ self.texts.unsqueeze(-1)).squeeze(-1)
+
+    def note(self, table: str, rows: Mapping[str, Mapping[str, float]]) -> None:
+        book = self._notes.setdefault(table, {})
+        for row, columns in rows.items():
+            line = book.setdefault(row, defaultdict(float))
+            for column, number in columns.items():
+                line[column] += number
+
+
+@dataclass(frozen=True)
+class Shop:
+    """What slots are drawn from: training personas and items, embedded; one row each."""
+
+    personas: Sequence[Persona]
+    items: Sequence[Item]
+    texts: Tensor  # [P, D]
+    embeddings: Tensor  # [N, D], the student's as it is now
+    base: Tensor  # [N, D], before any training
+
+
+def draw_round(
+    sampler: Sampler,
+    shop: Shop,
+    *,
+    round: int,
+    slots: int,
+    size: int,
+    seed: int,
+    history: Sequence[Judgment] = (),
+    earlier: Sequence[Drawn] = (),
+) -> tuple[list[Drawn], dict[str, dict[str, dict[str, float]]]]:
+    """Exactly `slots` slots, and the sampler's notes. `earlier` holds all that was drawn before.
+
+    Personas come balanced: everyone once before anyone again, across rounds.
+    """
+    people = balanced(len(shop.personas), (round - 1) * slots, slots, seed)
+    first: dict[tuple[str, frozenset[str]], tuple[int, int, int]] = {}
+    for drawn in earlier:
+        first.setdefault(_set(drawn.persona, drawn.items), drawn.origin)
+    found: list[Drawn] = []
+    notes: dict[str, dict[str, dict[str, float]]] = {}
+    for start in range(0, slots, BLOCK):
+        block = people[start : start + BLOCK]
+        rows = _draw(sampler, shop, block, size, (seed, round, start), history, notes)
+        for slot, (person, items) in enumerate(zip(block, rows, strict=True), start):
+            persona = shop.personas[person]
+            origin = first.setdefault(_set(persona, items), (round, slot, 0))
+            found.append(Drawn(slot, persona, items, origin))
+    return found, {table: {r: dict(c) for r, c in rows.items()} for table, rows in notes.items()}
+
+
+def draw_spare(
+    sampler: Sampler,
+    shop: Shop,
+    failed: Drawn,
+    *,
+    round: int,
+    spare: int,
+    size: int,
+    seed: int,
+    history: Sequence[Judgment] = (),
+) -> Drawn:
+    """Another slate for the persona of a slot that brought no answer, from its own generator."""
+    person = next(n for n, p in enumerate(shop.personas) if p.id == failed.persona.id)
+    key = (seed, round, failed.slot, "spare", spare)
+    (items,) = _draw(sampler, shop, [person], size, key, history, {})
+    return Drawn(failed.slot, failed.persona, items, (round, failed.slot, spare))
+
+
+def _draw(
+    sampler: Sampler,
+    shop: Shop,
+    people: Sequence[int],
+    size: int,
+    key: tuple[int | str, ...],
+    history: Sequence[Judgment],
+    notes: dict[str, dict[str, dict[str, float]]],
+) -> list[tuple[Item, ...]]:
+    if len(shop.items) < size:
+        raise BadInput(
+            f"A slate of {size} items cannot be drawn from {len(shop.items)} training items; "
+            "bring more items or lower train.size."
+        )
+    personas = [shop.personas[person] for person in people]
+    texts = shop.texts[list(people)]
+    pool = SlotPool(personas, shop.items, texts, shop.embeddings, shop.base, history, notes)
+    rows = sampler.draw(pool, size, generator("draw", *key)).tolist()
+    if len(rows) != len(people) or any(len(set(row)) != size for row in rows):
+        raise PluginError(
+            f"{sampler.name} must draw {len(people)} rows of {size} distinct items; "
+            f"it drew {len(rows)} rows, the first {rows[:1]}."
+        )
+    return [tuple(shop.items[index] for index in row) for row in rows]
+
+
+def balanced(people: int, start: int, count: int, seed: int) -> list[int]:
+    """Places `start` to `start + count` of an endless series of shuffled decks of the personas."""
+    decks: dict[int, list[int]] = {}
+    found = []
+    for place in range(start, start + count):
+        deck, position = divmod(place, people)
+        if deck not in decks:
+            decks[deck] = list(range(people))
+            stream("deck", seed, deck).shuffle(decks[deck])
+        found.append(decks[deck][position])
+    return found
+
+
+def _set(persona: Persona, items: Sequence[Item]) -> tuple[str, frozenset[str]]:
+    return persona.id, frozenset(item.id for item in items)

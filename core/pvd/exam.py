@@ -1,0 +1,191 @@
+"""The exam: held-out personas x held-out items; every system sits the same one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from pvd import estimates, tournament
+from pvd.asking import Desk
+from pvd.catalog import bounded
+from pvd.errors import BadInput, PartialResult
+from pvd.protocols import Evaluator, Teacher
+from pvd.records import Estimate, Exam, Item, Persona
+from pvd.scoring import cosines
+from pvd.settings import ExamSettings
+from pvd.streams import derive, generator, stream
+from pvd.tournament import Bracket
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+CONTROLS = ("zero-shot", "persona-blind", "shuffled-persona")
+
+
+@dataclass(frozen=True)
+class Paper:
+    """The questions and their answers: what every system is measured against."""
+
+    personas: tuple[Persona, ...]
+    items: tuple[Item, ...]
+    winners: tuple[int, ...]  # an index into items for each persona
+    utilities: Tensor | None  # [P, N]
+    judgments: int
+    lost: int  # personas whose tournament was void
+    stability: Mapping[str, Any] | None
+
+
+def prepare(
+    desk: Desk,
+    judge: Teacher,
+    personas: Sequence[Persona],
+    items: Sequence[Item],
+    settings: ExamSettings,
+    seed: int,
+    failures: float,
+) -> tuple[Paper, list[Bracket]]:
+    """Play the tournaments. Nothing here depends on a student, so the exam can be asked first."""
+    people = bounded(personas, settings.personas, derive(seed, "personas"))
+    shelf = bounded(items, settings.items, derive(seed, "items"))
+    if len(shelf) < 2:
+        raise BadInput(f"The exam has {len(shelf)} held-out items; it needs at least 2.")
+    brackets = tournament.play(desk, judge, people, shelf, group=settings.group, seed=seed)
+    place = {item.id: number for number, item in enumerate(shelf)}
+    won = [(b.persona, place[b.winner.id]) for b in brackets if b.winner is not None]
+    lost = len(brackets) - len(won)
+    played = sum(len(bracket.judgments) for bracket in brackets)
+    if not won or lost > failures * (played + lost):
+        raise PartialResult(
+            f"{lost} of {len(brackets)} tournaments have a group without an answer, more than "
+            "ask.failures allows; look at the teacher's replies in the store."
+        )
+    sitting = tuple(persona for persona, _ in won)
+    repeats: list[Bracket] = []
+    for repeat in range(1, settings.repeats + 1):
+        some = bounded(sitting, settings.repeat_personas, derive(seed, "repeat"))
+        repeats += tournament.play(
+            desk, judge, some, shelf, group=settings.group, seed=seed, repeat=repeat
+        )
+    winners = tuple(index for _, index in won)
+    paper = Paper(
+        personas=sitting,
+        items=shelf,
+        winners=winners,
+        utilities=known_utilities(judge, sitting, shelf),
+        judgments=sum(len(bracket.judgments) for bracket in brackets + repeats),
+        lost=lost,
+        stability=_stability(repeats, {p.id: shelf[w] for p, w in won}),
+    )
+    return paper, brackets + repeats
+
+
+def questions(personas: int, items: int, settings: ExamSettings) -> int:
+    """How many slates the judge is asked at most."""
+    people = min(personas, settings.personas or personas)
+    shelf = min(items, settings.items or items)
+    again = settings.repeats * min(people, settings.repeat_personas)
+    return (people + again) * tournament.questions(shelf, settings.group)
+
+
+def known_utilities(
+    judge: Teacher, personas: Sequence[Persona], items: Sequence[Item]
+) -> Tensor | None:
+    """[P, N], the judge's own noise-free utilities, if it knows them."""
+    import torch
+
+    rows = []
+    for persona in personas:
+        row = judge.utilities(persona, items)
+        if row is None:
+            return None
+        rows.append(list(row))
+    return torch.tensor(rows, dtype=torch.float64)
+
+
+def _stability(repeats: Sequence[Bracket], first: Mapping[str, Item]) -> dict[str, Any] | None:
+    again = [bracket for bracket in repeats if bracket.winner is not None]
+    if not again:
+        return None
+    same = sum(b.winner is not None and b.winner.id == first[b.persona.id].id for b in again)
+    return {"tournaments": len(again), "same": same / len(again)}
+
+
+def systems(
+    paper: Paper,
+    *,
+    texts: Tensor,
+    before: Tensor,
+    after: Tensor,
+    mean_persona: Tensor,
+    seed: int,
+) -> dict[str, Tensor]:
+    """[P, N] scores of each system. `texts` [P, D]; `before` and `after` [N, D] are the items as
+    the untrained and the distilled student embed them; `mean_persona` [D] is the mean training
+    persona, the same query for everybody.
+    """
+    import torch
+
+    count = len(paper.personas)
+    other = derangement(count, seed)
+    found = {
+        "random": torch.rand(count, len(paper.items), generator=generator("random", seed)),
+        "zero-shot": cosines(texts, before),
+        "persona-blind": cosines(mean_persona.expand(count, -1), after),
+        "shuffled-persona": cosines(texts[other], after),
+        "distilled": cosines(texts, after),
+    }
+    if paper.utilities is not None:
+        found["oracle"] = paper.utilities
+    return found
+
+
+def derangement(count: int, seed: int) -> list[int]:
+    """A shuffled order in which nobody keeps their place: each is given the next one's."""
+    order = list(range(count))
+    stream("derangement", seed).shuffle(order)
+    place = [0] * count
+    for here, there in zip(order, order[1:] + order[:1], strict=True):
+        place[here] = there
+    return place
+
+
+def evaluate(
+    paper: Paper, scores: Mapping[str, Tensor], evaluators: Sequence[Evaluator], seed: int
+) -> dict[str, dict[str, Estimate]]:
+    """Every number of every system; the numbers keep one value a persona."""
+    results: dict[str, dict[str, Estimate]] = {}
+    for system, matrix in scores.items():
+        sat = Exam(
+            system=system,
+            personas=paper.personas,
+            items=paper.items,
+            scores=matrix,
+            winners=paper.winners,
+            utilities=paper.utilities,
+            seed=derive(seed, "bootstrap"),
+        )
+        results[system] = {}
+        for evaluator in evaluators:
+            results[system] |= evaluator.evaluate(sat)
+    return results
+
+
+def gains(
+    results: Mapping[str, Mapping[str, Estimate]], seed: int
+) -> dict[str, dict[str, Estimate]]:
+    """What the distilled student gains over each control, paired over the personas."""
+    ours = results["distilled"]
+    return {
+        control: {
+            name: estimates.difference(ours[name], theirs, derive(seed, "bootstrap"))
+            for name, theirs in results[control].items()
+            if ours[name].values and theirs.values
+        }
+        for control in CONTROLS
+    }
+
+
+def plain(estimate: Estimate) -> dict[str, Any]:
+    """The estimate for metrics.json, without its values."""
+    return {k: v for k, v in asdict(replace(estimate, values=())).items() if k != "values"}

@@ -1,0 +1,112 @@
+"""The run folder: what is in it is whole. Files are written beside their place, synced, renamed."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pvd.errors import BadInput, MissingFile
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Replace the file in one step; a reader sees the old content or the new, never a part."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise BadInput(
+            f"{path} cannot be written ({error.strerror or error}); make room or choose another "
+            "--out, then give the same command again."
+        ) from None
+
+
+def write_json(path: Path, value: Any) -> None:
+    """A JSON file whose bytes depend on the value alone."""
+    text = json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False)
+    write_bytes(path, (text + "\n").encode())
+
+
+def read_json(path: Path) -> Any:
+    """The value of a JSON file that pvd wrote."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise MissingFile(f"There is no {path}; is the run folder right?") from None
+    except (ValueError, OSError) as error:
+        raise BadInput(
+            f"{path} cannot be read as JSON: {error}; delete it to make it again."
+        ) from None
+
+
+def write_lines(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
+    """JSON lines, all of them or none."""
+    write_bytes(path, "".join(json.dumps(r, ensure_ascii=False) + "\n" for r in rows).encode())
+
+
+def read_lines(path: Path) -> list[dict[str, Any]]:
+    """The objects of a JSON-lines file."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise MissingFile(f"There is no {path}; check the path.") from None
+    rows = []
+    # Only \n ends a line: str.splitlines would also cut at U+2028 inside a string.
+    for number, line in enumerate(text.split("\n"), 1):
+        if line.strip():
+            try:
+                rows.append(json.loads(line))
+            except ValueError as error:
+                raise BadInput(f"{path}, line {number} is no valid JSON: {error}.") from None
+    return rows
+
+
+def write_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
+    """A safetensors file."""
+    from safetensors.torch import save
+
+    write_bytes(path, save({k: v.detach().cpu().contiguous() for k, v in tensors.items()}))
+
+
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """The tensors of a safetensors file."""
+    from safetensors import SafetensorError
+    from safetensors.torch import load
+
+    try:
+        return load(path.read_bytes())
+    except FileNotFoundError:
+        raise MissingFile(f"There is no {path}; is the run folder right?") from None
+    except SafetensorError as error:
+        raise BadInput(f"The checkpoint {path} is damaged ({error}); delete its round.") from None
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Keep a second process out of a run folder. The lock of a dead process is free again."""
+    from filelock import FileLock, Timeout
+
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / ".lock", timeout=0)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise BadInput(
+            f"Another process is working in {folder}; wait for it or name another --out."
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()

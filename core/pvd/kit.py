@@ -1,0 +1,130 @@
+"""What plug-in authors need from us: failures, replies, pictures, paths, secrets, intervals."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from pvd.errors import BadInput, MissingFile, MissingPrerequisite, ProviderFailure
+from pvd.estimates import difference, mean
+from pvd.images import jpeg
+from pvd.percentiles import percentile_ranks
+from pvd.records import JSON, Ranking, digest_of
+from pvd.streams import derive, generator, stream
+
+__all__ = [
+    "BadInput",
+    "Busy",
+    "Malformed",
+    "MissingFile",
+    "MissingPrerequisite",
+    "ProviderFailure",
+    "derive",
+    "difference",
+    "digest_of",
+    "generator",
+    "image_path",
+    "jpeg",
+    "mean",
+    "need",
+    "percentile_ranks",
+    "persona_record",
+    "read_json",
+    "read_order",
+    "secret",
+    "stream",
+]
+
+
+class Busy(Exception):
+    """Raised by `answer`: call me again, after so many seconds if the provider said so."""
+
+    def __init__(self, why: str, after: float | None = None) -> None:
+        super().__init__(why)
+        self.after = after
+
+
+class Malformed(Exception):
+    """Raised by `read`: this reply is no ranking. The slate is asked again in another order."""
+
+
+FENCE = re.compile(r"^\s*```[a-z]*\s*(.*?)\s*```\s*$", re.DOTALL)
+
+
+def read_json(text: str) -> Any:
+    """The JSON in a reply, fenced or not; Malformed if there is none."""
+    fenced = FENCE.match(text)
+    try:
+        return json.loads(fenced[1] if fenced else text)
+    except ValueError:
+        raise Malformed(f"not JSON: {text[:80]!r}") from None
+
+
+def read_order(labels: Sequence[Any], names: Sequence[str]) -> Ranking:
+    """The strict ranking that lists every one of the slate's `names` once, best first."""
+    order = [str(label).strip().upper() for label in labels]
+    known = [name.upper() for name in names]
+    if sorted(order) != sorted(known):
+        raise Malformed(f"no permutation of {', '.join(names)}: {list(labels)!r}")
+    return Ranking.from_order([known.index(label) for label in order])
+
+
+def secret(*names: str) -> str:
+    """The first of these environment variables that is set: the only way that keys come in."""
+    for name in names:
+        value = os.environ.get(name, "").strip()
+        if value:
+            # SDKs print a key that cannot be a header in full in their traceback.
+            if not value.isascii() or not value.isprintable() or " " in value:
+                raise MissingPrerequisite(
+                    f"The key in {name} has characters that no key has; copy it again."
+                )
+            return value
+    raise MissingPrerequisite(f"No key: set the environment variable {' or '.join(names)}.")
+
+
+def need(module: str, extra: str) -> ModuleType:
+    """A third party's module, or exit code 3 with the command that installs it."""
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name is None or module.split(".")[0] != error.name.split(".")[0]:
+            raise
+        raise MissingPrerequisite(
+            f"{module} is not installed; type: pip install 'pvd-distill[{extra}]'"
+        ) from None
+
+
+def image_path(folder: Path, name: str, where: str) -> Path:
+    """A picture's path below `folder`; BadInput if it leaves it, also through a symbolic link."""
+    if "\0" in name or "://" in name or re.match(r"^[A-Za-z]:[\\/]", name):
+        raise BadInput(f"{where}: {name!r} is no path below {folder}; write it relative to there.")
+    path = folder / name
+    if not path.resolve().is_relative_to(folder.resolve()):
+        raise BadInput(f"{where}: {name!r} leads out of {folder}; move the image into it.")
+    return path
+
+
+MAX_TEXT = 20_000
+
+
+def persona_record(id: str, text: str, attributes: JSON, where: str) -> Any:
+    """A checked Persona: with an id, and a text that is neither blank nor enormous."""
+    from pvd.records import Persona
+
+    if not id.strip():
+        raise BadInput(f"{where}: the persona has no id; fill the column `id`.")
+    if not text.strip():
+        raise BadInput(f"{where}: the text of persona {id!r} is blank; write one or leave it out.")
+    if len(text) > MAX_TEXT:
+        raise BadInput(
+            f"{where}: the text of persona {id!r} has {len(text):,} characters; "
+            f"at most {MAX_TEXT:,}."
+        )
+    return Persona(id, text, attributes)

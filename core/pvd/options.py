@@ -1,0 +1,276 @@
+"""Options are dataclass fields. Tables (from TOML and the command line) become components here.
+
+A component is a name, or a table with `use`; a path goes on with a dot:
+`teacher.use=X`, `teacher.of=gemini`, `teacher.of.model=...`.
+"""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+import tomllib
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pvd.discovery import KINDS, registry
+from pvd.errors import BadInput, MissingFile, PluginError, UnknownName
+from pvd.protocols import Component, Source
+
+Table = dict[str, Any]
+T = TypeVar("T")
+
+
+class TomlText(str):
+    """Text from a TOML file, which knows the folder where its relative paths start."""
+
+    base: Path
+
+
+def read_toml(path: Path) -> Table:
+    """The tables of a TOML file; paths in it are relative to its folder."""
+
+    def located(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {k: located(v) for k, v in value.items()}
+        if isinstance(value, list):
+            return [located(v) for v in value]
+        if isinstance(value, str):
+            value = TomlText(value)
+            value.base = path.resolve().parent
+        return value
+
+    try:
+        return typing.cast(Table, located(tomllib.loads(path.read_text(encoding="utf-8"))))
+    except FileNotFoundError:
+        raise MissingFile(f"There is no configuration file {path}; check the path.") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        raise BadInput(f"The configuration {path} cannot be read as TOML: {error}.") from None
+
+
+def assignment(text: str) -> Table:
+    """`a.b=value` as nested tables; the value is TOML, or else the string as it stands."""
+    path, equals, raw = text.partition("=")
+    keys = path.strip().split(".")
+    if not equals or not all(keys):
+        raise BadInput(f"The option {text!r} is no key=value; write for example train.rounds=3.")
+    table: Any = toml_value(raw.strip())
+    for key in reversed(keys):
+        table = {key: table}
+    return typing.cast(Table, table)
+
+
+def toml_value(raw: str) -> Any:
+    """One TOML value, or the raw string if it is none."""
+    try:
+        parsed = tomllib.loads(f"value = {raw}")
+    except tomllib.TOMLDecodeError:
+        return raw
+    return parsed["value"] if set(parsed) == {"value"} else raw
+
+
+def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> Table:
+    """`over` laid upon `base`, table by table. Another `use` drops the old component's options."""
+    result = dict(base)
+    for key, value in over.items():
+        old = result.get(key)
+        if isinstance(old, str) and isinstance(value, Mapping):
+            old = {"use": old}  # a bare name, and now options for it
+        if isinstance(old, Mapping) and isinstance(value, str) and "use" in old:
+            value = {"use": value}
+        if isinstance(old, Mapping) and isinstance(value, Mapping):
+            fresh = "use" in value and value["use"] != old.get("use")
+            result[key] = dict(value) if fresh else merge(old, value)
+        else:
+            result[key] = value
+    return result
+
+
+def build(kind: str, table: Any, where: str) -> Component:
+    """The component of a kind from its name or table."""
+    if isinstance(table, str):
+        table = {"use": table}
+    if not isinstance(table, Mapping) or not isinstance(table.get("use"), str):
+        raise BadInput(
+            f"{where} must be the name of a {kind}, or a table with `use`, not {table!r}."
+        )
+    options = {key: value for key, value in table.items() if key != "use"}
+    cls = registry.get(kind, table["use"])
+    path = options.pop("path", None) if issubclass(cls, Source) else None
+    component = fill(cls, options, where)
+    if isinstance(component, Source) and path is not None:
+        if not isinstance(path, str):
+            raise BadInput(f"{where}.path must be text, not {path!r}.")
+        # What is no file here, such as a name on a hub, stays as the user wrote it.
+        component.path = str(_path(path).resolve()) if path and _path(path).exists() else str(path)
+    return component
+
+
+def _path(text: str) -> Path:
+    return text.base / text if isinstance(text, TomlText) else Path(text)
+
+
+def fill(cls: type[T], table: Mapping[str, Any], where: str) -> T:
+    """A dataclass from a table, each value checked against the field's type."""
+    known = option_types(cls)
+    values = {}
+    for key, value in table.items():
+        if key not in known:
+            raise UnknownName(_unknown(key, known, where))
+        values[key] = _coerce(known[key], value, f"{where}.{key}".lstrip("."))
+    missing = [
+        f.name
+        for f in fields(cls)  # type: ignore[arg-type]
+        if f.default is MISSING and f.default_factory is MISSING and f.name not in values
+    ]
+    if missing:
+        raise BadInput(f"{where} needs a value for {', '.join(missing)}; set it with -o.")
+    try:
+        return cls(**values)
+    except (ValueError, TypeError) as error:
+        raise BadInput(f"{where}: {error}") from None
+
+
+def _unknown(key: str, known: Mapping[str, Any], where: str) -> str:
+    near = difflib.get_close_matches(key, known, n=1)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    names = ", ".join(known) or "none"
+    return f"{where or 'The configuration'} has no option {key!r}.{hint} It has: {names}."
+
+
+def option_types(cls: type) -> dict[str, Any]:
+    """Each field's type, resolved in the module that wrote it; only options are looked at."""
+    names = {f.name for f in fields(cls)}
+    found: dict[str, Any] = {}
+    for owner in reversed(cls.__mro__):
+        own = {k: v for k, v in inspect.get_annotations(owner).items() if k in names}
+        if own:
+            shell = type("Options", (), {"__annotations__": own, "__module__": owner.__module__})
+            try:
+                found |= typing.get_type_hints(shell, include_extras=True)
+            except NameError as error:
+                raise PluginError(
+                    f"An option type of {owner.__qualname__} cannot be resolved: {error}; "
+                    "import it at the top of its module."
+                ) from None
+    return {f.name: found[f.name] for f in fields(cls)}
+
+
+def _plain(annotation: Any) -> tuple[Any, str]:
+    if typing.get_origin(annotation) is typing.Annotated:
+        inner, *notes = typing.get_args(annotation)
+        return inner, next((n for n in notes if isinstance(n, str)), "")
+    return annotation, ""
+
+
+def _kind_of(annotation: Any) -> str | None:
+    if isinstance(annotation, type) and issubclass(annotation, Component):
+        return next((kind for kind, cls in KINDS.items() if issubclass(annotation, cls)), None)
+    return None
+
+
+def _coerce(annotation: Any, value: Any, where: str) -> Any:
+    annotation, _ = _plain(annotation)
+    origin, args = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin in (types.UnionType, typing.Union):
+        if value is None or (value == "none" and type(None) in args):
+            return None
+        (inner,) = [a for a in args if a is not type(None)]
+        return _coerce(inner, value, where)
+    if origin is tuple:
+        values = value if isinstance(value, list | tuple) else [value]
+        return tuple(_coerce(args[0], v, f"{where}[{i}]") for i, v in enumerate(values))
+    if origin is typing.Literal:
+        if value not in args:
+            choices = ", ".join(str(a) for a in args)
+            near = difflib.get_close_matches(str(value), [str(a) for a in args], n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else "."
+            raise BadInput(f"{where} must be one of {choices}, not {value!r}{hint}")
+        return value
+    if kind := _kind_of(annotation):
+        return value if isinstance(value, Component) else build(kind, value, where)
+    if is_dataclass(annotation) and isinstance(annotation, type):
+        if not isinstance(value, Mapping):
+            raise BadInput(f"{where} is a table, not {value!r}; write {where}.NAME=VALUE.")
+        return fill(annotation, value, where)
+    if annotation is Path and isinstance(value, str):
+        return _path(value).resolve()
+    if annotation is float and type(value) is int:
+        return float(value)
+    # bool is an int for Python, but not for people who write options.
+    if annotation is str and isinstance(value, str):
+        return str(value)
+    if annotation in (int, float, bool) and type(value) is annotation:
+        return value
+    if annotation is str and type(value) in (int, float, bool):
+        return str(value).lower() if type(value) is bool else str(value)
+    if annotation in (str, int, float, bool, Path):
+        raise BadInput(f"{where} must be {_name(annotation)}, not {value!r}.")
+    raise PluginError(f"{where} has the type {annotation!r}, which is no option type.")
+
+
+def _name(annotation: Any) -> str:
+    names = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
+    return names.get(annotation, "a path")
+
+
+def dump(value: Any) -> Any:
+    """The table that `build` or `fill` makes this value from; None is left out."""
+    if is_dataclass(value) and not isinstance(value, type):
+        table: Table = {}
+        if isinstance(value, Component):
+            table["use"] = value.name.partition(".")[2]
+        if isinstance(value, Source) and value.path:
+            table["path"] = value.path
+        for f in fields(value):
+            inner = dump(getattr(value, f.name))
+            if inner is not None:
+                table[f.name] = inner
+        return table
+    if isinstance(value, tuple | list):
+        return [dump(v) for v in value]
+    return str(value) if isinstance(value, Path) else value
+
+
+@dataclass(frozen=True)
+class Option:
+    """One line of `pvd options KIND.NAME`."""
+
+    name: str
+    type: str
+    default: str
+    help: str
+
+
+def describe(cls: type) -> list[Option]:
+    """What can be set on a component or a section of the settings."""
+    annotations = option_types(cls)
+    return [
+        Option(f.name, _spell(annotations[f.name]), _default(f), _plain(annotations[f.name])[1])
+        for f in fields(cls)
+    ]
+
+
+def _spell(annotation: Any) -> str:
+    annotation, _ = _plain(annotation)
+    origin, args = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin in (types.UnionType, typing.Union):
+        return " | ".join("none" if a is type(None) else _spell(a) for a in args)
+    if origin is tuple:
+        return f"list of {_spell(args[0])}"
+    if origin is typing.Literal:
+        return " | ".join(str(a) for a in args)
+    return _kind_of(annotation) or getattr(annotation, "__name__", str(annotation)).lower()
+
+
+def _default(f: Field[Any]) -> str:
+    if f.default_factory is not MISSING:
+        value = f.default_factory()
+    elif f.default is MISSING:
+        return "required"
+    else:
+        value = f.default
+    return "none" if value is None else str(dump(value))

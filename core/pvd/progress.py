@@ -1,0 +1,127 @@
+"""Progress on stderr: bars on a terminal, a plain line now and then elsewhere, or nothing."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as Bars
+    from rich.progress import TaskID
+
+PLAIN_SECONDS = 10.0
+
+
+class Progress:
+    """The stage under way, how fast it goes, and the seconds that each stage took."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def stage(
+        self, name: str, total: int | None = None, unit: str = "", where: str = ""
+    ) -> Iterator[None]:
+        """One stage, from its beginning to its end; its seconds are added to those before.
+        `where` is shown before the name: "round 2 of 6"."""
+        start = time.monotonic()
+        self._begin(f"{where}, {name}" if where else name, total, unit)
+        try:
+            yield
+        finally:
+            self.seconds[name] = self.seconds.get(name, 0.0) + time.monotonic() - start
+            self._end()
+
+    def advance(self, count: int = 1) -> None:
+        """So many units of the stage are done."""
+
+    def say(self, line: str) -> None:
+        """One line that stays."""
+
+    def _begin(self, name: str, total: int | None, unit: str) -> None: ...
+
+    def _end(self) -> None: ...
+
+
+class Silent(Progress):
+    """Says nothing; still takes the time of the stages."""
+
+
+class Plain(Progress):
+    """For logs: one line every ten seconds, with rate and time left."""
+
+    def say(self, line: str) -> None:
+        print(line, file=sys.stderr, flush=True)
+
+    def _begin(self, name: str, total: int | None, unit: str) -> None:
+        self._name, self._total, self._unit, self._done = name, total, unit, 0
+        self._start = self._last = time.monotonic()
+
+    def advance(self, count: int = 1) -> None:
+        self._done += count
+        now = time.monotonic()
+        if now - self._last >= PLAIN_SECONDS:
+            self._last = now
+            rate = self._done / (now - self._start)
+            left = f", {(self._total - self._done) / rate:.0f} s left" if self._total else ""
+            self.say(
+                f"{self._name}: {self._done}/{self._total or '?'}, {rate:.0f} {self._unit}/s{left}"
+            )
+
+
+class Live(Progress):
+    """For terminals: one bar that names the stage, its rate and the time left."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        from rich.console import Console
+
+        self._console = Console(stderr=True)
+        self._bars: Bars | None = None
+        self._task: TaskID | None = None
+        self._unit = ""
+
+    def say(self, line: str) -> None:
+        self._console.print(line, highlight=False)
+
+    def _begin(self, name: str, total: int | None, unit: str) -> None:
+        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+        self._unit, self._start, self._done = unit, time.monotonic(), 0
+        self._bars = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=None),
+            TextColumn(
+                "{task.completed:.0f}/{task.total:.0f}" if total else "{task.completed:.0f}"
+            ),
+            TextColumn("{task.fields[rate]}"),
+            TimeRemainingColumn(compact=True),
+            console=self._console,
+            expand=True,
+            transient=True,
+        )
+        self._task = self._bars.add_task(f"{name:<22}", total=total, rate="")
+        self._bars.start()
+
+    def advance(self, count: int = 1) -> None:
+        if self._bars is None or self._task is None:
+            return
+        self._done += count
+        elapsed = max(time.monotonic() - self._start, 1e-3)
+        rate = f"{self._done / elapsed:.0f} {self._unit}/s"
+        self._bars.update(self._task, advance=count, rate=rate)
+
+    def _end(self) -> None:
+        if self._bars is not None:
+            self._bars.stop()
+        self._bars = self._task = None
+
+
+def for_terminal(quiet: bool = False) -> Progress:
+    """The progress that suits where stderr goes."""
+    if quiet:
+        return Silent()
+    return Live() if sys.stderr.isatty() else Plain()

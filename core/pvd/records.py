@@ -1,0 +1,278 @@
+"""The records that every stage takes and returns. Nothing here imports torch, numpy or PIL."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, overload
+
+from pvd.errors import BadInput
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+    from torch import Tensor
+
+JSON = Mapping[str, Any]
+
+
+def digest_of(value: Any) -> str:
+    """The SHA-256 of a JSON value in its canonical form: sorted keys, no spaces, UTF-8."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Persona:
+    """A text query that says for whom we choose; any text query works.
+
+    The simulated teacher reads `attributes["tastes"]`, a mapping `"column=value" -> weight`.
+    """
+
+    id: str
+    text: str
+    attributes: JSON = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Item:
+    """One product. `image` is a file, or a function that returns the bytes of one."""
+
+    id: str
+    image: Path | Callable[[], bytes]
+    title: str | None = None
+    attributes: Mapping[str, str] = field(default_factory=dict)
+
+    def read(self) -> bytes:
+        """The encoded image as it was given, not yet checked."""
+        return self.image.read_bytes() if isinstance(self.image, Path) else self.image()
+
+    def open(self) -> Image:
+        """The image, decoded by the guarded decoder: upright RGB, first frame, on white."""
+        from pvd.images import decode
+
+        return decode(self.read(), where=self.where)
+
+    @property
+    def where(self) -> str:
+        """How messages name this item."""
+        return f"item {self.id!r}" + (f" ({self.image})" if isinstance(self.image, Path) else "")
+
+    @cached_property
+    def digest(self) -> str:
+        """The SHA-256 of the encoded image."""
+        return hashlib.sha256(self.read()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Catalog(Sequence[Item]):
+    """An ordered collection of items with distinct ids."""
+
+    items: tuple[Item, ...]
+    name: str = "catalog"
+
+    def __post_init__(self) -> None:
+        check_distinct((item.id for item in self.items), f"item id in {self.name}")
+
+    @overload
+    def __getitem__(self, index: int) -> Item: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Item, ...]: ...
+    def __getitem__(self, index: int | slice) -> Item | tuple[Item, ...]:
+        return self.items[index]
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+
+def check_distinct(ids: Iterator[str], what: str) -> None:
+    """Raise BadInput that names the first id that occurs twice."""
+    seen: set[str] = set()
+    for id in ids:
+        if id in seen:
+            raise BadInput(f"The {what} {id!r} occurs twice; give every row an id of its own.")
+        seen.add(id)
+
+
+@dataclass(frozen=True)
+class Slate:
+    """One question: a persona, K items in the order shown, and a repeat number."""
+
+    persona: Persona
+    items: tuple[Item, ...]
+    repeat: int = 0
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """One answer: tiers of slate positions, best first; positions in one tier are tied.
+
+    A position in no tier is `unknown`, or `worse` than every placed one if the teacher says so
+    with `rest="worse"`. `utilities` has one number a position; `kind` says what they are.
+    """
+
+    tiers: tuple[tuple[int, ...], ...]
+    rest: Literal["unknown", "worse"] = "unknown"
+    utilities: tuple[float, ...] | None = None
+    kind: Literal["logprob", "score", "grade"] | None = None
+    rationale: str = ""
+    attributes: JSON = field(default_factory=dict)
+
+    @classmethod
+    def from_order(cls, order: Sequence[int]) -> Ranking:
+        """A strict ranking: the slate's positions, best first."""
+        return cls(tuple((position,) for position in order))
+
+    @classmethod
+    def from_utilities(
+        cls,
+        utilities: Sequence[float],
+        kind: Literal["logprob", "score", "grade"] = "score",
+    ) -> Ranking:
+        """The ranking by one number a position, higher is better, equal is a tie."""
+        tiers = tuple(
+            tuple(p for p, other in enumerate(utilities) if other == value)
+            for value in sorted(set(utilities), reverse=True)
+        )
+        return cls(tiers, utilities=tuple(float(u) for u in utilities), kind=kind)
+
+    def check(self, size: int) -> Ranking:
+        """Itself, if every placed position is one of `size` and stands once; else BadInput."""
+        placed = [position for tier in self.tiers for position in tier]
+        if (
+            not placed
+            or len(set(placed)) != len(placed)
+            or not all(0 <= position < size for position in placed)
+            or not all(self.tiers)
+        ):
+            raise BadInput(
+                f"The ranking {self.tiers!r} does not fit a slate of {size} items; "
+                "tiers hold distinct positions, counted from 0, and none is empty."
+            )
+        if self.utilities is not None and len(self.utilities) != size:
+            raise BadInput(
+                f"The ranking has {len(self.utilities)} utilities for {size} items; "
+                "give one a position."
+            )
+        return self
+
+    def ranks(self, size: int) -> tuple[int | None, ...]:
+        """Each position's tier, 0 the best; None where nothing is known."""
+        rank: list[int | None] = [len(self.tiers) if self.rest == "worse" else None] * size
+        for number, tier in enumerate(self.tiers):
+            for position in tier:
+                rank[position] = number
+        return tuple(rank)
+
+    def pairs(self, size: int) -> list[tuple[int, int]]:
+        """The (better, worse) pairs of positions that this ranking states; a tie is no pair."""
+        ranks = self.ranks(size)
+        return [
+            (i, j)
+            for i, a in enumerate(ranks)
+            for j, b in enumerate(ranks)
+            if a is not None and b is not None and a < b
+        ]
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """Tokens of one call; `output` counts hidden reasoning too."""
+
+    input: int = 0
+    output: int = 0
+
+    def __add__(self, other: Tokens) -> Tokens:
+        return Tokens(self.input + other.input, self.output + other.output)
+
+
+@dataclass(frozen=True)
+class Request:
+    """Everything that goes over the wire for one slate, as JSON, images by their digest.
+
+    `digest` is the store's key: two requests with equal bodies are one question.
+    """
+
+    slate: Slate
+    body: JSON
+
+    @cached_property
+    def digest(self) -> str:
+        return digest_of(self.body)
+
+
+@dataclass(frozen=True)
+class Reply:
+    """A teacher's raw answer, as it is kept in the store."""
+
+    text: str
+    model: str = ""
+    tokens: Tokens = Tokens()
+    dollars: float = 0.0
+
+
+@dataclass(frozen=True)
+class Judgment:
+    """A slate, its ranking, and where the ranking came from."""
+
+    slate: Slate
+    ranking: Ranking
+    digest: str
+    reply: Reply
+    teacher: str
+    date: str
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A number with its interval, and what the interval is over.
+
+    `values` holds what the number is the mean of (one per persona), so that two systems that
+    were measured on the same personas can be compared in pairs.
+    """
+
+    value: float
+    low: float
+    high: float
+    over: str
+    values: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
+class Exam:
+    """One system's sitting: held-out personas x held-out items, and the judge's winners."""
+
+    system: str
+    personas: tuple[Persona, ...]
+    items: tuple[Item, ...]
+    scores: Tensor  # [P, N], higher is better
+    winners: tuple[int, ...]  # an index into items for each persona
+    utilities: Tensor | None  # [P, N], the judge's own, where they are known
+    seed: int  # of the bootstrap, the same for all systems
+
+
+@dataclass(frozen=True)
+class Step:
+    """One optimiser step, for observers."""
+
+    round: int
+    step: int
+    loss: float
+    slates_per_second: float
+
+
+@dataclass(frozen=True)
+class RoundResult:
+    """What one round did: counts, the sampler's notes, and the student's validation."""
+
+    round: int
+    slates: int
+    answered: int
+    fresh: int
+    replaced: int
+    loss: float | None
+    validation: Estimate
+    notes: JSON = field(default_factory=dict)

@@ -1,0 +1,214 @@
+"""The HTML report of a run: one file that says what changed, for whom, and how sure that is."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from pvd import figures
+
+# Name before the "@": label and decimals, in the order shown. Others may come from plug-ins.
+METRICS = {
+    "mpr": ("MPR", 1),
+    "mpr_true": ("true MPR", 1),
+    "ndcg": ("nDCG", 3),
+    "kendall": ("Kendall's tau", 2),
+    "hit": ("hit", 1),
+}
+SYSTEMS = {
+    "random": "the items in random order",
+    "zero-shot": "the student before training",
+    "persona-blind": "trained, but asked with the mean persona for everybody",
+    "shuffled-persona": "trained, but asked with another persona",
+    "distilled": "the student after training",
+    "oracle": "the judge's own utilities",
+}
+MINUS, DASH = "\N{MINUS SIGN}", "\N{EN DASH}"
+THUMB = re.compile(r"data:image/(?:jpeg|png|webp|gif);base64,[A-Za-z0-9+/=]+")
+
+Estimate = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of cells under a head, for what has no figure."""
+
+    title: str
+    head: Sequence[str]
+    rows: Sequence[Sequence[Any]]
+
+
+def render(metrics: Mapping[str, Any], usage: Mapping[str, Any], gallery: Mapping[str, Any]) -> str:
+    """The report as one HTML page that loads nothing and runs nothing."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    exam, rounds = metrics["exam"], metrics["rounds"]
+    names = (*(name for name in SYSTEMS if name in exam["systems"]), *exam["systems"])
+    systems = {name: exam["systems"][name] for name in names}
+    charts = [
+        figures.percentiles(exam["people"], exam["items"]),
+        figures.reach(exam["people"], exam["items"]),
+        figures.learning(rounds, metrics["best_round"], metrics["validation"]),
+        drawn := figures.bins(rounds),
+    ]
+    environment = Environment(
+        loader=PackageLoader("pvd"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    filters = (count, dollars, number, show, signed, thumb)
+    environment.filters.update({function.__name__: function for function in filters})
+    page = environment.get_template("report.html.j2").render(
+        run=metrics,
+        exam=exam,
+        usage=usage,
+        gallery=gallery,
+        headline=headline(metrics),
+        personal=personal(metrics),
+        systems=systems,
+        metrics=sorted({n: None for row in systems.values() for n in row}, key=_place),
+        metric_label=metric_label,
+        about_system=SYSTEMS,
+        gain_of=lambda name: verdict(exam["gains"][name]["mpr"], exam["personas"]),
+        judge_is=same(metrics["components"]["teacher"], metrics["components"]["judge"]),
+        charts=[chart for chart in charts if chart],
+        time=figures.times(usage["seconds"]),
+        notes=list(note_tables(rounds, drawn={"bins"} if drawn else set())),
+        settings={kind: list(flat(c)) for kind, c in metrics["components"].items()},
+    )
+    # A lone surrogate in a persona's text is valid JSON but no valid UTF-8.
+    return page.encode("utf-8", "replace").decode()
+
+
+def headline(metrics: Mapping[str, Any]) -> str:
+    """The result in one sentence, worded by whether the gain's interval excludes zero."""
+    exam = metrics["exam"]
+    gain = exam["gains"]["zero-shot"]["mpr"]
+    before, after = (exam["systems"][name]["mpr"] for name in ("zero-shot", "distilled"))
+    student = metrics["components"]["student"]["use"]
+    opening = {
+        "better": f"the distilled {student} student ranks",
+        "unclear": f"distilling the {student} student made no clear difference: it ranks",
+        "worse": f"the distilled {student} student is worse than before: it ranks",
+    }[verdict(gain, exam["personas"])]
+    judge = "the simulated judge's" if metrics["simulated"] else "the judge's"
+    interval = "one persona gives no interval"
+    if exam["personas"] > 1:
+        interval = f"95 % interval {_interval(gain)}"
+    return (
+        f"On {count(exam['personas'], 'held-out persona')} and "
+        f"{count(exam['items'], 'held-out item')}, {opening} {judge} winner at percentile "
+        f"{number(after['value'], 'mpr')}, before {number(before['value'], 'mpr')}: "
+        f"{signed(gain['value'], 'mpr')} points ({interval})."
+    )
+
+
+def personal(metrics: Mapping[str, Any]) -> str:
+    """Whether the student tells personas apart, or learned only what everybody likes."""
+    exam = metrics["exam"]
+    gain = exam["gains"].get("persona-blind", {}).get("mpr")
+    if not gain or exam["personas"] < 2:
+        return ""
+    by = f"{signed(gain['value'], 'mpr')} points, {_interval(gain)}"
+    return {
+        "better": f"It beats one ranking for everybody ({by}): it tells personas apart "
+        "rather than knowing only what most of them like.",
+        "unclear": f"It is not clearly better than one ranking for everybody ({by}), so what it "
+        "learned may be only what most personas like.",
+        "worse": f"It is worse than one ranking for everybody ({by}): for these personas, what "
+        "most of them like is the better guess.",
+    }[verdict(gain, exam["personas"])]
+
+
+def verdict(gain: Estimate, personas: int) -> Literal["better", "unclear", "worse"]:
+    """The side of zero that the whole interval lies on; one persona has no interval."""
+    if personas < 2 or gain["low"] <= 0 <= gain["high"]:
+        return "unclear"
+    return "better" if gain["low"] > 0 else "worse"
+
+
+def same(teacher: Mapping[str, Any], judge: Mapping[str, Any]) -> str:
+    """How the judge is related to the teacher; an exam by one's own teacher is the easier one."""
+    if teacher == judge:
+        return "the teacher itself"
+    return "the teacher with other settings" if teacher["use"] == judge["use"] else "another one"
+
+
+def note_tables(rounds: Sequence[Mapping[str, Any]], drawn: set[str]) -> Iterator[Table]:
+    """A table for each note of the sampler that no figure shows, as of the last round."""
+    for name in dict.fromkeys(name for r in rounds for name in r["notes"] if name not in drawn):
+        last = max((r for r in rounds if name in r["notes"]), key=lambda r: int(r["round"]))
+        note = last["notes"][name]
+        columns = list(dict.fromkeys(column for row in note.values() for column in row))
+        rows = [[key, *(row.get(column) for column in columns)] for key, row in note.items()]
+        yield Table(f"{name}, round {last['round']}", ["", *columns], rows)
+
+
+def flat(component: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """A component's options with their dotted paths, as `-o` takes them."""
+    for name, value in component.items():
+        if isinstance(value, Mapping):
+            yield from flat(value, f"{prefix}{name}.")
+        else:
+            yield prefix + name, value
+
+
+def metric_label(metric: str) -> str:
+    """How the report heads a metric's column."""
+    name, at, k = metric.partition("@")
+    label = METRICS.get(name, (name,))[0]
+    return f"{label}{at}{k} %" if name == "hit" else f"{label}{at}{k}"
+
+
+def number(value: float, metric: str) -> str:
+    """A metric's value with the decimals that it deserves and a true minus sign."""
+    decimals = METRICS.get(metric.partition("@")[0], ("", None))[1]
+    text = f"{value:z.3g}" if decimals is None else f"{value:z.{decimals}f}"
+    return text.replace("-", MINUS)
+
+
+def signed(value: float, metric: str) -> str:
+    """A difference with its sign."""
+    return "+" * (value >= 0) + number(value, metric)
+
+
+def dollars(amount: float) -> str:
+    """An amount of money, to the cent, or finer where a cent would hide it."""
+    return f"${amount:,.4f}" if 0 < amount < 0.1 else f"${amount:,.2f}"
+
+
+def count(how_many: int, noun: str) -> str:
+    """A number with its noun: 1 item, 2,000 items."""
+    return f"{how_many:,} {noun}{'s' * (how_many != 1)}"
+
+
+def show(value: Any) -> str:
+    """Any JSON value in a table: four digits of a float, long text cut (run.toml has it all)."""
+    if value is None:
+        return DASH
+    if isinstance(value, float):
+        return f"{value:.4g}".replace("-", MINUS)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"{value:,}".replace("-", MINUS)
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 160 else text[:159] + "…"
+
+
+def thumb(item: Mapping[str, Any] | None) -> str:
+    """The item's picture if it is one that was embedded, else nothing."""
+    uri = (item or {}).get("thumb") or ""
+    return uri if THUMB.fullmatch(uri) else ""
+
+
+def _interval(estimate: Estimate) -> str:
+    return f"{number(estimate['low'], 'mpr')} to {number(estimate['high'], 'mpr')}"
+
+
+def _place(metric: str) -> int:
+    name = metric.partition("@")[0]
+    return list(METRICS).index(name) if name in METRICS else len(METRICS)

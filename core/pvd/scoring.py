@@ -1,0 +1,128 @@
+"""Scoring in blocks: pictures are prepared once, embedded when the student changed, and compared
+with the personas' texts by cosine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+from pvd.errors import BadInput
+from pvd.progress import Progress, Silent
+from pvd.records import Item
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+    from torch import Tensor
+
+    from pvd.protocols import Prepared, Student
+
+BLOCK = 256  # images embedded at once
+BAD_SHARE = 0.01  # of the items; more bad pictures than this are an error
+
+
+class Pictures:
+    """The prepared pictures of some items, in their order."""
+
+    def __init__(self, items: Sequence[Item], prepared: Prepared) -> None:
+        self.items = tuple(items)
+        self.index = {item.id: number for number, item in enumerate(items)}
+        self._prepared = prepared
+
+    def take(self, indices: Tensor) -> Prepared:
+        """The prepared pictures with these indices."""
+        if isinstance(self._prepared, Mapping):
+            return {name: tensor[indices] for name, tensor in self._prepared.items()}
+        return self._prepared[indices]
+
+    def subset(self, items: Iterable[Item]) -> Pictures:
+        """The pictures of these items."""
+        import torch
+
+        chosen = tuple(items)
+        return Pictures(chosen, self.take(torch.tensor([self.index[item.id] for item in chosen])))
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+
+def prepare(
+    student: Student, items: Sequence[Item], progress: Progress | None = None
+) -> tuple[Pictures, list[tuple[Item, str]]]:
+    """Decode and prepare every picture once; and the items left out, each with the reason.
+
+    Up to 1 % may be bad; more raises BadInput. Decoding runs in threads: Pillow lets them.
+    """
+    progress = progress or Silent()
+    good: list[Item] = []
+    bad: list[tuple[Item, str]] = []
+    blocks: list[Prepared] = []
+    with (
+        progress.stage("preparing pictures", len(items), "images"),
+        ThreadPoolExecutor() as pool,
+    ):
+        for start in range(0, len(items), BLOCK):
+            part = items[start : start + BLOCK]
+            images = []
+            for item, image in zip(part, pool.map(_open, part), strict=True):
+                if isinstance(image, str):
+                    bad.append((item, image))
+                else:
+                    good.append(item)
+                    images.append(image)
+            if images:
+                blocks.append(student.prepare(images))
+            progress.advance(len(part))
+    if len(bad) > BAD_SHARE * len(items):
+        raise BadInput(
+            f"{len(bad)} of {len(items)} pictures cannot be used, more than "
+            f"{BAD_SHARE:.0%}; the first: {bad[0][1]}"
+        )
+    return Pictures(good, _join(blocks)), bad
+
+
+def _open(item: Item) -> Image | str:
+    try:
+        return item.open()
+    except BadInput as error:
+        return str(error)
+    except OSError as error:
+        return f"The image of {item.where} cannot be read: {error.strerror or error}."
+
+
+def _join(blocks: Sequence[Prepared]) -> Prepared:
+    import torch
+
+    # A student returns the one or the other, always; isinstance() tells mypy which.
+    mappings = [block for block in blocks if isinstance(block, Mapping)]
+    if mappings:
+        return {name: torch.cat([block[name] for block in mappings]) for name in mappings[0]}
+    return torch.cat([block for block in blocks if not isinstance(block, Mapping)])
+
+
+def embed(student: Student, pictures: Pictures) -> Tensor:
+    """[N, D], the student's embeddings as it is now."""
+    import torch
+
+    with torch.inference_mode():
+        blocks = [
+            student.embed_prepared(
+                pictures.take(torch.arange(start, min(start + BLOCK, len(pictures))))
+            )
+            for start in range(0, len(pictures), BLOCK)
+        ]
+        return torch.cat(blocks).cpu()
+
+
+def embed_texts(student: Student, texts: Sequence[str]) -> Tensor:
+    """[P, D], the frozen embeddings of the texts."""
+    import torch
+
+    with torch.inference_mode():
+        return student.embed_texts(texts).cpu()
+
+
+def cosines(texts: Tensor, images: Tensor) -> Tensor:
+    """[P, N]; both sides have unit length."""
+    return texts @ images.T

@@ -1,0 +1,189 @@
+"""All settings of a run, as dataclasses: what a recipe, a TOML file and `-o` set."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pvd import options
+from pvd.discovery import registry
+from pvd.errors import BadInput, UnknownName
+from pvd.options import Table
+from pvd.protocols import Evaluator, Loss, Observer, Sampler, Source, Student, Teacher
+from pvd.records import digest_of
+from pvd.streams import derive
+
+# Settings that change neither a question nor a number: another value finds the same run.
+UNRECORDED = ("device", "ask", "observers", "store", "max_cost")
+
+
+@dataclass(kw_only=True)
+class Streams:
+    """Seeds of the random streams; each derives from `seed` unless set alone."""
+
+    split: int | None = None
+    exam: int | None = None
+    teacher: int | None = None
+    judge: int | None = None
+    draw: int | None = None
+    train: int | None = None
+
+
+@dataclass(kw_only=True)
+class SplitSettings:
+    """How personas and items without a split column are divided, by hash of the group."""
+
+    validation: Annotated[float, "share held out for choosing the round"] = 0.1
+    test: Annotated[float, "share held out for the exam"] = 0.2
+    group: Annotated[str | None, "attribute whose values are held out whole; else the id"] = None
+
+
+@dataclass(kw_only=True)
+class AskSettings:
+    """How the teacher is asked; no part of any question."""
+
+    workers: Annotated[int | None, "calls at once; the teacher's own number if none"] = None
+    attempts: Annotated[int, "orders in which a slate is shown before it counts as failed"] = 3
+    retries: Annotated[int, "times that a busy provider is called again"] = 8
+    patience: Annotated[float, "seconds that one call may wait for a busy provider"] = 300.0
+    failures: Annotated[float, "share of failed slates above which the run stops"] = 0.01
+
+
+@dataclass(kw_only=True)
+class TrainSettings:
+    """The rounds: how much is asked, and how the student learns from it."""
+
+    rounds: Annotated[int, "rounds at most"] = 6
+    slates: Annotated[int, "slates drawn a round"] = 600
+    size: Annotated[int, "items a slate"] = 5
+    steps: Annotated[int, "optimiser steps a round"] = 60
+    batch: Annotated[int, "slates a step"] = 64
+    learning_rate: Annotated[float, "of AdamW, in the first round"] = 1e-3
+    decay: Annotated[float, "factor on the learning rate from round to round"] = 0.8
+    weight_decay: Annotated[float, "of AdamW"] = 0.01
+    clip: Annotated[float, "the gradient's norm at most"] = 1.0
+    warmup: Annotated[int, "steps in which each round's rate rises to its value"] = 5
+    replay: Annotated[
+        Literal["all", "last", "decay"],
+        "train on all judgments so far, the last round's, or all with weight 0.5^age",
+    ] = "all"
+    validate: Annotated[
+        Literal["pairs", "mpr"], "choose the round by agreement on fixed slates, or by MPR"
+    ] = "pairs"
+    validation_slates: Annotated[int, "uniform slates of held-out personas and items"] = 300
+    patience: Annotated[int, "rounds without improvement before the run stops"] = 3
+
+
+@dataclass(kw_only=True)
+class ExamSettings:
+    """The exam's size and tournament."""
+
+    personas: Annotated[int | None, "personas at most; all held-out ones if none"] = 64
+    items: Annotated[int | None, "items at most; all held-out ones if none"] = None
+    group: Annotated[int, "items in a group of the single elimination"] = 5
+    repeats: Annotated[int, "tournaments played again on some personas, for stability"] = 1
+    repeat_personas: Annotated[int, "personas whose tournament is played again"] = 12
+    gallery: Annotated[int, "personas shown as pictures in the report"] = 6
+
+
+@dataclass(kw_only=True)
+class Settings:
+    """A run, resolved: every component is made, every value checked."""
+
+    teacher: Teacher
+    judge: Teacher
+    student: Student
+    sampler: Sampler
+    loss: Loss
+    catalog: Source
+    personas: Source
+    evaluators: tuple[Evaluator, ...]
+    observers: tuple[Observer, ...] = ()
+    seed: int = 0
+    device: Annotated[str, "where the student runs, as torch names it"] = "cpu"
+    store: Annotated[Path | None, "the answers' database; the user's cache folder if none"] = None
+    max_cost: Annotated[float | None, "dollars that the run may cost in all"] = None
+    streams: Streams = field(default_factory=Streams)
+    split: SplitSettings = field(default_factory=SplitSettings)
+    ask: AskSettings = field(default_factory=AskSettings)
+    train: TrainSettings = field(default_factory=TrainSettings)
+    exam: ExamSettings = field(default_factory=ExamSettings)
+
+    def stream(self, name: str) -> int:
+        """The seed of a random stream."""
+        own = getattr(self.streams, name)
+        return own if own is not None else derive(self.seed, name) % 2**32
+
+    def table(self) -> Table:
+        """The tables that make these settings again."""
+        return dict(options.dump(self))
+
+    def digest(self) -> str:
+        """What the run's folder is named after: all that can change a question or a number."""
+        table = {k: v for k, v in self.table().items() if k not in UNRECORDED}
+        sources = dict(registry.files)
+        return digest_of([table, sources])
+
+    def __post_init__(self) -> None:
+        train, exam, split = self.train, self.exam, self.split
+        _at_least(1, train, "rounds", "slates", "steps", "batch", "validation_slates", "patience")
+        _at_least(2, train, "size")
+        _at_least(2, exam, "group")
+        _at_least(0, exam, "repeats", "repeat_personas", "gallery")
+        _at_least(1, self.ask, "attempts")
+        if not (split.validation > 0 and split.test > 0 and split.validation + split.test < 1):
+            raise BadInput(
+                "split.validation and split.test must be above 0 and leave something to train on: "
+                f"their sum is {split.validation + split.test:g}."
+            )
+        missing = self.loss.requires - self.teacher.capabilities.yields
+        if missing:
+            raise BadInput(
+                f"The loss {_name(self.loss)} needs {', '.join(sorted(missing))}, which the "
+                f"teacher {_name(self.teacher)} does not give; choose another of the two."
+            )
+
+
+def _at_least(low: int, section: object, *names: str) -> None:
+    for name in names:
+        value = getattr(section, name)
+        if value is not None and value < low:
+            where = type(section).__name__.removesuffix("Settings").lower()
+            raise BadInput(f"{where}.{name} must be at least {low}, not {value}.")
+
+
+def _name(component: Any) -> str:
+    return str(component.name.partition(".")[2])
+
+
+def recipes() -> list[str]:
+    """The names of the recipes that come with pvd."""
+    folder = resources.files("pvd") / "recipes"
+    return sorted(f.name.removesuffix(".toml") for f in folder.iterdir() if f.name.endswith("toml"))
+
+
+def recipe(name: str) -> Table:
+    """The tables of a recipe."""
+    if name not in recipes():
+        raise UnknownName(f"There is no recipe {name!r}. There are: {', '.join(recipes())}.")
+    with resources.as_file(resources.files("pvd") / "recipes" / f"{name}.toml") as path:
+        return options.read_toml(path)
+
+
+def resolve(*tables: Mapping[str, Any]) -> Settings:
+    """The settings from tables laid upon one another, the first the weakest.
+
+    The judge is the teacher with another seed, unless a table says otherwise.
+    """
+    merged: Table = {}
+    for table in tables:
+        merged = options.merge(merged, table)
+    judge = merged.get("judge", {})
+    if isinstance(judge, Mapping) and "use" not in judge:
+        teacher = merged.get("teacher", {})
+        teacher = {"use": teacher} if isinstance(teacher, str) else teacher
+        merged["judge"] = options.merge(teacher, judge)
+    return options.fill(Settings, merged, "")

@@ -1,0 +1,179 @@
+"""The answers' database: raw replies under their request's digest, shared by runs and processes.
+
+Nothing that is in here is asked or paid again. A digest is leased before it is sent, so that two
+processes never send it at the same time; a lease of a process that died runs out.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import sqlite3
+import sys
+import time
+import uuid
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from pvd.errors import BadInput
+from pvd.records import Reply, Request, Tokens
+
+SCHEMA = 1
+LEASE_SECONDS = 900.0  # longer than any call may take
+CHUNK = 500  # digests in one SELECT; SQLite allows at least 999 parameters
+
+TABLES = """
+CREATE TABLE IF NOT EXISTS answers (
+    digest TEXT PRIMARY KEY, teacher TEXT NOT NULL, model TEXT NOT NULL, request TEXT NOT NULL,
+    reply TEXT NOT NULL, input_tokens INTEGER NOT NULL, output_tokens INTEGER NOT NULL,
+    dollars REAL NOT NULL, date TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS leases (
+    digest TEXT PRIMARY KEY, owner TEXT NOT NULL, until REAL NOT NULL) WITHOUT ROWID;
+"""
+
+
+def default_path() -> Path:
+    """`answers.sqlite` in PVD_CACHE_DIR, else in the user's cache folder."""
+    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(os.environ.get("PVD_CACHE_DIR") or Path(cache) / "pvd") / "answers.sqlite"
+
+
+class Store:
+    """One connection to the database; used by one thread."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._owner = f"{platform.node()}/{os.getpid()}/{uuid.uuid4()}"
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._db = sqlite3.connect(path, timeout=60, isolation_level=None)
+            version = self._db.execute("PRAGMA user_version").fetchone()[0]
+            if version > SCHEMA:
+                raise BadInput(
+                    f"The store {path} was written by a newer pvd (schema {version}); "
+                    "update pvd-distill or name another with --store."
+                )
+            self._db.execute("PRAGMA journal_mode=WAL")  # answers "delete" where WAL cannot work
+            # A commit that was reported must survive a power cut: there is money on the row.
+            self._db.execute("PRAGMA synchronous=FULL")
+            self._db.executescript(TABLES)
+            self._db.execute(f"PRAGMA user_version={SCHEMA}")
+        except (sqlite3.Error, OSError) as error:
+            raise BadInput(
+                f"The store {path} cannot be opened ({error}); "
+                "mend it or name another with --store."
+            ) from None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._db.close()
+
+    def get(self, digests: Iterable[str]) -> dict[str, tuple[Reply, str]]:
+        """The replies that are here, each with its date, by digest."""
+        wanted = list(dict.fromkeys(digests))
+        found = {}
+        for start in range(0, len(wanted), CHUNK):
+            part = wanted[start : start + CHUNK]
+            rows = self._db.execute(
+                "SELECT digest, reply, model, input_tokens, output_tokens, dollars, date"
+                f" FROM answers WHERE digest IN ({','.join('?' * len(part))})",
+                part,
+            )
+            for digest, text, model, tokens_in, tokens_out, dollars, date in rows:
+                reply = Reply(text, model, Tokens(tokens_in, tokens_out), dollars)
+                found[digest] = (reply, date)
+        return found
+
+    def claim(self, digests: Sequence[str]) -> set[str]:
+        """Lease those that are neither answered nor leased by somebody else; which they are."""
+        now = time.time()
+        mine = set()
+        self._db.execute("BEGIN IMMEDIATE")  # a deferred one would fail when two processes claim
+        try:
+            self._bury(now)
+            for digest in digests:
+                claimed = self._db.execute(
+                    "INSERT INTO leases SELECT ?1, ?2, ?3"
+                    " WHERE NOT EXISTS (SELECT 1 FROM answers WHERE digest = ?1)"
+                    " ON CONFLICT (digest) DO UPDATE SET until = ?3 WHERE owner = ?2",
+                    (digest, self._owner, now + LEASE_SECONDS),
+                )
+                if claimed.rowcount:
+                    mine.add(digest)
+            self._db.execute("COMMIT")
+        except BaseException:
+            self._db.execute("ROLLBACK")
+            raise
+        return mine
+
+    def _bury(self, now: float) -> None:
+        """End the leases that ran out, and those of processes that died on this machine."""
+        owners = self._db.execute("SELECT owner, min(until) FROM leases GROUP BY owner").fetchall()
+        for owner, until in owners:
+            host, pid, _ = owner.rsplit("/", 2)
+            if until < now or (host == platform.node() and not _alive(int(pid))):
+                self._db.execute("DELETE FROM leases WHERE owner = ?", (owner,))
+
+    def put(self, teacher: str, answered: Sequence[tuple[Request, Reply]]) -> str:
+        """Keep the replies of one call in one commit, and end their leases; the date given."""
+        date = datetime.now(UTC).isoformat(timespec="seconds")
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            self._db.executemany(
+                "INSERT OR IGNORE INTO answers VALUES (?,?,?,?,?,?,?,?,?)",
+                [
+                    (
+                        request.digest,
+                        teacher,
+                        reply.model,
+                        json.dumps(request.body, ensure_ascii=False),
+                        reply.text,
+                        reply.tokens.input,
+                        reply.tokens.output,
+                        reply.dollars,
+                        date,
+                    )
+                    for request, reply in answered
+                ],
+            )
+            self._release(request.digest for request, _ in answered)
+            self._db.execute("COMMIT")
+        except BaseException:
+            self._db.execute("ROLLBACK")
+            raise
+        return date
+
+    def release(self, digests: Iterable[str]) -> None:
+        """End leases without an answer."""
+        self._db.execute("BEGIN IMMEDIATE")
+        self._release(digests)
+        self._db.execute("COMMIT")
+
+    def _release(self, digests: Iterable[str]) -> None:
+        self._db.executemany(
+            "DELETE FROM leases WHERE digest = ? AND owner = ?",
+            [(digest, self._owner) for digest in digests],
+        )
+
+
+def _alive(pid: int) -> bool:
+    if sys.platform == "win32":
+        return True  # signal 0 would end the process there; the lease runs out by itself
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass  # it runs, as another user
+    return True

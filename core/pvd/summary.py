@@ -1,0 +1,139 @@
+"""The numbers of a run, as metrics.json holds them, and the pictures of the report's gallery."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pvd
+from pvd import exam, options
+from pvd.exam import Paper, plain
+from pvd.images import jpeg
+from pvd.percentiles import percentile_ranks
+from pvd.protocols import Evaluator
+from pvd.records import Estimate, Judgment, Tokens
+from pvd.streams import stream
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from pvd.session import Session
+
+SCHEMA = 1
+SHOWN = 10  # length of the lists in the gallery
+THUMB = 112  # pixels
+
+
+def metrics(
+    session: Session,
+    paper: Paper,
+    scores: Mapping[str, Tensor],
+    results: Mapping[str, Mapping[str, Estimate]],
+    best: int,
+) -> dict[str, Any]:
+    """Everything that the run found out. Nothing in it depends on time, place or cache."""
+    settings, rounds, data = session.settings, session.rounds, session.data
+    seed = settings.stream("exam")
+    done = [rounds.result(number) for number in range(rounds.finished() + 1)]
+    trained = [j for number in range(1, len(done)) for j in rounds.judgments(number)]
+    asked = rounds.read_judgments(session.folder / "exam" / "test.jsonl")
+    kinds = ("teacher", "judge", "student", "sampler", "loss")
+    return {
+        "schema": SCHEMA,
+        "pvd": pvd.__version__,
+        "seed": settings.seed,
+        "simulated": settings.teacher.capabilities.simulated
+        or settings.judge.capabilities.simulated,
+        "components": {kind: options.dump(getattr(settings, kind)) for kind in kinds},
+        "data": {
+            "catalog": Path(settings.catalog.path).name or _name(settings.catalog.name),
+            "personas": Path(settings.personas.path).name or _name(settings.personas.name),
+            "items": data.items.counts(),
+            "people": data.people.counts(),
+            "novelty": data.novelty,
+            "novelty_note": data.novelty_note,
+            "skipped": data.skipped,
+        },
+        "rounds": [asdict(result) | {"validation": plain(result.validation)} for result in done],
+        "validation": settings.train.validate,
+        "best_round": best,
+        "exam": {
+            "personas": len(paper.personas),
+            "items": len(paper.items),
+            "group": settings.exam.group,
+            "judgments": paper.judgments,
+            "lost": paper.lost,
+            "chance": _chance(settings.evaluators, len(paper.items)),
+            "stability": paper.stability,
+            "systems": {system: _plain(found) for system, found in results.items()},
+            "gains": {
+                control: _plain(found) for control, found in exam.gains(results, seed).items()
+            },
+            "people": _people(paper, scores),
+        },
+        "answers": {"training": _answers(trained), "exam": _answers(asked)},
+    }
+
+
+def _name(component: str) -> str:
+    return component.partition(".")[2]
+
+
+def _plain(found: Mapping[str, Estimate]) -> dict[str, Any]:
+    return {name: plain(estimate) for name, estimate in found.items()}
+
+
+def _chance(evaluators: Sequence[Evaluator], items: int) -> dict[str, float]:
+    return {k: v for evaluator in evaluators for k, v in evaluator.chance(items).items()}
+
+
+def _people(paper: Paper, scores: Mapping[str, Tensor]) -> list[dict[str, Any]]:
+    ranks = {s: percentile_ranks(scores[s]) for s in ("zero-shot", "distilled")}
+    return [
+        {
+            "id": persona.id,
+            "text": persona.text,
+            "winner": paper.items[winner].id,
+            "percentile": {system: float(rank[row, winner]) for system, rank in ranks.items()},
+        }
+        for row, (persona, winner) in enumerate(zip(paper.personas, paper.winners, strict=True))
+    ]
+
+
+def _answers(judgments: Iterable[Judgment]) -> dict[str, Any]:
+    """Distinct answers and what they cost once, whenever that was."""
+    replies = {judgment.digest: judgment.reply for judgment in judgments}
+    tokens = sum((reply.tokens for reply in replies.values()), Tokens())
+    dollars = sum(reply.dollars for reply in replies.values())
+    return {"judgments": len(replies), "tokens": asdict(tokens), "dollars": dollars}
+
+
+def gallery(paper: Paper, scores: Mapping[str, Tensor], count: int, seed: int) -> dict[str, Any]:
+    """A few personas, chosen by lot: the top ten before and after, and the judge's winner."""
+    order = list(range(len(paper.personas)))
+    stream("gallery", seed).shuffle(order)
+    people = _people(paper, scores)
+    rows, shown = [], set()
+    for row in sorted(order[:count]):
+        tops = {
+            name: [
+                int(i) for i in scores[system][row].argsort(descending=True, stable=True)[:SHOWN]
+            ]
+            for name, system in (("before", "zero-shot"), ("after", "distilled"))
+        }
+        shown |= {paper.winners[row], *tops["before"], *tops["after"]}
+        lists = {name: [paper.items[i].id for i in top] for name, top in tops.items()}
+        rows.append({**people[row], **lists})
+    items = {
+        paper.items[i].id: {"title": paper.items[i].title, "thumb": _thumb(paper.items[i])}
+        for i in sorted(shown)
+    }
+    return {"people": rows, "items": items}
+
+
+def _thumb(item: pvd.Item) -> str:
+    picture = base64.b64encode(jpeg(item.open(), THUMB, quality=80)).decode()
+    return f"data:image/jpeg;base64,{picture}"

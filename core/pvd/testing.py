@@ -1,0 +1,460 @@
+"""Contract suites: what core relies on, checked on a component of any kind. No network, no key.
+
+For authors of plug-ins: `pvd plugins check kind.name`, or in a test
+
+    def test_contract():
+        pvd.testing.assert_contract(MyTeacher())
+"""
+
+from __future__ import annotations
+
+import io
+import tempfile
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pvd.discovery import KINDS
+from pvd.errors import PvdError
+from pvd.protocols import (
+    Component,
+    CompositeTeacher,
+    Evaluator,
+    Loss,
+    Observer,
+    Pool,
+    Sampler,
+    ScoredBatch,
+    Source,
+    Student,
+    Teacher,
+)
+from pvd.records import Catalog, Exam, Item, Judgment, Persona, Ranking, Reply, Slate, Step
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+    from torch import Tensor
+
+__all__ = [
+    "assert_contract",
+    "check",
+    "items",
+    "judgment",
+    "personas",
+    "pool",
+    "scored_batch",
+    "slate",
+]
+
+COLOURS = ("red", "green", "blue", "yellow")
+Clause = Callable[[Any], None]
+
+
+# --- material: small records that are enough for any component -------------------------------
+
+
+def items(count: int = 12) -> list[Item]:
+    """Small drawn items with colours and sizes as attributes."""
+    return [
+        Item(
+            f"item-{number}",
+            lambda number=number: _picture(number),  # type: ignore[misc]
+            f"Thing {number}",
+            {"colour": COLOURS[number % 4], "size": "large" if number % 3 else "small"},
+        )
+        for number in range(count)
+    ]
+
+
+def _picture(number: int) -> bytes:
+    from PIL import Image, ImageDraw
+
+    image = Image.new("RGB", (48, 48), "white")
+    corner = 6 + number % 7
+    ImageDraw.Draw(image).ellipse((corner, 8, 40, 24 + number), fill=COLOURS[number % 4])
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def personas(count: int = 4) -> list[Persona]:
+    """Personas with tastes for the items' attributes."""
+    return [
+        Persona(
+            f"persona-{number}",
+            f"Someone who lives in house number {number} by the water.",
+            {"tastes": {f"colour={COLOURS[number % 4]}": 2.0, "size=large": 0.5 + number / 10}},
+        )
+        for number in range(count)
+    ]
+
+
+def slate(size: int = 5, person: int = 0) -> Slate:
+    """One question."""
+    return Slate(personas(person + 1)[person], tuple(items(size)))
+
+
+def judgment(ranking: Ranking, size: int = 5) -> Judgment:
+    """An answer to `slate(size)`."""
+    return Judgment(slate(size), ranking, "digest", Reply(""), "teacher.none", "2025-01-01")
+
+
+def pool(slots: int = 6, count: int = 40, seed: int = 0) -> Pool:
+    """What a sampler draws from, with random embeddings."""
+    from pvd.drawing import SlotPool
+    from pvd.streams import generator
+
+    def unit(rows: int, name: str) -> Tensor:
+        import torch
+
+        noise = torch.randn(rows, 8, generator=generator(name, seed))
+        return torch.nn.functional.normalize(noise, dim=1)
+
+    people = personas(slots)
+    return SlotPool(
+        people, items(count), unit(slots, "texts"), unit(count, "items"), unit(count, "base")
+    )
+
+
+def scored_batch(
+    scores: Any,
+    ranks: Sequence[Sequence[int | None]],
+    *,
+    utilities: Any = None,
+    weights: Sequence[float] | None = None,
+) -> ScoredBatch:
+    """A batch from scores [B, K] and ranks (None: not placed); every picture is in one slate."""
+    import torch
+
+    scores = torch.as_tensor(scores)
+    rows, size = scores.shape
+    placed = torch.tensor([[rank is not None for rank in row] for row in ranks])
+    numbers = torch.tensor([[size if rank is None else rank for rank in row] for row in ranks])
+    in_slate = torch.zeros(rows, rows * size, dtype=torch.bool)
+    for row in range(rows):
+        in_slate[row, row * size : (row + 1) * size] = True
+    flat = scores.reshape(1, -1).expand(rows, -1)
+    texts = torch.nn.functional.normalize(torch.ones(rows, 4), dim=1).to(scores.dtype)
+    embeddings = torch.nn.functional.normalize(torch.ones(rows * size, 4), dim=1).to(scores.dtype)
+    return ScoredBatch(
+        scores=scores,
+        ranks=numbers,
+        placed=placed,
+        mask=torch.ones(rows, size, dtype=torch.bool),
+        utilities=None if utilities is None else torch.as_tensor(utilities),
+        weights=torch.ones(rows) if weights is None else torch.tensor(weights),
+        persona_index=torch.arange(rows),
+        pool_scores=flat,
+        in_slate=in_slate,
+        text_embeddings=texts,
+        embeddings=embeddings,
+        references={"base": embeddings},
+        judgments=[judgment(Ranking.from_order(list(range(size))), size)] * rows,
+        round=1,
+        step=0,
+    )
+
+
+# --- running ----------------------------------------------------------------------------------
+
+
+def check(component: Component) -> Iterator[tuple[str, str | None]]:
+    """Each clause of the component's contract, with None, or what is wrong."""
+    kind = next(kind for kind, cls in KINDS.items() if isinstance(component, cls))
+    for clause in CONTRACTS[kind]:
+        sentence = (clause.__doc__ or "").strip()
+        try:
+            clause(component)
+        except AssertionError as error:
+            yield sentence, str(error) or traceback.format_exc(limit=-1).strip()
+        except PvdError as error:
+            yield sentence, str(error)
+        except Exception as error:  # a stranger's code: whatever it raises is the finding
+            yield sentence, f"{type(error).__name__}: {error}"
+        else:
+            yield sentence, None
+
+
+def assert_contract(component: Component) -> None:
+    """Raise AssertionError that lists the broken clauses."""
+    broken = [f"{clause}: {problem}" for clause, problem in check(component) if problem]
+    assert not broken, "\n".join(broken)
+
+
+# --- teachers ---------------------------------------------------------------------------------
+
+
+def _judged(teacher: Teacher, slates: Sequence[Slate]) -> list[Judgment | None]:
+    from pvd.asking import Desk, opened
+    from pvd.store import Store
+
+    with tempfile.TemporaryDirectory() as folder:
+        with Store(Path(folder) / "answers.sqlite") as store, opened(teacher, 7) as ready:
+            return Desk(store).judgments(ready, len(slates), lambda n, attempt: slates[n])
+
+
+def _answers_every_slate(teacher: Teacher) -> None:
+    """answers slates of 2 and of 5 items with rankings that fit them"""
+    for size in (2, 5):
+        for found in _judged(teacher, [slate(size, person) for person in range(4)]):
+            assert found is not None, f"no readable answer for a slate of {size} items"
+            found.ranking.check(size)
+
+
+def _repeats_itself(teacher: Teacher) -> None:
+    """asks the same thing for the same slate, and something else for another order or persona"""
+    if isinstance(teacher, CompositeTeacher):
+        keys = [question.slate for question in teacher.questions(slate())]
+        assert keys == [q.slate for q in teacher.questions(slate())], "other questions each time"
+        return
+    asked = slate()
+    turned = Slate(asked.persona, asked.items[::-1], asked.repeat)
+    again = Slate(asked.persona, asked.items, repeat=1)
+    key = teacher.request(asked).digest
+    assert key == teacher.request(slate()).digest, "the digest differs for the same slate"
+    for other, what in ((turned, "order"), (slate(person=1), "persona"), (again, "repeat")):
+        assert key != teacher.request(other).digest, f"the digest does not depend on the {what}"
+
+
+def _reads_again(teacher: Teacher) -> None:
+    """reads one raw reply the same way each time"""
+    if isinstance(teacher, CompositeTeacher):
+        return
+    request = teacher.request(slate())
+    with teacher:
+        (reply,) = teacher.answer([request])
+    assert teacher.read(request, reply) == teacher.read(request, reply)
+
+
+def _utilities_fit(teacher: Teacher) -> None:
+    """gives one utility an item, or None"""
+    known = teacher.utilities(personas()[0], items(7))
+    assert known is None or len(known) == 7, "utilities() must give one number an item"
+
+
+# --- students ---------------------------------------------------------------------------------
+
+
+def _images(count: int = 6) -> list[Image]:
+    return [item.open() for item in items(count)]
+
+
+def _unit_length(student: Student) -> None:
+    """embeds texts and images into one space, at unit length"""
+    import torch
+
+    student.load("cpu")
+    texts = student.embed_texts(["a lamp", "somebody who sails"])
+    images = student.embed_prepared(student.prepare(_images()))
+    assert texts.shape == (2, images.shape[1]), f"{tuple(texts.shape)} and {tuple(images.shape)}"
+    assert images.shape[0] == 6, f"{images.shape[0]} rows for 6 images"
+    for rows in (texts, images):
+        torch.testing.assert_close(rows.norm(dim=1), torch.ones(len(rows)), atol=1e-4, rtol=0)
+
+
+def _rows_alone(student: Student) -> None:
+    """row i depends on image i alone"""
+    import torch
+
+    from pvd.scoring import Pictures
+
+    student.load("cpu")
+    pictures = Pictures(items(6), student.prepare(_images()))
+    whole = student.embed_prepared(pictures.take(torch.arange(6)))
+    for row in (0, 5):
+        alone = student.embed_prepared(pictures.take(torch.tensor([row])))
+        torch.testing.assert_close(alone[0], whole[row], atol=1e-5, rtol=0)
+
+
+def _learns(student: Student) -> None:
+    """has parameters that gradients reach through embed_prepared, and texts that stay"""
+    import torch
+
+    student.load("cpu")
+    before = student.embed_texts(["a lamp"])
+    parameters = [p for group in student.parameter_groups() for p in group["params"]]
+    assert parameters, "parameter_groups() is empty"
+    prepared = student.augment(student.prepare(_images()), torch.Generator().manual_seed(0))
+    student.embed_prepared(prepared, train=True)[:, 0].sum().backward()  # type: ignore[no-untyped-call]
+    reached = [p for p in parameters if p.grad is not None and bool(p.grad.abs().sum() > 0)]
+    assert reached, "no parameter gets a gradient"
+    torch.optim.SGD(parameters, lr=0.1).step()
+    for parameter in parameters:
+        parameter.grad = None
+    assert torch.equal(before, student.embed_texts(["a lamp"])), "training moved the texts"
+
+
+def _saves(student: Student) -> None:
+    """gives the same embeddings after save and open, and after state and load_state"""
+    import torch
+
+    student.load("cpu")
+    prepared = student.prepare(_images())
+    with torch.no_grad():
+        for group in student.parameter_groups():
+            for parameter in group["params"]:
+                parameter.mul_(1.01)
+    with tempfile.TemporaryDirectory() as folder:
+        student.save(Path(folder))
+        files = list(Path(folder).rglob("*"))
+        assert not [f for f in files if f.suffix in (".pt", ".pth", ".bin", ".pkl")], "a pickle"
+        state = {name: tensor.clone() for name, tensor in student.state().items()}
+        want = student.embed_prepared(prepared).detach().clone()
+        for restore in (lambda: student.open(Path(folder)), lambda: student.load_state(state)):
+            student.load("cpu")
+            restore()
+            assert torch.equal(want, student.embed_prepared(prepared).detach())
+
+
+# --- samplers ---------------------------------------------------------------------------------
+
+
+def _draws(sampler: Sampler) -> None:
+    """draws one row of distinct items a slot, within the catalogue"""
+    import torch
+
+    for size, count in ((5, 40), (2, 3), (5, 5)):
+        rows = sampler.draw(pool(count=count), size, torch.Generator().manual_seed(0))
+        assert tuple(rows.shape) == (6, size), f"shape {tuple(rows.shape)}, not {(6, size)}"
+        for row in rows.tolist():
+            assert len(set(row)) == size, f"an item stands twice in {row}"
+            assert all(0 <= index < count for index in row), f"{row} leaves the catalogue"
+
+
+def _draws_from_rng(sampler: Sampler) -> None:
+    """draws the same from an equal generator, and nothing from the global ones"""
+    import torch
+
+    first = sampler.draw(pool(), 5, torch.Generator().manual_seed(3))
+    torch.rand(5)
+    second = sampler.draw(pool(), 5, torch.Generator().manual_seed(3))
+    assert torch.equal(first, second), "two equal generators gave different draws"
+
+
+def _survives_ties(sampler: Sampler) -> None:
+    """draws where all scores are equal"""
+    import torch
+
+    same = pool()
+    same.embeddings[:] = same.embeddings[0]
+    rows = sampler.draw(same, 5, torch.Generator().manual_seed(0))
+    assert all(len(set(row)) == 5 for row in rows.tolist())
+
+
+# --- losses -----------------------------------------------------------------------------------
+
+
+def _scores(rows: int = 3) -> Tensor:
+    import torch
+
+    noise = torch.randn(rows, 5, generator=torch.Generator().manual_seed(1)) / 5
+    return noise.requires_grad_()
+
+
+def _is_a_scalar(loss: Loss) -> None:
+    """gives a finite scalar with a gradient to the scores"""
+    import torch
+
+    scores = _scores()
+    value = loss(scored_batch(scores, [[0, 1, 2, 3, 4]] * 3, utilities=torch.rand(3, 5)))
+    assert value.ndim == 0, f"shape {tuple(value.shape)}"
+    assert bool(torch.isfinite(value)), "not finite"
+    value.backward()  # type: ignore[no-untyped-call]
+    assert scores.grad is not None, "no gradient reaches the scores"
+    assert bool((scores.grad != 0).any()), "the gradient is zero"
+
+
+def _prefers_the_ranking(loss: Loss) -> None:
+    """is lower for scores in the teacher's order than for the reverse"""
+    import torch
+
+    good = torch.tensor([[0.5, 0.4, 0.3, 0.2, 0.1]])
+    ranks = [[0, 1, 2, 3, 4]]
+    utilities = torch.tensor([[5.0, 4.0, 3.0, 2.0, 1.0]])
+    right = loss(scored_batch(good, ranks, utilities=utilities))
+    wrong = loss(scored_batch(good.flip(1), ranks, utilities=utilities))
+    assert right < wrong, f"{float(right)} for the right order, {float(wrong)} for the wrong one"
+
+
+def _ignores_the_unplaced(loss: Loss) -> None:
+    """does not move with the score of an item that the teacher did not place"""
+    import torch
+
+    scores = _scores(1)
+    loss(scored_batch(scores, [[0, 1, None, 2, 3]], utilities=torch.rand(1, 5))).backward()  # type: ignore[no-untyped-call]
+    assert scores.grad is not None
+    assert float(scores.grad[0, 2]) == 0, "an unplaced item gets a gradient"
+
+
+def _survives_silence(loss: Loss) -> None:
+    """is zero, not NaN, where no ranking states anything"""
+    import torch
+
+    value = loss(scored_batch(_scores(2), [[0] * 5, [None] * 5], utilities=torch.zeros(2, 5)))
+    assert float(value) == 0, f"{float(value)}"
+
+
+# --- evaluators, sources, observers ------------------------------------------------------------
+
+
+def _evaluates(evaluator: Evaluator) -> None:
+    """gives estimates inside their intervals, and no less for the judge's own ranking"""
+    import torch
+
+    utilities = torch.rand(4, 12, generator=torch.Generator().manual_seed(0)).double()
+    winners = tuple(int(row.argmax()) for row in utilities)
+
+    def sit(scores: Tensor, known: Tensor | None) -> Exam:
+        return Exam("any", tuple(personas()), tuple(items()), scores, winners, known, seed=0)
+
+    best = evaluator.evaluate(sit(utilities, utilities))
+    worst = evaluator.evaluate(sit(-utilities, utilities))
+    for name, estimate in best.items():
+        assert estimate.low <= estimate.value <= estimate.high, f"{name} leaves its interval"
+        assert estimate.over, f"{name} does not say what its interval is over"
+        assert estimate.value >= worst[name].value, f"{name} is higher for the reversed ranking"
+    evaluator.evaluate(sit(utilities, None))
+
+
+def _brings_something(source: Source) -> None:
+    """has a catalogue or personas of its own"""
+    own = type(source)
+    assert own.catalog is not Source.catalog or own.personas is not Source.personas
+
+
+def _is_told(observer: Observer) -> None:
+    """takes every event"""
+    from pvd.watching import Watchers
+
+    said: list[str] = []
+    with tempfile.TemporaryDirectory() as folder:
+        watchers = Watchers([observer], said.append)
+        watchers.begin(Path(folder))
+        watchers.tell("on_step", step=Step(1, 0, 0.5, 100.0))
+        watchers.tell("on_judgment", judgment=judgment(Ranking.from_order([1, 0])))
+        watchers.tell("on_report", metrics={})
+    assert not said, said[0]
+
+
+def _catalog_is_whole(source: Source) -> None:
+    """brings a catalogue whose images open, if it needs no path"""
+    if source.path == "" and type(source).catalog is not Source.catalog:
+        try:
+            catalog = source.catalog("")
+        except PvdError:
+            return  # it wants a path
+        assert isinstance(catalog, Catalog)
+        for item in catalog[:3]:
+            item.open()
+
+
+CONTRACTS: dict[str, tuple[Clause, ...]] = {
+    "teacher": (_answers_every_slate, _repeats_itself, _reads_again, _utilities_fit),
+    "student": (_unit_length, _rows_alone, _learns, _saves),
+    "sampler": (_draws, _draws_from_rng, _survives_ties),
+    "loss": (_is_a_scalar, _prefers_the_ranking, _ignores_the_unplaced, _survives_silence),
+    "evaluator": (_evaluates,),
+    "source": (_brings_something, _catalog_is_whole),
+    "observer": (_is_told,),
+}
