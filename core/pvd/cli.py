@@ -309,11 +309,11 @@ def check(name: str, files: tuple[Path, ...], assignments: tuple[str, ...]) -> N
     for file in files:
         registry.load_file(file)
     kind, short = split_name(name)
-    table: options.Table = {"use": short}
+    tables: options.Table = {kind: {"use": short}}
     for text in assignments:
-        table = options.merge(table, options.assignment(text))
+        tables = options.merge(tables, options.assignment(text))
     failed = 0
-    for clause, problem in testing.check(options.build(kind, table, name)):
+    for clause, problem in testing.check(options.build(kind, tables[kind], kind)):
         failed += problem is not None
         click.echo(
             f"{'ok  ' if problem is None else 'FAIL'}  {clause}"

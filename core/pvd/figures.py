@@ -239,9 +239,7 @@ def _before_after(people: Sequence[Mapping[str, Any]]) -> list[tuple[float, floa
 def _bin(row: Mapping[str, float], slates: int) -> tuple[float, float]:
     """The items that a bin held for one persona, and the percentage of draws that it missed."""
     # A sampler's notes are added up over the slates of a round.
-    held = row["occupancy"] if "occupancy" in row else row["members"] / max(slates, 1)
-    short = row["shortfall"] if "shortfall" in row else row["short"]
-    return held, 100 * short / max(row["wanted"], 1)
+    return row["members"] / max(slates, 1), 100 * row["short"] / max(row["wanted"], 1)
 
 
 def _rule(axes: Axes, y: float, label: str) -> None:

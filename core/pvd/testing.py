@@ -189,9 +189,12 @@ def _judged(teacher: Teacher, slates: Sequence[Slate]) -> list[Judgment | None]:
     from pvd.asking import Desk, opened
     from pvd.store import Store
 
-    with tempfile.TemporaryDirectory() as folder:
-        with Store(Path(folder) / "answers.sqlite") as store, opened(teacher, 7) as ready:
-            return Desk(store).judgments(ready, len(slates), lambda n, attempt: slates[n])
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Store(Path(folder) / "answers.sqlite") as store,
+        opened(teacher, 7) as ready,
+    ):
+        return Desk(store).judgments(ready, len(slates), lambda n, attempt: slates[n])
 
 
 def _answers_every_slate(teacher: Teacher) -> None:
@@ -391,8 +394,9 @@ def _survives_silence(loss: Loss) -> None:
     """is zero, not NaN, where no ranking states anything"""
     import torch
 
-    value = loss(scored_batch(_scores(2), [[0] * 5, [None] * 5], utilities=torch.zeros(2, 5)))
-    assert float(value) == 0, f"{float(value)}"
+    batch = scored_batch(_scores(2), [[0] * 5, [None] * 5], utilities=torch.zeros(2, 5))
+    value = loss(batch).item()
+    assert value == 0, f"{value}"
 
 
 # --- evaluators, sources, observers ------------------------------------------------------------

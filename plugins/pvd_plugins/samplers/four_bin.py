@@ -39,15 +39,14 @@ class FourBin(pvd.Sampler):
         bins = self._bins(scores, lots)
         level = (scores.amax(1) == scores.amin(1)).tolist()
         counts = shares(size)
+        lines = [_queues(bins == number, lots, size) for number in range(len(EDGES))]
         short = [0] * len(EDGES)
         rows = []
         for slot in range(len(scores)):
             if level[slot]:  # nothing to tell apart: uniform
                 rows.append(lots[slot].topk(size).indices.tolist())
                 continue
-            queues = [
-                _queue(bins[slot] == number, lots[slot], size) for number in range(len(EDGES))
-            ]
+            queues = [line[slot] for line in lines]
             row: list[int] = []
             missing: list[int] = []
             for number, count in enumerate(counts):
@@ -111,12 +110,11 @@ def shares(size: int) -> list[int]:
     return counts
 
 
-def _queue(members: Tensor, lots: Tensor, most: int) -> list[int]:
-    """The first members of a bin in the order of their lots; no slate needs more than `most`."""
-    indices = members.nonzero().squeeze(1)
-    order = lots[indices].topk(min(most, len(indices))).indices
-    found: list[int] = indices[order].tolist()
-    return found
+def _queues(members: Tensor, lots: Tensor, most: int) -> list[list[int]]:
+    """Each slot's first members of a bin in the order of their lots; no slate needs more."""
+    best = lots.where(members, -1.0).topk(min(most, lots.shape[1]), dim=1)
+    counts = (best.values >= 0).sum(1).tolist()
+    return [row[:count] for row, count in zip(best.indices.tolist(), counts, strict=True)]
 
 
 @pvd.hookimpl

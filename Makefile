@@ -1,0 +1,42 @@
+# `make run` and `make test` make .venv if it is missing or older than pyproject.toml: a new entry
+# point needs a reinstall, even of an editable checkout.
+
+PYTHON ?= python3
+# On a Linux box without a GPU: make run TORCH_INDEX=https://download.pytorch.org/whl/cpu
+TORCH_INDEX ?=
+PIP = .venv/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+.PHONY: run test check clean
+
+run: .venv/run
+	.venv/bin/pvd run
+
+test: .venv/test
+	.venv/bin/python -m pytest
+
+# What .ci/run adds to the tests: style and types.
+check: .venv/dev
+	.venv/bin/ruff format --check .
+	.venv/bin/ruff check .
+	.venv/bin/mypy
+
+clean:
+	rm -rf .venv dist
+
+.venv/torch: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "pvd needs Python 3.11 or newer; try make PYTHON=python3.12")'
+	$(PYTHON) -m venv --clear .venv
+	$(PIP) $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) "$$(grep '^torch==' constraints.txt)"
+	touch $@
+
+.venv/run: .venv/torch
+	$(PIP) --editable .
+	touch $@
+
+.venv/test: .venv/run
+	$(PIP) --editable '.[test]'
+	touch $@
+
+.venv/dev: .venv/test
+	$(PIP) --editable '.[dev]'
+	touch $@
