@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pvd.hookspecs import hookimpl
@@ -75,6 +76,7 @@ __all__ = [
     "__version__",
     "hookimpl",
     "load",
+    "open_student",
     "run",
 ]
 
@@ -83,7 +85,14 @@ def load(kind: str, name: str, **options: Any) -> Any:
     """A component by name, with its options: `pvd.load("teacher", "simulated", noise=0.5)`."""
     from pvd.options import build
 
-    return build(kind, {"use": name, **options}, f"{kind}.{name}")
+    return build(kind, {"use": name, **options}, kind)
+
+
+def open_student(folder: str | Path, device: str = "cpu") -> Student:
+    """The student that a run saved in `RUN/student`, on a device."""
+    from pvd.pipeline import open_student
+
+    return open_student(Path(folder), device)
 
 
 def run(**settings: Any) -> Run:

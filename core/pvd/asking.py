@@ -186,7 +186,7 @@ class Desk:
         replies: Sequence[Reply],
         answers: Answers,
     ) -> None:
-        date = self.store.put(teacher.name, list(zip(requests, replies, strict=True)))
+        date = self.store.put(teacher.label, list(zip(requests, replies, strict=True)))
         for request, reply in zip(requests, replies, strict=True):
             answers[request.digest] = (reply, date)
             self.usage.tokens += reply.tokens
@@ -210,14 +210,14 @@ class Desk:
                 pause = max(pause, busy.after or 0.0)
                 if number == self.settings.retries or time.monotonic() + pause > deadline:
                     raise ProviderFailure(
-                        f"{teacher.name} stayed busy through {number + 1} calls ({busy}); "
+                        f"{teacher.label} stayed busy through {number + 1} calls ({busy}); "
                         "the same command goes on from here later."
                     ) from None
                 time.sleep(pause)
             else:
                 if len(replies) != len(requests):
                     raise PluginError(
-                        f"{teacher.name} answered {len(requests)} requests with {len(replies)} "
+                        f"{teacher.label} answered {len(requests)} requests with {len(replies)} "
                         "replies; answer() must return one reply a request."
                     )
                 return replies
@@ -229,7 +229,7 @@ def _read(teacher: Teacher, request: Request, reply: Reply, date: str) -> Judgme
         ranking = teacher.read(request, reply).check(len(request.slate.items))
     except (Malformed, BadInput):
         return None
-    return Judgment(request.slate, ranking, request.digest, reply, teacher.name, date)
+    return Judgment(request.slate, ranking, request.digest, reply, teacher.label, date)
 
 
 def _combined(teacher: CompositeTeacher, slate: Slate, parts: Sequence[Judgment]) -> Judgment:
@@ -240,5 +240,5 @@ def _combined(teacher: CompositeTeacher, slate: Slate, parts: Sequence[Judgment]
         tokens=sum((part.reply.tokens for part in parts), Tokens()),
         dollars=sum(part.reply.dollars for part in parts),
     )
-    key = digest_of([teacher.name, [part.digest for part in parts]])
-    return Judgment(slate, ranking, key, reply, teacher.name, max(part.date for part in parts))
+    key = digest_of([teacher.label, [part.digest for part in parts]])
+    return Judgment(slate, ranking, key, reply, teacher.label, max(part.date for part in parts))

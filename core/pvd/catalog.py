@@ -58,7 +58,7 @@ def read(source: Source) -> Catalog:
     """The catalogue that a source brings."""
     catalog = source.catalog(source.path)
     if not len(catalog):
-        raise BadInput(f"The catalogue {source.path or source.name} is empty; it needs items.")
+        raise BadInput(f"The catalogue {source.path or source.label} is empty; it needs items.")
     return catalog
 
 
@@ -66,7 +66,7 @@ def read_personas(source: Source) -> list[Persona]:
     """The personas that a source brings."""
     personas = source.personas(source.path)
     if not personas:
-        raise BadInput(f"{source.path or source.name} has no personas; it needs some.")
+        raise BadInput(f"{source.path or source.label} has no personas; it needs some.")
     check_distinct((p.id for p in personas), "persona id")
     return personas
 

@@ -142,6 +142,9 @@ class Registry:
             sys.modules[module_name] = module  # dataclasses look their module up there
             try:
                 spec.loader.exec_module(module)
+            except MissingPrerequisite:
+                del sys.modules[module_name]
+                raise
             except Exception as error:
                 del sys.modules[module_name]
                 raise PluginError(
@@ -150,8 +153,10 @@ class Registry:
         before = set(self._classes)
         try:
             self._register_module(module, None)
-        except PluginError as error:
-            raise PluginError(f"The plug-in file {path}: {error}") from None
+        except Exception as error:
+            raise PluginError(
+                f"The plug-in file {path} cannot be loaded: {_one_line(error)}."
+            ) from error
         for name in set(self._classes) - before:
             self._from_file[name] = str(path)
         self.files[str(path.resolve())] = digest

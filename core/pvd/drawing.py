@@ -161,7 +161,7 @@ def _draw(
     rows = sampler.draw(pool, size, generator("draw", *key)).tolist()
     if len(rows) != len(people) or any(len(set(row)) != size for row in rows):
         raise PluginError(
-            f"{sampler.name} must draw {len(people)} rows of {size} distinct items; "
+            f"{sampler.label} must draw {len(people)} rows of {size} distinct items; "
             f"it drew {len(rows)} rows, the first {rows[:1]}."
         )
     return [tuple(shop.items[index] for index in row) for row in rows]

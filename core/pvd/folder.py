@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,16 +17,17 @@ if TYPE_CHECKING:
 
 def write_bytes(path: Path, data: bytes) -> None:
     """Replace the file in one step; a reader sees the old content or the new, never a part."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         with temporary.open("wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
         raise BadInput(
             f"{path} cannot be written ({error.strerror or error}); make room or choose another "
             "--out, then give the same command again."
@@ -59,17 +60,22 @@ def write_lines(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
 def read_lines(path: Path) -> list[dict[str, Any]]:
     """The objects of a JSON-lines file."""
     try:
-        text = path.read_text(encoding="utf-8")
+        data = path.read_bytes()
     except FileNotFoundError:
         raise MissingFile(f"There is no {path}; check the path.") from None
+    except OSError as error:
+        raise BadInput(f"{path} cannot be read ({error.strerror or error}).") from None
     rows = []
     # Only \n ends a line: str.splitlines would also cut at U+2028 inside a string.
-    for number, line in enumerate(text.split("\n"), 1):
+    for number, line in enumerate(data.split(b"\n"), 1):
         if line.strip():
             try:
-                rows.append(json.loads(line))
-            except ValueError as error:
+                row = json.loads(line.decode())  # a torn line can end inside a letter
+            except (ValueError, RecursionError) as error:
                 raise BadInput(f"{path}, line {number} is no valid JSON: {error}.") from None
+            if not isinstance(row, dict):
+                raise BadInput(f"{path}, line {number} is no JSON object.")
+            rows.append(row)
     return rows
 
 
@@ -98,13 +104,17 @@ def locked(folder: Path) -> Iterator[None]:
     """Keep a second process out of a run folder. The lock of a dead process is free again."""
     from filelock import FileLock, Timeout
 
-    folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(folder / ".lock", timeout=0)
     try:
+        folder.mkdir(parents=True, exist_ok=True)
         lock.acquire()
     except Timeout:
         raise BadInput(
             f"Another process is working in {folder}; wait for it or name another --out."
+        ) from None
+    except OSError as error:
+        raise BadInput(
+            f"{folder} cannot be written to ({error.strerror or error}); name another --out."
         ) from None
     try:
         yield

@@ -39,7 +39,9 @@ def decode(data: bytes, where: str) -> Image:
             f"The image of {where} is no {', '.join(FORMATS[:-1])} or {FORMATS[-1]} file; "
             "convert it or leave it out."
         ) from None
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError, Warning) as error:
+    except BadInput:
+        raise
+    except Exception as error:  # damaged EXIF alone brings struct.error, TypeError and others
         raise BadInput(
             f"The image of {where} cannot be decoded ({error}); replace the file."
         ) from None

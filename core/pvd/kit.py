@@ -54,20 +54,24 @@ class Malformed(Exception):
     """Raised by `read`: this reply is no ranking. The slate is asked again in another order."""
 
 
-FENCE = re.compile(r"^\s*```[a-z]*\s*(.*?)\s*```\s*$", re.DOTALL)
+LANGUAGE = re.compile(r'^[A-Za-z]+(?=[\s\[{"])')  # what stands after the opening fence
 
 
 def read_json(text: str) -> Any:
     """The JSON in a reply, fenced or not; Malformed if there is none."""
-    fenced = FENCE.match(text)
+    inner = text.strip()
+    if inner.startswith("```") and inner.endswith("```"):
+        inner = LANGUAGE.sub("", inner.strip("`"))
     try:
-        return json.loads(fenced[1] if fenced else text)
-    except ValueError:
+        return json.loads(inner)
+    except (ValueError, RecursionError):
         raise Malformed(f"not JSON: {text[:80]!r}") from None
 
 
 def read_order(labels: Sequence[Any], names: Sequence[str]) -> Ranking:
     """The strict ranking that lists every one of the slate's `names` once, best first."""
+    if not isinstance(labels, list | tuple):
+        raise Malformed(f"no list of {', '.join(names)}: {labels!r}")
     order = [str(label).strip().upper() for label in labels]
     known = [name.upper() for name in names]
     if sorted(order) != sorted(known):
@@ -106,8 +110,12 @@ def image_path(folder: Path, name: str, where: str) -> Path:
     if "\0" in name or "://" in name or re.match(r"^[A-Za-z]:[\\/]", name):
         raise BadInput(f"{where}: {name!r} is no path below {folder}; write it relative to there.")
     path = folder / name
-    if not path.resolve().is_relative_to(folder.resolve()):
-        raise BadInput(f"{where}: {name!r} leads out of {folder}; move the image into it.")
+    try:
+        path.resolve().relative_to(folder.resolve())
+    except (ValueError, OSError, RuntimeError):  # outside, no UTF-8, a loop of links
+        raise BadInput(
+            f"{where}: {name!r} leads out of {folder}; move the image into it."
+        ) from None
     return path
 
 

@@ -47,7 +47,7 @@ def read_toml(path: Path) -> Table:
         return typing.cast(Table, located(tomllib.loads(path.read_text(encoding="utf-8"))))
     except FileNotFoundError:
         raise MissingFile(f"There is no configuration file {path}; check the path.") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+    except (ValueError, RecursionError, OSError) as error:
         raise BadInput(f"The configuration {path} cannot be read as TOML: {error}.") from None
 
 
@@ -67,7 +67,7 @@ def toml_value(raw: str) -> Any:
     """One TOML value, or the raw string if it is none."""
     try:
         parsed = tomllib.loads(f"value = {raw}")
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):  # no TOML; or digits or brackets without end
         return raw
     return parsed["value"] if set(parsed) == {"value"} else raw
 
@@ -105,12 +105,19 @@ def build(kind: str, table: Any, where: str) -> Component:
         if not isinstance(path, str):
             raise BadInput(f"{where}.path must be text, not {path!r}.")
         # What is no file here, such as a name on a hub, stays as the user wrote it.
-        component.path = str(_path(path).resolve()) if path and _path(path).exists() else str(path)
+        component.path = str(_path(path).resolve()) if path and _is_there(path) else str(path)
     return component
 
 
 def _path(text: str) -> Path:
     return text.base / text if isinstance(text, TomlText) else Path(text)
+
+
+def _is_there(text: str) -> bool:
+    try:
+        return _path(text).exists()
+    except OSError:  # too long for a file's name
+        return False
 
 
 def fill(cls: type[T], table: Mapping[str, Any], where: str) -> T:
@@ -127,11 +134,14 @@ def fill(cls: type[T], table: Mapping[str, Any], where: str) -> T:
         if f.default is MISSING and f.default_factory is MISSING and f.name not in values
     ]
     if missing:
-        raise BadInput(f"{where} needs a value for {', '.join(missing)}; set it with -o.")
+        raise BadInput(
+            f"{where or 'The configuration'} needs a value for {', '.join(missing)}; "
+            "set it with -o."
+        )
     try:
         return cls(**values)
     except (ValueError, TypeError) as error:
-        raise BadInput(f"{where}: {error}") from None
+        raise BadInput(f"{where or 'The configuration'}: {error}") from None
 
 
 def _unknown(key: str, known: Mapping[str, Any], where: str) -> str:
@@ -151,7 +161,7 @@ def option_types(cls: type) -> dict[str, Any]:
             shell = type("Options", (), {"__annotations__": own, "__module__": owner.__module__})
             try:
                 found |= typing.get_type_hints(shell, include_extras=True)
-            except NameError as error:
+            except Exception as error:  # whatever a stranger's annotation does
                 raise PluginError(
                     f"An option type of {owner.__qualname__} cannot be resolved: {error}; "
                     "import it at the top of its module."
@@ -178,12 +188,15 @@ def _coerce(annotation: Any, value: Any, where: str) -> Any:
     if origin in (types.UnionType, typing.Union):
         if value is None or (value == "none" and type(None) in args):
             return None
-        (inner,) = [a for a in args if a is not type(None)]
-        return _coerce(inner, value, where)
+        inner = [a for a in args if a is not type(None)]
+        if len(inner) == 1:
+            return _coerce(inner[0], value, where)
     if origin is tuple:
         values = value if isinstance(value, list | tuple) else [value]
         return tuple(_coerce(args[0], v, f"{where}[{i}]") for i, v in enumerate(values))
     if origin is typing.Literal:
+        if value not in args and type(value) in (int, float, bool):
+            value = _text(value)
         if value not in args:
             choices = ", ".join(str(a) for a in args)
             near = difflib.get_close_matches(str(value), [str(a) for a in args], n=1)
@@ -197,19 +210,29 @@ def _coerce(annotation: Any, value: Any, where: str) -> Any:
             raise BadInput(f"{where} is a table, not {value!r}; write {where}.NAME=VALUE.")
         return fill(annotation, value, where)
     if annotation is Path and isinstance(value, str):
-        return _path(value).resolve()
+        try:
+            return _path(value).resolve()
+        except (OSError, ValueError, RuntimeError) as error:  # NUL, no UTF-8, a loop of links
+            raise BadInput(f"{where} is no path: {error}.") from None
     if annotation is float and type(value) is int:
-        return float(value)
+        try:
+            return float(value)
+        except OverflowError:
+            raise BadInput(f"{where} is too large a number.") from None
     # bool is an int for Python, but not for people who write options.
     if annotation is str and isinstance(value, str):
         return str(value)
     if annotation in (int, float, bool) and type(value) is annotation:
         return value
     if annotation is str and type(value) in (int, float, bool):
-        return str(value).lower() if type(value) is bool else str(value)
+        return _text(value)
     if annotation in (str, int, float, bool, Path):
         raise BadInput(f"{where} must be {_name(annotation)}, not {value!r}.")
     raise PluginError(f"{where} has the type {annotation!r}, which is no option type.")
+
+
+def _text(value: Any) -> str:
+    return str(value).lower() if type(value) is bool else str(value)
 
 
 def _name(annotation: Any) -> str:
@@ -218,17 +241,21 @@ def _name(annotation: Any) -> str:
 
 
 def dump(value: Any) -> Any:
-    """The table that `build` or `fill` makes this value from; None is left out."""
+    """The table that `build` or `fill` makes this value from; None is left out, or "none" where
+    leaving it out would bring back the default.
+    """
     if is_dataclass(value) and not isinstance(value, type):
         table: Table = {}
         if isinstance(value, Component):
-            table["use"] = value.name.partition(".")[2]
+            table["use"] = value.label
         if isinstance(value, Source) and value.path:
             table["path"] = value.path
         for f in fields(value):
             inner = dump(getattr(value, f.name))
             if inner is not None:
                 table[f.name] = inner
+            elif f.default is not None and f.default is not MISSING:
+                table[f.name] = "none"
         return table
     if isinstance(value, tuple | list):
         return [dump(v) for v in value]
@@ -273,4 +300,4 @@ def _default(f: Field[Any]) -> str:
         return "required"
     else:
         value = f.default
-    return "none" if value is None else str(dump(value))
+    return "none" if value is None else _text(dump(value))

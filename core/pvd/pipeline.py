@@ -7,27 +7,21 @@ from __future__ import annotations
 
 import copy
 import shutil
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import pvd
-from pvd import drawing, exam, options, report, scoring, summary, validation
-from pvd.drawing import Drawn, Shop
-from pvd.errors import PartialResult, UsageError
+from pvd import exam, options, report, rounds, scoring, summary, validation
+from pvd.errors import UsageError
 from pvd.exam import Paper
 from pvd.folder import read_json, write_bytes, write_json, write_lines
+from pvd.ledger import judgment_row
 from pvd.progress import Progress, Silent
 from pvd.protocols import Student
-from pvd.records import Estimate, Judgment, RoundResult
-from pvd.rounds import judgment_row
 from pvd.session import Session, opened_session, record
 from pvd.settings import Settings, recipe, resolve
-from pvd.training import Aged, Lesson, train_round
 from pvd.validation import Test
-
-SPARES = 2  # other slates for a slot whose slate brought no answer
 
 
 @dataclass(frozen=True)
@@ -59,8 +53,8 @@ _recipe = recipe
 
 def default_folder(settings: Settings) -> Path:
     """`runs/<teacher>-<student>-<digest>`: the same command finds its own run."""
-    names = (settings.teacher.name, settings.student.name)
-    return Path("runs") / "-".join([*(n.partition(".")[2] for n in names), settings.digest()[:8]])
+    names = (settings.teacher.label, settings.student.label, settings.digest()[:8])
+    return Path("runs") / "-".join(names)
 
 
 def execute(
@@ -80,10 +74,10 @@ def execute(
             check_budget(session)
             paper = ask_exam(session)
             test = ask_validation(session)
-            validate_start(session, test)
-            while not is_over(session):
-                label(session)
-                learn(session, test)
+            rounds.validate_start(session, test)
+            while not rounds.is_over(session):
+                rounds.label(session)
+                rounds.learn(session, test)
             examine(session, paper)
         except BaseException:
             save_usage(session)
@@ -165,179 +159,13 @@ def ask_validation(session: Session) -> Test:
     return validation.pairs_test(answered, items, session.texts, seed)
 
 
-def label(session: Session) -> int:
-    """Draw and ask the next round, as far as that is not done; its number."""
-    settings, rounds = session.settings, session.rounds
-    round = rounds.finished() + 1
-    if rounds.has(round, "judgments.jsonl"):
-        return round
-    where = f"round {round} of {settings.train.rounds}"
-    draw = settings.stream("draw")
-    history = [j for earlier in range(1, round) for j in rounds.judgments(earlier)]
-    load_round(session, round - 1)
-    with session.progress.stage("drawing", settings.train.slates, "slates", where):
-        shop = _shop(session)
-        common: Any = {
-            "round": round,
-            "size": settings.train.size,
-            "seed": draw,
-            "history": history,
-        }
-        if not rounds.has(round, "slates.jsonl"):
-            drawn, notes = drawing.draw_round(
-                settings.sampler,
-                shop,
-                slots=settings.train.slates,
-                earlier=[d for earlier in range(1, round) for d in rounds.drawn(earlier)],
-                **common,
-            )
-            rounds.write_drawn(round, drawn, notes)
-        drawn = rounds.drawn(round)
-    with session.progress.stage("asking", len(drawn), "slates", where):
-        judged = _ask(session, drawn)
-        failed = [d for d in drawn if d.slot not in judged]
-        if len(failed) > settings.ask.failures * len(drawn):
-            raise PartialResult(
-                f"{len(failed)} of {len(drawn)} slates of round {round} brought no answer that can "
-                "be read, more than ask.failures allows; look at the replies in the store."
-            )
-        for spare in range(1, SPARES + 1):
-            others = [
-                drawing.draw_spare(settings.sampler, shop, d, spare=spare, **common) for d in failed
-            ]
-            judged |= _ask(session, others)
-            failed = [d for d in failed if d.slot not in judged]
-    rounds.write_judgments(round, judged)
-    for judgment in rounds.judgments(round):
-        session.watchers.tell("on_judgment", judgment=judgment)
-    return round
-
-
-def _ask(session: Session, drawn: Sequence[Drawn]) -> dict[int, Judgment]:
-    seed = session.settings.stream("draw")
-    answers = session.desk.judgments(
-        session.teacher, len(drawn), lambda n, attempt: drawn[n].shown(seed, attempt)
-    )
-    return {d.slot: j for d, j in zip(drawn, answers, strict=True) if j is not None}
-
-
-def _shop(session: Session) -> Shop:
-    import torch
-
-    people = session.data.people.train
-    pictures, base = session.embedded("train")
-    return Shop(
-        personas=people,
-        items=pictures.items,
-        texts=torch.stack([session.texts[p.id] for p in people]),
-        embeddings=scoring.embed(session.student, pictures),
-        base=base,
-    )
-
-
-def learn(session: Session, test: Test) -> RoundResult:
-    """Train on all judgments so far, validate, and end the round."""
-    settings, rounds = session.settings, session.rounds
-    round = rounds.finished() + 1
-    where = f"round {round} of {settings.train.rounds}"
-    load_round(session, round - 1)
-    made = [(number, j) for number in range(1, round + 1) for j in rounds.judgments(number)]
-    pictures, base = session.embedded("train")
-    lesson = Lesson(
-        [Aged(j, round - number) for number, j in made],
-        pictures,
-        session.texts,
-        base,
-        settings.train.replay,
-    )
-    seen = settings.train.steps * min(settings.train.batch, len(lesson))
-    with session.progress.stage("training", seen, "slates", where):
-        loss = train_round(
-            session.student,
-            settings.loss,
-            lesson,
-            settings.train,
-            round=round,
-            seed=settings.stream("train"),
-            progress=session.progress,
-            on_step=lambda step: session.watchers.tell("on_step", step=step),
-        )
-    rounds.write_weights(round, session.student, settings.loss)
-    before = {j.digest for number, j in made if number < round}
-    here = [j for number, j in made if number == round]
-    drawn = rounds.drawn(round) if rounds.has(round, "slates.jsonl") else []
-    sets = {d.slot: frozenset(i.id for i in d.items) for d in drawn}
-    result = RoundResult(
-        round=round,
-        slates=len(drawn) or len(here),
-        answered=len(here),
-        fresh=len({j.digest for j in here} - before),
-        replaced=sum(frozenset(i.id for i in j.slate.items) not in sets.values() for j in here)
-        if drawn
-        else 0,
-        loss=loss,
-        validation=_validated(session, test),
-        notes=rounds.notes(round) if drawn else {},
-    )
-    return finish_round(session, result)
-
-
-def validate_start(session: Session, test: Test) -> None:
-    """Round 0: the student before any training."""
-    if session.rounds.has(0, "done"):
-        return
-    session.rounds.write_weights(0, session.student, session.settings.loss)
-    result = RoundResult(0, 0, 0, 0, 0, None, _validated(session, test))
-    finish_round(session, result)
-
-
-def finish_round(session: Session, result: RoundResult) -> RoundResult:
-    """Write the round's end, and tell about it what was written."""
-    session.rounds.write_done(result)
-    result = session.rounds.result(result.round)
-    session.watchers.tell("on_round", result=result)
-    unit = "MPR" if session.settings.train.validate == "mpr" else "pairs ordered alike"
-    value = result.validation
-    session.progress.say(
-        f"round {result.round}: validation {value.value:.1f} % {unit} "
-        f"({value.low:.1f} to {value.high:.1f})"
-        + (f", loss {result.loss:.3f}" if result.loss is not None else "")
-    )
-    return result
-
-
-def _validated(session: Session, test: Test) -> Estimate:
-    pictures, _ = session.embedded("validation")
-    with session.progress.stage("validation"):
-        return test(scoring.embed(session.student, pictures))
-
-
-def load_round(session: Session, round: int) -> None:
-    """Put the weights of a finished round into the student."""
-    session.rounds.load_weights(round, session.student, session.settings.loss)
-
-
-def best_round(session: Session) -> int:
-    """The round with the best validation; of equals the earliest."""
-    values = [
-        session.rounds.result(n).validation.value for n in range(session.rounds.finished() + 1)
-    ]
-    return values.index(max(values))
-
-
-def is_over(session: Session) -> bool:
-    """All rounds are done, or the best one was too long ago."""
-    done, train = session.rounds.finished(), session.settings.train
-    return done >= train.rounds or done - best_round(session) >= train.patience
-
-
 def examine(session: Session, paper: Paper) -> None:
     """The best round's student sits the exam; write the student, the numbers and the report."""
     import torch
 
     settings, folder, seed = session.settings, session.folder, session.settings.stream("exam")
-    best = best_round(session)
-    load_round(session, best)
+    best = rounds.best_round(session)
+    rounds.load_round(session, best)
     with session.progress.stage("exam"):
         shelf = session.pictures.subset(paper.items)
         rows = torch.tensor([session.pictures.index[item.id] for item in paper.items])

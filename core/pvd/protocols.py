@@ -43,6 +43,11 @@ class Component(ABC):  # noqa: B024 - each kind adds its own abstract methods
 
     name: ClassVar[str] = ""  # "kind.name"; the registry sets it
 
+    @property
+    def label(self) -> str:
+        """Its name without the kind; the class's, where it was never registered."""
+        return self.name.partition(".")[2] or type(self).__name__
+
     def options(self) -> dict[str, Any]:
         """The options as set, for the run's record."""
         return {f.name: getattr(self, f.name) for f in fields(self)}  # type: ignore[arg-type]
@@ -91,7 +96,7 @@ class Teacher(Component):
         return Request(
             slate,
             {
-                "teacher": self.name or type(self).__qualname__,
+                "teacher": self.label,
                 "options": self.options(),
                 "seed": self.seed,
                 "persona": [slate.persona.text, dict(slate.persona.attributes)],
@@ -103,7 +108,7 @@ class Teacher(Component):
     def answer(self, requests: Sequence[Request]) -> Sequence[Reply]:
         """One call. Raise `pvd.kit.Busy` to be called again later, `ProviderFailure` to stop."""
         rankings = self.rank([request.slate for request in requests])
-        return [Reply(_write(ranking), model=self.name) for ranking in rankings]
+        return [Reply(_write(ranking), model=self.label) for ranking in rankings]
 
     def read(self, request: Request, reply: Reply) -> Ranking:
         """The ranking in a raw reply. Raise `pvd.kit.Malformed` to be asked in another order."""
@@ -306,11 +311,11 @@ class Source(Component):
 
     def catalog(self, path: str) -> Catalog:
         """The catalogue at this path."""
-        raise TypeError(f"The source {self.name} has no catalogue.")
+        raise TypeError(f"The source {self.label} has no catalogue.")
 
     def personas(self, path: str) -> list[Persona]:
         """The personas at this path."""
-        raise TypeError(f"The source {self.name} has no personas.")
+        raise TypeError(f"The source {self.label} has no personas.")
 
 
 class Observer(Component):

@@ -1,205 +1,184 @@
-"""The rounds as they lie in the run folder; a round counts once its `done` is written."""
+"""A round: drawing, asking, training, validation. What is done stays done; a round that was
+interrupted goes on from its last file that is whole.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import Any
 
-from pvd.drawing import Drawn
-from pvd.errors import BadInput
-from pvd.exam import plain
-from pvd.folder import (
-    read_json,
-    read_lines,
-    read_tensors,
-    write_json,
-    write_lines,
-    write_tensors,
-)
-from pvd.protocols import Loss, Student
-from pvd.records import (
-    Estimate,
-    Item,
-    Judgment,
-    Persona,
-    Ranking,
-    Reply,
-    RoundResult,
-    Slate,
-    Tokens,
-)
+from pvd import drawing, scoring
+from pvd.drawing import Drawn, Shop
+from pvd.errors import PartialResult
+from pvd.records import Estimate, Judgment, RoundResult
+from pvd.session import Session
+from pvd.training import Aged, Lesson, train_round
+from pvd.validation import Test
 
-if TYPE_CHECKING:
-    from torch import Tensor
+SPARES = 2  # other slates for a slot whose slate brought no answer
 
 
-class Rounds:
-    """Reads and writes `rounds/NNN/`; items and personas are found again by their ids."""
-
-    def __init__(self, folder: Path, items: Sequence[Item], personas: Sequence[Persona]) -> None:
-        self.folder = folder
-        self._items = {item.id: item for item in items}
-        self._personas = {persona.id: persona for persona in personas}
-
-    def path(self, round: int, name: str) -> Path:
-        """A file of a round."""
-        return self.folder / f"{round:03d}" / name
-
-    def finished(self) -> int:
-        """The number of rounds that are done, without a gap; round 0 is the untrained student."""
-        round = 0
-        while self.path(round + 1, "done").exists():
-            round += 1
+def label(session: Session) -> int:
+    """Draw and ask the next round, as far as that is not done; its number."""
+    settings, ledger = session.settings, session.ledger
+    round = ledger.finished() + 1
+    if ledger.has(round, "judgments.jsonl"):
         return round
-
-    def write_drawn(self, round: int, drawn: Sequence[Drawn], notes: Mapping[str, Any]) -> None:
-        """The slots of a round, before anything of it is asked."""
-        write_json(self.path(round, "notes.json"), notes)
-        write_lines(
-            self.path(round, "slates.jsonl"),
-            [
-                {
-                    "slot": d.slot,
-                    "persona": d.persona.id,
-                    "items": [item.id for item in d.items],
-                    "origin": d.origin,
-                }
-                for d in drawn
-            ],
-        )
-
-    def drawn(self, round: int) -> list[Drawn]:
-        """The slots that were written."""
-        return [
-            Drawn(
-                row["slot"],
-                self._persona(row["persona"]),
-                tuple(self._item(id) for id in row["items"]),
-                (row["origin"][0], row["origin"][1], row["origin"][2]),
+    where = f"round {round} of {settings.train.rounds}"
+    draw = settings.stream("draw")
+    history = [j for earlier in range(1, round) for j in ledger.judgments(earlier)]
+    load_round(session, round - 1)
+    with session.progress.stage("drawing", settings.train.slates, "slates", where):
+        shop = _shop(session)
+        common: Any = {
+            "round": round,
+            "size": settings.train.size,
+            "seed": draw,
+            "history": history,
+        }
+        if not ledger.has(round, "slates.jsonl"):
+            drawn, notes = drawing.draw_round(
+                settings.sampler,
+                shop,
+                slots=settings.train.slates,
+                earlier=[d for earlier in range(1, round) for d in ledger.drawn(earlier)],
+                **common,
             )
-            for row in read_lines(self.path(round, "slates.jsonl"))
-        ]
-
-    def has(self, round: int, name: str) -> bool:
-        """Whether a file of a round was written."""
-        return self.path(round, name).exists()
-
-    def notes(self, round: int) -> dict[str, Any]:
-        """The sampler's notes on a round."""
-        return dict(read_json(self.path(round, "notes.json")))
-
-    def write_judgments(self, round: int, judged: Mapping[int, Judgment]) -> None:
-        """A round's judgments by slot."""
-        write_lines(
-            self.path(round, "judgments.jsonl"),
-            [{"slot": slot, **judgment_row(judged[slot])} for slot in sorted(judged)],
-        )
-
-    def judgments(self, round: int) -> list[Judgment]:
-        """A round's judgments in the order of their slots."""
-        return self.read_judgments(self.path(round, "judgments.jsonl"))
-
-    def read_judgments(self, path: Path) -> list[Judgment]:
-        """The judgments of any file in this layout."""
-        found = []
-        for number, row in enumerate(read_lines(path), 1):
-            try:
-                found.append(self._judgment(row))
-            except (KeyError, TypeError) as error:
-                raise BadInput(
-                    f"{path}, line {number} is no judgment ({type(error).__name__}: {error})."
-                ) from None
-        return found
-
-    def _judgment(self, row: Mapping[str, Any]) -> Judgment:
-        utilities = row.get("utilities")
-        slate = Slate(
-            self._persona(row["persona"]),
-            tuple(self._item(id) for id in row["items"]),
-            row.get("repeat", 0),
-        )
-        ranking = Ranking(
-            tuple(tuple(tier) for tier in row["tiers"]),
-            rest=row.get("rest", "unknown"),
-            utilities=None if utilities is None else tuple(utilities),
-            kind=row.get("kind"),
-            rationale=row.get("rationale", ""),
-        ).check(len(slate.items))
-        reply = Reply(
-            "", row.get("model", ""), Tokens(*row.get("tokens", (0, 0))), row.get("dollars", 0.0)
-        )
-        return Judgment(
-            slate,
-            ranking,
-            row.get("digest", ""),
-            reply,
-            row.get("teacher", ""),
-            row.get("date", ""),
-        )
-
-    def _item(self, id: str) -> Item:
-        if id not in self._items:
-            raise BadInput(
-                f"{self.folder} names the item {id!r}, which the catalogue no longer has; restore "
-                "the catalogue, or start over with --fresh."
+            ledger.write_drawn(round, drawn, notes)
+        drawn = ledger.drawn(round)
+    with session.progress.stage("asking", len(drawn), "slates", where):
+        judged = _ask(session, drawn)
+        failed = [d for d in drawn if d.slot not in judged]
+        if len(failed) > settings.ask.failures * len(drawn):
+            raise PartialResult(
+                f"{len(failed)} of {len(drawn)} slates of round {round} brought no answer that can "
+                "be read, more than ask.failures allows; look at the replies in the store."
             )
-        return self._items[id]
-
-    def _persona(self, id: str) -> Persona:
-        if id not in self._personas:
-            raise BadInput(
-                f"{self.folder} names the persona {id!r}, which is no longer there; restore the "
-                "personas, or start over with --fresh."
-            )
-        return self._personas[id]
-
-    def write_weights(self, round: int, student: Student, loss: Loss) -> None:
-        """What learned, after a round."""
-        own = {f"loss.{n}": t for n, t in enumerate(loss.parameters())}
-        weights = {f"student.{name}": tensor for name, tensor in student.state().items()}
-        write_tensors(self.path(round, "student.safetensors"), weights | own)
-
-    def load_weights(self, round: int, student: Student, loss: Loss) -> None:
-        """Put a round's weights into the student and the loss."""
-        tensors = read_tensors(self.path(round, "student.safetensors"))
-        student.load_state(_below("student.", tensors))
-        own = _below("loss.", tensors)
-        for number, tensor in enumerate(loss.parameters()):
-            tensor.data.copy_(own[str(number)])
-
-    def write_done(self, result: RoundResult) -> None:
-        """The round's end: from here on it is not repeated."""
-        row = asdict(result) | {"validation": plain(result.validation)}
-        write_json(self.path(result.round, "done"), row)
-
-    def result(self, round: int) -> RoundResult:
-        """What a finished round did."""
-        row = read_json(self.path(round, "done"))
-        return RoundResult(**{**row, "validation": Estimate(**row["validation"])})
+        for spare in range(1, SPARES + 1):
+            others = [
+                drawing.draw_spare(settings.sampler, shop, d, spare=spare, **common) for d in failed
+            ]
+            judged |= _ask(session, others)
+            failed = [d for d in failed if d.slot not in judged]
+    ledger.write_judgments(round, judged)
+    for judgment in ledger.judgments(round):
+        session.watchers.tell("on_judgment", judgment=judgment)
+    return round
 
 
-def judgment_row(judgment: Judgment) -> dict[str, Any]:
-    """A judgment as it stands in a file; the raw reply stays in the store."""
-    slate, ranking, reply = judgment.slate, judgment.ranking, judgment.reply
-    return {
-        "persona": slate.persona.id,
-        "items": [item.id for item in slate.items],
-        "repeat": slate.repeat,
-        "tiers": ranking.tiers,
-        "rest": ranking.rest,
-        "utilities": ranking.utilities,
-        "kind": ranking.kind,
-        "rationale": ranking.rationale,
-        "teacher": judgment.teacher,
-        "model": reply.model,
-        "tokens": [reply.tokens.input, reply.tokens.output],
-        "dollars": reply.dollars,
-        "digest": judgment.digest,
-        "date": judgment.date,
-    }
+def _ask(session: Session, drawn: Sequence[Drawn]) -> dict[int, Judgment]:
+    seed = session.settings.stream("draw")
+    answers = session.desk.judgments(
+        session.teacher, len(drawn), lambda n, attempt: drawn[n].shown(seed, attempt)
+    )
+    return {d.slot: j for d, j in zip(drawn, answers, strict=True) if j is not None}
 
 
-def _below(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+def _shop(session: Session) -> Shop:
+    import torch
+
+    people = session.data.people.train
+    pictures, base = session.embedded("train")
+    return Shop(
+        personas=people,
+        items=pictures.items,
+        texts=torch.stack([session.texts[p.id] for p in people]),
+        embeddings=scoring.embed(session.student, pictures),
+        base=base,
+    )
+
+
+def learn(session: Session, test: Test) -> RoundResult:
+    """Train on all judgments so far, validate, and end the round."""
+    settings, ledger = session.settings, session.ledger
+    round = ledger.finished() + 1
+    where = f"round {round} of {settings.train.rounds}"
+    load_round(session, round - 1)
+    made = [(number, j) for number in range(1, round + 1) for j in ledger.judgments(number)]
+    pictures, base = session.embedded("train")
+    lesson = Lesson(
+        [Aged(j, round - number) for number, j in made],
+        pictures,
+        session.texts,
+        base,
+        settings.train.replay,
+    )
+    seen = settings.train.steps * min(settings.train.batch, len(lesson))
+    with session.progress.stage("training", seen, "slates", where):
+        loss = train_round(
+            session.student,
+            settings.loss,
+            lesson,
+            settings.train,
+            round=round,
+            seed=settings.stream("train"),
+            progress=session.progress,
+            on_step=lambda step: session.watchers.tell("on_step", step=step),
+        )
+    ledger.write_weights(round, session.student, settings.loss)
+    before = {j.digest for number, j in made if number < round}
+    here = [j for number, j in made if number == round]
+    drawn = ledger.drawn(round) if ledger.has(round, "slates.jsonl") else []
+    sets = {d.slot: frozenset(i.id for i in d.items) for d in drawn}
+    result = RoundResult(
+        round=round,
+        slates=len(drawn) or len(here),
+        answered=len(here),
+        fresh=len({j.digest for j in here} - before),
+        replaced=sum(frozenset(i.id for i in j.slate.items) not in sets.values() for j in here)
+        if drawn
+        else 0,
+        loss=loss,
+        validation=_validated(session, test),
+        notes=ledger.notes(round) if drawn else {},
+    )
+    return finish_round(session, result)
+
+
+def validate_start(session: Session, test: Test) -> None:
+    """Round 0: the student before any training."""
+    if session.ledger.has(0, "done"):
+        return
+    session.ledger.write_weights(0, session.student, session.settings.loss)
+    result = RoundResult(0, 0, 0, 0, 0, None, _validated(session, test))
+    finish_round(session, result)
+
+
+def finish_round(session: Session, result: RoundResult) -> RoundResult:
+    """Write the round's end, and tell about it what was written."""
+    session.ledger.write_done(result)
+    result = session.ledger.result(result.round)
+    session.watchers.tell("on_round", result=result)
+    unit = "MPR" if session.settings.train.validate == "mpr" else "pairs ordered alike"
+    value = result.validation
+    session.progress.say(
+        f"round {result.round}: validation {value.value:.1f} % {unit} "
+        f"({value.low:.1f} to {value.high:.1f})"
+        + (f", loss {result.loss:.3f}" if result.loss is not None else "")
+    )
+    return result
+
+
+def _validated(session: Session, test: Test) -> Estimate:
+    pictures, _ = session.embedded("validation")
+    with session.progress.stage("validation"):
+        return test(scoring.embed(session.student, pictures))
+
+
+def load_round(session: Session, round: int) -> None:
+    """Put the weights of a finished round into the student."""
+    session.ledger.load_weights(round, session.student, session.settings.loss)
+
+
+def best_round(session: Session) -> int:
+    """The round with the best validation; of equals the earliest."""
+    values = [
+        session.ledger.result(n).validation.value for n in range(session.ledger.finished() + 1)
+    ]
+    return values.index(max(values))
+
+
+def is_over(session: Session) -> bool:
+    """All rounds are done, or the best one was too long ago."""
+    done, train = session.ledger.finished(), session.settings.train
+    return done >= train.rounds or done - best_round(session) >= train.patience

@@ -18,9 +18,9 @@ from pvd.catalog import Data
 from pvd.discovery import registry
 from pvd.errors import BadInput
 from pvd.folder import locked, read_json, write_bytes, write_json, write_lines
+from pvd.ledger import Ledger
 from pvd.progress import Progress
 from pvd.protocols import Student, Teacher
-from pvd.rounds import Rounds
 from pvd.scoring import Pictures
 from pvd.settings import UNRECORDED, Settings, resolve
 from pvd.store import Store, default_path
@@ -46,7 +46,7 @@ class Session:
     pictures: Pictures
     base: Tensor
     texts: Mapping[str, Tensor]
-    rounds: Rounds
+    ledger: Ledger
     watchers: Watchers
     progress: Progress
 
@@ -97,7 +97,7 @@ def opened_session(settings: Settings, folder: Path, progress: Progress) -> Iter
             pictures=pictures,
             base=base,
             texts=dict(zip((p.id for p in personas), texts, strict=True)),
-            rounds=Rounds(folder / "rounds", pictures.items, personas),
+            ledger=Ledger(folder / "rounds", pictures.items, personas),
             watchers=watchers,
             progress=progress,
         )
@@ -167,7 +167,7 @@ def _check_tastes(settings: Settings, personas: list[pvd.Persona]) -> None:
             lacking = [p.id for p in personas if not p.attributes.get(name)]
             if lacking:
                 raise BadInput(
-                    f"The teacher {teacher.name.partition('.')[2]} needs `{name}` for each "
+                    f"The teacher {teacher.label} needs `{name}` for each "
                     f"persona, and {len(lacking)} of {len(personas)} have none, the first "
                     f"{lacking[0]!r}; add them, or choose another teacher."
                 )

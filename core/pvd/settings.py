@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -12,7 +12,7 @@ from pvd import options
 from pvd.discovery import registry
 from pvd.errors import BadInput, UnknownName
 from pvd.options import Table
-from pvd.protocols import Evaluator, Loss, Observer, Sampler, Source, Student, Teacher
+from pvd.protocols import Component, Evaluator, Loss, Observer, Sampler, Source, Student, Teacher
 from pvd.records import digest_of
 from pvd.streams import derive
 
@@ -142,8 +142,8 @@ class Settings:
         missing = self.loss.requires - self.teacher.capabilities.yields
         if missing:
             raise BadInput(
-                f"The loss {_name(self.loss)} needs {', '.join(sorted(missing))}, which the "
-                f"teacher {_name(self.teacher)} does not give; choose another of the two."
+                f"The loss {self.loss.label} needs {', '.join(sorted(missing))}, which the "
+                f"teacher {self.teacher.label} does not give; choose another of the two."
             )
 
 
@@ -153,10 +153,6 @@ def _at_least(low: int, section: object, *names: str) -> None:
         if value is not None and value < low:
             where = type(section).__name__.removesuffix("Settings").lower()
             raise BadInput(f"{where}.{name} must be at least {low}, not {value}.")
-
-
-def _name(component: Any) -> str:
-    return str(component.name.partition(".")[2])
 
 
 def recipes() -> list[str]:
@@ -181,9 +177,10 @@ def resolve(*tables: Mapping[str, Any]) -> Settings:
     merged: Table = {}
     for table in tables:
         merged = options.merge(merged, table)
-    judge = merged.get("judge", {})
-    if isinstance(judge, Mapping) and "use" not in judge:
-        teacher = merged.get("teacher", {})
+    judge, teacher = merged.get("judge", {}), merged.get("teacher", {})
+    if isinstance(teacher, Component) and "judge" not in merged:
+        merged["judge"] = replace(teacher)  # type: ignore[type-var]
+    elif isinstance(judge, Mapping) and "use" not in judge:
         teacher = {"use": teacher} if isinstance(teacher, str) else teacher
         merged["judge"] = options.merge(teacher, judge)
     return options.fill(Settings, merged, "")

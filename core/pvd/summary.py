@@ -35,11 +35,11 @@ def metrics(
     best: int,
 ) -> dict[str, Any]:
     """Everything that the run found out. Nothing in it depends on time, place or cache."""
-    settings, rounds, data = session.settings, session.rounds, session.data
+    settings, ledger, data = session.settings, session.ledger, session.data
     seed = settings.stream("exam")
-    done = [rounds.result(number) for number in range(rounds.finished() + 1)]
-    trained = [j for number in range(1, len(done)) for j in rounds.judgments(number)]
-    asked = rounds.read_judgments(session.folder / "exam" / "test.jsonl")
+    done = [ledger.result(number) for number in range(ledger.finished() + 1)]
+    trained = [j for number in range(1, len(done)) for j in ledger.judgments(number)]
+    asked = ledger.read_judgments(session.folder / "exam" / "test.jsonl")
     kinds = ("teacher", "judge", "student", "sampler", "loss")
     return {
         "schema": SCHEMA,
@@ -49,8 +49,8 @@ def metrics(
         or settings.judge.capabilities.simulated,
         "components": {kind: options.dump(getattr(settings, kind)) for kind in kinds},
         "data": {
-            "catalog": Path(settings.catalog.path).name or _name(settings.catalog.name),
-            "personas": Path(settings.personas.path).name or _name(settings.personas.name),
+            "catalog": Path(settings.catalog.path).name or settings.catalog.label,
+            "personas": Path(settings.personas.path).name or settings.personas.label,
             "items": data.items.counts(),
             "people": data.people.counts(),
             "novelty": data.novelty,
@@ -76,10 +76,6 @@ def metrics(
         },
         "answers": {"training": _answers(trained), "exam": _answers(asked)},
     }
-
-
-def _name(component: str) -> str:
-    return component.partition(".")[2]
 
 
 def _plain(found: Mapping[str, Estimate]) -> dict[str, Any]:

@@ -26,10 +26,10 @@ class Watchers:
             manager = pluggy.PluginManager("pvd")
             manager.add_hookspecs(hookspecs)
             try:
-                manager.register(observer, observer.name)
+                manager.register(observer, observer.label)
                 manager.check_pending()
             except pluggy.PluginValidationError as error:
-                raise PluginError(f"The observer {observer.name} does not fit: {error}.") from None
+                raise PluginError(f"The observer {observer.label} does not fit: {error}.") from None
             self._managers.append((observer, manager))
 
     def begin(self, folder: Path) -> None:
@@ -50,5 +50,5 @@ class Watchers:
         except Exception as error:  # a stranger's code; whatever it is, the run goes on
             self._managers.remove((observer, manager))
             self._say(
-                f"The observer {observer.name} is switched off: {type(error).__name__}: {error}"
+                f"The observer {observer.label} is switched off: {type(error).__name__}: {error}"
             )

@@ -1,7 +1,4 @@
-"""The command line. It turns options into tables, calls the pipeline, and prints what comes back.
-
-Results go to stdout, progress and messages to stderr. Heavy modules are imported in the commands.
-"""
+"""The commands that work on a run: run, label, train, evaluate."""
 
 from __future__ import annotations
 
@@ -13,36 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pvd import __version__, options
-from pvd.discovery import KINDS, registry, unknown
-from pvd.errors import Interrupted, MissingFile, PvdError, UsageError
+from pvd import options
+from pvd.discovery import registry
+from pvd.errors import MissingFile, UsageError
 
 if TYPE_CHECKING:
     from pvd.pipeline import Run
     from pvd.settings import Settings
-
-
-class Commands(click.Group):
-    """Every error that pvd raises on purpose becomes one sentence and its exit code."""
-
-    def invoke(self, ctx: click.Context) -> Any:
-        try:
-            return super().invoke(ctx)
-        except PvdError as error:
-            click.echo(f"Error: {error}", err=True)
-            ctx.exit(error.exit_code)
-        except KeyboardInterrupt:
-            click.echo("Stopped; the same command goes on from here.", err=True)
-            ctx.exit(Interrupted.exit_code)
-
-
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, package_name="pvd-distill")
-def main() -> None:
-    """Distil the taste of a vision-language model into an embedding model.
-
-    `pvd run` alone is a complete run on a drawn catalogue, offline, in two minutes.
-    """
 
 
 def run_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -146,7 +120,7 @@ def source_table(text: str, role: str) -> options.Table:
     return {"use": "lines" if lines else "table", "path": text}
 
 
-@main.command()
+@click.command()
 @run_options
 @click.option("--out", type=click.Path(path_type=Path), help="The run folder.")
 @click.option("--fresh", is_flag=True, help="Start over, also where a run is.")
@@ -171,7 +145,7 @@ def run(
     show(pipeline.execute(settings, folder, fresh=fresh, progress=shown), as_json)
 
 
-@main.command()
+@click.command()
 @click.argument("folder", metavar="RUN", type=click.Path(path_type=Path))
 @run_options
 @output_options
@@ -185,7 +159,7 @@ def label(
     **given: Any,
 ) -> None:
     """Draw and ask the next round of RUN; the options begin a run that is not there yet."""
-    from pvd import pipeline, progress, session
+    from pvd import pipeline, progress, rounds, session
 
     there = (folder / "run.toml").exists()
     settings = session.from_folder(folder) if there else settings_from(files, config, recipe, given)
@@ -194,18 +168,18 @@ def label(
     ) as opened:
         pipeline.check_budget(opened)
         try:
-            number = pipeline.label(opened)
+            number = rounds.label(opened)
         finally:
             pipeline.save_usage(opened)
-        path = opened.rounds.path(number, "judgments.jsonl")
-        count = len(opened.rounds.judgments(number))
+        path = opened.ledger.path(number, "judgments.jsonl")
+        count = len(opened.ledger.judgments(number))
     if as_json:
         click.echo(json.dumps({"round": number, "judgments": count, "file": str(path)}))
     else:
         click.echo(f"Round {number}: {count} judgments in {path}")
 
 
-@main.command()
+@click.command()
 @click.argument("folder", metavar="RUN", type=click.Path(path_type=Path))
 @click.option(
     "--judgments", type=click.Path(path_type=Path), help="Take these as the next round's judgments."
@@ -213,25 +187,25 @@ def label(
 @output_options
 def train(folder: Path, judgments: Path | None, as_json: bool, quiet: bool) -> None:
     """Train RUN's student on all judgments so far, which ends the round."""
-    from pvd import pipeline, progress, session
+    from pvd import pipeline, progress, rounds, session
 
     settings = session.from_folder(folder)
     with session.opened_session(
         settings, folder, progress.for_terminal(quiet or as_json)
     ) as opened:
-        rounds, number = opened.rounds, opened.rounds.finished() + 1
+        ledger, number = opened.ledger, opened.ledger.finished() + 1
         if judgments is not None:
-            made = rounds.read_judgments(judgments)
-            rounds.write_judgments(number, dict(enumerate(made)))
-        elif not rounds.has(number, "judgments.jsonl"):
+            made = ledger.read_judgments(judgments)
+            ledger.write_judgments(number, dict(enumerate(made)))
+        elif not ledger.has(number, "judgments.jsonl"):
             raise UsageError(
                 f"Round {number} has no judgments yet; give `pvd label {folder}` first, or bring "
                 "some with --judgments."
             )
         try:
             test = pipeline.ask_validation(opened)
-            pipeline.validate_start(opened, test)
-            result = pipeline.learn(opened, test)
+            rounds.validate_start(opened, test)
+            result = rounds.learn(opened, test)
         finally:
             pipeline.save_usage(opened)
     value = result.validation
@@ -244,12 +218,12 @@ def train(folder: Path, judgments: Path | None, as_json: bool, quiet: bool) -> N
         )
 
 
-@main.command()
+@click.command()
 @click.argument("folder", metavar="RUN", type=click.Path(path_type=Path))
 @output_options
 def evaluate(folder: Path, as_json: bool, quiet: bool) -> None:
     """Let RUN's best student so far sit the exam, and write the report."""
-    from pvd import pipeline, progress, session
+    from pvd import pipeline, progress, rounds, session
 
     settings = session.from_folder(folder)
     with session.opened_session(
@@ -258,7 +232,7 @@ def evaluate(folder: Path, as_json: bool, quiet: bool) -> None:
         pipeline.check_budget(opened)
         try:
             test = pipeline.ask_validation(opened)
-            pipeline.validate_start(opened, test)
+            rounds.validate_start(opened, test)
             pipeline.examine(opened, pipeline.ask_exam(opened))
         finally:
             pipeline.save_usage(opened)
@@ -273,115 +247,3 @@ def show(result: Run, as_json: bool) -> None:
         click.echo(json.dumps({"folder": str(result.folder), "metrics": result.metrics}))
     else:
         closing.show(result.metrics, result.report)
-
-
-@main.group(invoke_without_command=True)
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
-@click.pass_context
-def plugins(ctx: click.Context, as_json: bool) -> None:
-    """List all plug-ins, without importing any; or check one."""
-    if ctx.invoked_subcommand is not None:
-        return
-    rows = registry.listing()
-    if as_json:
-        click.echo(json.dumps([vars(row) for row in rows]))
-        return
-    width = max((len(row.name) for row in rows), default=0)
-    for row in rows:
-        click.echo(f"{row.name:<{width}}  {row.distribution:<20}  {row.status}")
-
-
-@plugins.command()
-@click.argument("name", metavar="KIND.NAME")
-@click.option(
-    "-p",
-    "files",
-    multiple=True,
-    type=click.Path(path_type=Path),
-    metavar="FILE.py",
-    help="Load a plug-in from a file; repeatable.",
-)
-@click.option("-o", "assignments", multiple=True, metavar="KEY=VALUE", help="Its options.")
-def check(name: str, files: tuple[Path, ...], assignments: tuple[str, ...]) -> None:
-    """Run the contract suite of its kind on a plug-in; never with network or a key."""
-    from pvd import testing
-
-    for file in files:
-        registry.load_file(file)
-    kind, short = split_name(name)
-    tables: options.Table = {kind: {"use": short}}
-    for text in assignments:
-        tables = options.merge(tables, options.assignment(text))
-    failed = 0
-    for clause, problem in testing.check(options.build(kind, tables[kind], kind)):
-        failed += problem is not None
-        click.echo(
-            f"{'ok  ' if problem is None else 'FAIL'}  {clause}"
-            + (f": {problem}" if problem else "")
-        )
-    if failed:
-        raise SystemExit(1)
-
-
-@main.command("options")
-@click.argument("name", metavar="KIND.NAME")
-@click.option(
-    "-p",
-    "files",
-    multiple=True,
-    type=click.Path(path_type=Path),
-    metavar="FILE.py",
-    help="Load a plug-in from a file; repeatable.",
-)
-def show_options(name: str, files: tuple[Path, ...]) -> None:
-    """Show what can be set: of a plug-in, or of a section such as `train`."""
-    from pvd import settings
-
-    for file in files:
-        registry.load_file(file)
-    sections = {
-        "run": settings.Settings,
-        "train": settings.TrainSettings,
-        "exam": settings.ExamSettings,
-        "ask": settings.AskSettings,
-        "split": settings.SplitSettings,
-        "streams": settings.Streams,
-    }
-    if name in sections:
-        shown, prefix = sections[name], "" if name == "run" else f"{name}."
-    else:
-        kind, short = split_name(name)
-        shown, prefix = registry.get(kind, short), f"{kind}."
-    click.echo((shown.__doc__ or "").strip())
-    for option in options.describe(shown):
-        click.echo(f"\n  -o {prefix}{option.name}=<{option.type}>  (default: {option.default})")
-        if option.help:
-            click.echo(f"      {option.help}")
-
-
-def split_name(name: str) -> tuple[str, str]:
-    """kind.name in two."""
-    kind, dot, short = name.partition(".")
-    if not dot or kind not in KINDS:
-        raise UsageError(f"{name!r} is no kind.name. " + unknown("kind", kind, KINDS))
-    return kind, short
-
-
-@main.command()
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
-def doctor(as_json: bool) -> None:
-    """Say what is installed and what would work here; exit 3 if something needed is missing."""
-    from pvd import diagnosis
-    from pvd.errors import MissingPrerequisite
-
-    findings = diagnosis.examine()
-    if as_json:
-        click.echo(json.dumps([vars(finding) for finding in findings]))
-    else:
-        for finding in findings:
-            click.echo(
-                f"{'ok  ' if finding.good else 'MISS'}  {finding.what:<22}  {finding.detail}"
-            )
-    bad = [finding.what for finding in findings if not finding.good]
-    if bad:
-        raise MissingPrerequisite(f"Not in order: {', '.join(bad)}; see the lines above.")

@@ -1,0 +1,42 @@
+"""The command line. It turns options into tables, calls the pipeline, and prints what comes back.
+
+Results go to stdout, progress and messages to stderr. Heavy modules are imported in the commands.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from pvd import __version__
+from pvd.cli.inspecting import doctor, plugins, show_options
+from pvd.cli.running import evaluate, label, run, train
+from pvd.errors import Interrupted, PvdError
+
+
+class Commands(click.Group):
+    """Every error that pvd raises on purpose becomes one sentence and its exit code."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except PvdError as error:
+            click.echo(f"Error: {error}", err=True)
+            ctx.exit(error.exit_code)
+        except KeyboardInterrupt:
+            click.echo("Stopped; the same command goes on from here.", err=True)
+            ctx.exit(Interrupted.exit_code)
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, package_name="pvd-distill")
+def main() -> None:
+    """Distil the taste of a vision-language model into an embedding model.
+
+    `pvd run` alone is a complete run on a drawn catalogue, offline, in two minutes.
+    """
+
+
+for command in (run, label, train, evaluate, plugins, show_options, doctor):
+    main.add_command(command)

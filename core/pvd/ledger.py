@@ -1,0 +1,205 @@
+"""The rounds as they lie in the run folder; a round counts once its `done` is written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pvd.drawing import Drawn
+from pvd.errors import BadInput
+from pvd.exam import plain
+from pvd.folder import (
+    read_json,
+    read_lines,
+    read_tensors,
+    write_json,
+    write_lines,
+    write_tensors,
+)
+from pvd.protocols import Loss, Student
+from pvd.records import (
+    Estimate,
+    Item,
+    Judgment,
+    Persona,
+    Ranking,
+    Reply,
+    RoundResult,
+    Slate,
+    Tokens,
+)
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class Ledger:
+    """Reads and writes `rounds/NNN/`; items and personas are found again by their ids."""
+
+    def __init__(self, folder: Path, items: Sequence[Item], personas: Sequence[Persona]) -> None:
+        self.folder = folder
+        self._items = {item.id: item for item in items}
+        self._personas = {persona.id: persona for persona in personas}
+
+    def path(self, round: int, name: str) -> Path:
+        """A file of a round."""
+        return self.folder / f"{round:03d}" / name
+
+    def finished(self) -> int:
+        """The number of rounds that are done, without a gap; round 0 is the untrained student."""
+        round = 0
+        while self.path(round + 1, "done").exists():
+            round += 1
+        return round
+
+    def write_drawn(self, round: int, drawn: Sequence[Drawn], notes: Mapping[str, Any]) -> None:
+        """The slots of a round, before anything of it is asked."""
+        write_json(self.path(round, "notes.json"), notes)
+        write_lines(
+            self.path(round, "slates.jsonl"),
+            [
+                {
+                    "slot": d.slot,
+                    "persona": d.persona.id,
+                    "items": [item.id for item in d.items],
+                    "origin": d.origin,
+                }
+                for d in drawn
+            ],
+        )
+
+    def drawn(self, round: int) -> list[Drawn]:
+        """The slots that were written."""
+        return [
+            Drawn(
+                row["slot"],
+                self._persona(row["persona"]),
+                tuple(self._item(id) for id in row["items"]),
+                (row["origin"][0], row["origin"][1], row["origin"][2]),
+            )
+            for row in read_lines(self.path(round, "slates.jsonl"))
+        ]
+
+    def has(self, round: int, name: str) -> bool:
+        """Whether a file of a round was written."""
+        return self.path(round, name).exists()
+
+    def notes(self, round: int) -> dict[str, Any]:
+        """The sampler's notes on a round."""
+        return dict(read_json(self.path(round, "notes.json")))
+
+    def write_judgments(self, round: int, judged: Mapping[int, Judgment]) -> None:
+        """A round's judgments by slot."""
+        write_lines(
+            self.path(round, "judgments.jsonl"),
+            [{"slot": slot, **judgment_row(judged[slot])} for slot in sorted(judged)],
+        )
+
+    def judgments(self, round: int) -> list[Judgment]:
+        """A round's judgments in the order of their slots."""
+        return self.read_judgments(self.path(round, "judgments.jsonl"))
+
+    def read_judgments(self, path: Path) -> list[Judgment]:
+        """The judgments of any file in this layout."""
+        found = []
+        for number, row in enumerate(read_lines(path), 1):
+            try:
+                found.append(self._judgment(row))
+            except (KeyError, TypeError) as error:
+                raise BadInput(
+                    f"{path}, line {number} is no judgment ({type(error).__name__}: {error})."
+                ) from None
+        return found
+
+    def _judgment(self, row: Mapping[str, Any]) -> Judgment:
+        utilities = row.get("utilities")
+        slate = Slate(
+            self._persona(row["persona"]),
+            tuple(self._item(id) for id in row["items"]),
+            row.get("repeat", 0),
+        )
+        ranking = Ranking(
+            tuple(tuple(tier) for tier in row["tiers"]),
+            rest=row.get("rest", "unknown"),
+            utilities=None if utilities is None else tuple(utilities),
+            kind=row.get("kind"),
+            rationale=row.get("rationale", ""),
+        ).check(len(slate.items))
+        reply = Reply(
+            "", row.get("model", ""), Tokens(*row.get("tokens", (0, 0))), row.get("dollars", 0.0)
+        )
+        return Judgment(
+            slate,
+            ranking,
+            row.get("digest", ""),
+            reply,
+            row.get("teacher", ""),
+            row.get("date", ""),
+        )
+
+    def _item(self, id: str) -> Item:
+        if id not in self._items:
+            raise BadInput(
+                f"{self.folder} names the item {id!r}, which the catalogue no longer has; restore "
+                "the catalogue, or start over with --fresh."
+            )
+        return self._items[id]
+
+    def _persona(self, id: str) -> Persona:
+        if id not in self._personas:
+            raise BadInput(
+                f"{self.folder} names the persona {id!r}, which is no longer there; restore the "
+                "personas, or start over with --fresh."
+            )
+        return self._personas[id]
+
+    def write_weights(self, round: int, student: Student, loss: Loss) -> None:
+        """What learned, after a round."""
+        own = {f"loss.{n}": t for n, t in enumerate(loss.parameters())}
+        weights = {f"student.{name}": tensor for name, tensor in student.state().items()}
+        write_tensors(self.path(round, "student.safetensors"), weights | own)
+
+    def load_weights(self, round: int, student: Student, loss: Loss) -> None:
+        """Put a round's weights into the student and the loss."""
+        tensors = read_tensors(self.path(round, "student.safetensors"))
+        student.load_state(_below("student.", tensors))
+        own = _below("loss.", tensors)
+        for number, tensor in enumerate(loss.parameters()):
+            tensor.data.copy_(own[str(number)])
+
+    def write_done(self, result: RoundResult) -> None:
+        """The round's end: from here on it is not repeated."""
+        row = asdict(result) | {"validation": plain(result.validation)}
+        write_json(self.path(result.round, "done"), row)
+
+    def result(self, round: int) -> RoundResult:
+        """What a finished round did."""
+        row = read_json(self.path(round, "done"))
+        return RoundResult(**{**row, "validation": Estimate(**row["validation"])})
+
+
+def judgment_row(judgment: Judgment) -> dict[str, Any]:
+    """A judgment as it stands in a file; the raw reply stays in the store."""
+    slate, ranking, reply = judgment.slate, judgment.ranking, judgment.reply
+    return {
+        "persona": slate.persona.id,
+        "items": [item.id for item in slate.items],
+        "repeat": slate.repeat,
+        "tiers": ranking.tiers,
+        "rest": ranking.rest,
+        "utilities": ranking.utilities,
+        "kind": ranking.kind,
+        "rationale": ranking.rationale,
+        "teacher": judgment.teacher,
+        "model": reply.model,
+        "tokens": [reply.tokens.input, reply.tokens.output],
+        "dollars": reply.dollars,
+        "digest": judgment.digest,
+        "date": judgment.date,
+    }
+
+
+def _below(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}

@@ -1,0 +1,260 @@
+"""Whole runs, small: what a user relies on from the first command to the last byte."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+import pvd
+from pvd.errors import BadInput, PartialResult, UsageError
+from pvd.folder import read_json
+
+Tables = dict[str, Any]
+
+
+def bytes_of(folder: Path) -> bytes:
+    return (folder / "metrics.json").read_bytes()
+
+
+@pytest.fixture
+def done(small: Tables, tmp_path: Path) -> pvd.pipeline.Run:
+    return pvd.run(out=tmp_path / "done", **small)
+
+
+def test_a_run_returns_numbers_student_and_paths(done: pvd.pipeline.Run) -> None:
+    systems = done.metrics["exam"]["systems"]
+    assert list(systems) == [
+        "random", "zero-shot", "persona-blind", "shuffled-persona", "distilled", "oracle"
+    ]  # fmt: skip
+    for numbers in systems.values():
+        for estimate in numbers.values():
+            assert estimate["low"] <= estimate["value"] <= estimate["high"]
+    assert done.student.embed_texts(["a gift"]).shape[0] == 1
+    assert done.report.read_text().startswith("<!DOCTYPE html>")
+    rounds = done.metrics["rounds"]
+    assert [r["round"] for r in rounds] == list(range(len(rounds)))
+    assert all(r["slates"] == 30 for r in rounds[1:])
+
+
+def test_the_saved_student_is_the_distilled_one(done: pvd.pipeline.Run) -> None:
+    """The student in the folder gives the embeddings that the exam was graded on."""
+    from pvd.folder import read_tensors
+
+    best = done.metrics["best_round"]
+    weights = read_tensors(done.folder / "rounds" / f"{best:03d}" / "student.safetensors")
+    for name, tensor in done.student.state().items():
+        assert torch.equal(tensor.cpu(), weights[f"student.{name}"])
+
+
+def test_a_second_folder_asks_nothing_and_writes_the_same_bytes(
+    small: Tables, tmp_path: Path
+) -> None:
+    first = pvd.run(out=tmp_path / "a", **small)
+    assert read_json(first.folder / "usage.json")["asked"] > 0
+    second = pvd.run(out=tmp_path / "b", **small)
+    assert read_json(second.folder / "usage.json")["asked"] == 0
+    assert bytes_of(first.folder) == bytes_of(second.folder)
+
+
+def test_another_store_gives_the_same_bytes(small: Tables, tmp_path: Path) -> None:
+    first = pvd.run(out=tmp_path / "a", **small)
+    second = pvd.run(out=tmp_path / "b", store=str(tmp_path / "fresh.sqlite"), **small)
+    assert read_json(second.folder / "usage.json")["asked"] > 0
+    assert bytes_of(first.folder) == bytes_of(second.folder)
+
+
+def test_another_seed_is_another_run(small: Tables, tmp_path: Path) -> None:
+    first = pvd.run(out=tmp_path / "a", seed=0, **small)
+    second = pvd.run(out=tmp_path / "b", seed=1, **small)
+    assert bytes_of(first.folder) != bytes_of(second.folder)
+
+
+def test_observers_change_no_byte(small: Tables, tmp_path: Path) -> None:
+    @dataclass(kw_only=True)
+    class Meddler(pvd.Observer):
+        """Does what an observer must not: draws numbers, changes what it is given, raises."""
+
+        @pvd.hookimpl
+        def on_step(self, step: pvd.Step) -> None:
+            torch.rand(3)
+            random.random()
+
+        @pvd.hookimpl
+        def on_report(self, metrics: dict[str, Any]) -> None:
+            metrics["exam"]["systems"].clear()
+            raise RuntimeError("meddling")
+
+    bare = pvd.run(out=tmp_path / "a", **small)
+    watched = pvd.run(out=tmp_path / "b", observers=("jsonl", Meddler()), **small)
+    assert bytes_of(bare.folder) == bytes_of(watched.folder)
+    events = [json.loads(line) for line in (tmp_path / "b/events.jsonl").read_text().splitlines()]
+    kinds = [event["event"] for event in events]
+    rounds = len(bare.metrics["rounds"])
+    assert kinds.count("step") == 4 * (rounds - 1)
+    assert kinds.count("judgment") == 30 * (rounds - 1)
+    assert kinds.count("round") == rounds
+    assert kinds[-1] == "report"
+
+
+def test_a_finished_run_is_not_repeated(done: pvd.pipeline.Run, small: Tables) -> None:
+    before = (done.folder / "usage.json").stat().st_mtime_ns
+    again = pvd.run(out=done.folder, **small)
+    assert again.metrics == done.metrics
+    assert (done.folder / "usage.json").stat().st_mtime_ns == before
+
+
+def test_another_configuration_in_the_same_folder_is_refused(
+    done: pvd.pipeline.Run, small: Tables
+) -> None:
+    with pytest.raises(BadInput, match=r"teacher\.noise is 1\.0 there and 0\.5 here"):
+        pvd.run(out=done.folder, teacher={"use": "simulated", "noise": 0.5}, **small)
+    with pytest.raises(UsageError, match="is no run folder"):
+        pvd.run(out=done.folder.parent, fresh=True, **small)
+    fresh = pvd.run(
+        out=done.folder, fresh=True, teacher={"use": "simulated", "noise": 0.5}, **small
+    )
+    assert fresh.metrics["components"]["teacher"]["noise"] == 0.5
+
+
+def test_data_that_changed_under_a_run_is_refused(small: Tables, tmp_path: Path) -> None:
+    table = tmp_path / "people.jsonl"
+    rows = [{"id": p.id, "text": p.text, **p.attributes} for p in pvd.testing.personas(60)]
+    table.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    small["personas"] = {"use": "table", "path": str(table)}
+    run = pvd.run(out=tmp_path / "run", **small)
+    (run.folder / "metrics.json").unlink()
+    rows[0]["text"] = "Somebody else."
+    table.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    with pytest.raises(BadInput, match="changed since the run"):
+        pvd.run(out=run.folder, **small)
+
+
+def test_the_parts_are_disjoint(done: pvd.pipeline.Run) -> None:
+    def ids(path: Path) -> tuple[set[str], set[str]]:
+        rows = [json.loads(line) for line in path.read_text().splitlines()]
+        return {row["persona"] for row in rows}, {item for row in rows for item in row["items"]}
+
+    trained = ids(done.folder / "rounds/001/judgments.jsonl")
+    tested = ids(done.folder / "exam/test.jsonl")
+    assert not trained[0] & tested[0]
+    assert not trained[1] & tested[1]
+
+
+def test_a_round_draws_exactly_its_slates_despite_malformed_answers(
+    small: Tables, tmp_path: Path
+) -> None:
+    """A third of the answers cannot be read: slots are asked in other orders, then replaced."""
+    run = pvd.run(
+        out=tmp_path / "run",
+        teacher={"use": "simulated", "malformed": 0.3},
+        judge={"use": "simulated"},
+        ask={"failures": 0.2},
+        **small,
+    )
+    usage = read_json(run.folder / "usage.json")
+    assert usage["repaired"] > 0
+    for result in run.metrics["rounds"][1:]:
+        assert result["answered"] == result["slates"] == 30
+    assert sum(result["replaced"] for result in run.metrics["rounds"]) > 0
+
+
+def test_too_many_failures_stop_the_run(small: Tables, tmp_path: Path) -> None:
+    with pytest.raises(PartialResult, match=r"ask\.failures"):
+        pvd.run(
+            out=tmp_path / "run",
+            teacher={"use": "simulated", "malformed": 0.9},
+            judge={"use": "simulated"},
+            **small,
+        )
+
+
+def test_validation_by_mpr_and_replay_and_pairs_in_the_exam(small: Tables, tmp_path: Path) -> None:
+    small["train"] |= {"validate": "mpr", "replay": "last", "patience": 1}
+    small["exam"] |= {"group": 2, "items": 12}
+    run = pvd.run(out=tmp_path / "run", sampler="uniform", loss="plackett-luce", **small)
+    assert run.metrics["validation"] == "mpr"
+    # 11 pairs a persona; 6 personas, and 3 again.
+    assert run.metrics["exam"]["judgments"] == 11 * (6 + 3)
+
+
+def test_nothing_paid_is_asked_without_a_limit(small: Tables, tmp_path: Path) -> None:
+    class Paid(pvd.load("teacher", "simulated").__class__):  # type: ignore[misc]
+        capabilities = pvd.Capabilities(paid=True, batch=8)
+
+        def estimate(self, slate: pvd.Slate) -> pvd.Tokens:
+            return pvd.Tokens(1000, 10)
+
+        def dollars(self, tokens: pvd.Tokens) -> float:
+            return tokens.input / 1e6
+
+    with pytest.raises(UsageError, match="--max-cost"):
+        pvd.run(out=tmp_path / "run", teacher=Paid(), **small)
+    from pvd.errors import BudgetReached
+
+    with pytest.raises(BudgetReached, match="higher --max-cost"):
+        pvd.run(out=tmp_path / "run", teacher=Paid(), max_cost=0.05, **small)
+
+
+SCRIPT = """
+import json, sys
+import pvd
+pvd.run(out=sys.argv[1], teacher={"use": "simulated", "delay": 0.02}, **json.loads(sys.argv[2]))
+"""
+
+
+def test_kill_9_at_random_moments_changes_nothing(small: Tables, tmp_path: Path) -> None:
+    """The same command given again, killed again and again, ends like an undisturbed run, and
+    asks nothing that the store has.
+    """
+    small["train"] |= {"patience": 3}
+    teacher = {"use": "simulated", "delay": 0.02}
+    want = pvd.run(
+        out=tmp_path / "want", store=str(tmp_path / "w.sqlite"), teacher=teacher, **small
+    )
+    folder = tmp_path / "killed"
+    store = str(tmp_path / "killed.sqlite")
+    words = [sys.executable, "-c", SCRIPT, str(folder), json.dumps({**small, "store": store})]
+    seed = random.randrange(10**6)
+    rng = random.Random(seed)
+    moments = [round(rng.uniform(1.0, 8.0), 2) for _ in range(6)]
+    print(f"seed {seed}: killed after {moments} seconds")
+    for moment in moments:
+        child = subprocess.Popen(words, env=os.environ)
+        time.sleep(moment)
+        child.send_signal(signal.SIGKILL)
+        child.wait()
+    subprocess.run(words, check=True, env=os.environ)
+    assert bytes_of(folder) == bytes_of(want.folder)
+
+
+def test_label_train_evaluate_by_hand_equal_a_run(
+    small: Tables, small_options: list[str], tmp_path: Path
+) -> None:
+    from click.testing import CliRunner
+
+    from pvd.cli import main
+
+    small["train"] |= {"patience": 9}
+    options = [*small_options, "-o", "train.patience=9"]
+    want = pvd.run(out=tmp_path / "want", **small)
+    folder = str(tmp_path / "hand")
+    for words in (
+        ["label", folder, *options], ["train", folder],
+        ["label", folder], ["train", folder],
+        ["label", folder], ["train", folder],
+        ["evaluate", folder],
+    ):  # fmt: skip
+        result = CliRunner().invoke(main, words)
+        assert result.exit_code == 0, result.output
+    assert bytes_of(tmp_path / "hand") == bytes_of(want.folder)
