@@ -7,7 +7,10 @@ from typing import Any
 
 import pytest
 
+from pvd.discovery import registry
+
 ROOT = Path(__file__).parents[1]
+COLOURS = ROOT / "examples/colours.py"  # a student that knows colours only, and is fast
 
 
 @pytest.fixture(autouse=True)
@@ -21,7 +24,9 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
 @pytest.fixture
 def small() -> dict[str, Any]:
     """Tables of a whole run that is as small as can be: 3 rounds on a shop of 100 drawings."""
+    registry.load_file(COLOURS)
     return {
+        "student": "colours",
         "catalog": {"use": "boutique", "size": 100},
         "personas": {"use": "boutique", "people": 60},
         "train": {"rounds": 3, "slates": 30, "steps": 4, "batch": 8, "validation_slates": 20},
@@ -43,4 +48,4 @@ def as_options(tables: dict[str, Any], prefix: str = "") -> list[str]:
 @pytest.fixture
 def small_options(small: dict[str, Any]) -> list[str]:
     """The same for the command line."""
-    return as_options(small)
+    return ["-p", str(COLOURS), *as_options(small)]

@@ -98,8 +98,8 @@ def open_student(folder: str | Path, device: str = "cpu") -> Student:
 def run(**settings: Any) -> Run:
     """A whole run, or the result of a finished one: `pvd.run(seed=1, train={"rounds": 3})`.
 
-    Takes what a TOML file holds, and `recipe`, `out` and `fresh` as the command does. Returns the
-    numbers of metrics.json, the distilled student and the paths.
+    Takes what a TOML file holds, and `recipe`, `plugins` (files), `out` and `fresh` as the command
+    does. Returns the numbers of metrics.json, the distilled student and the paths.
     """
     from pvd.pipeline import run
 

@@ -10,14 +10,17 @@ import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, is_dataclass
 from functools import cached_property, partial
-from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 import pluggy
 
 from pvd import hookspecs, protocols
 from pvd.errors import MissingFile, MissingPrerequisite, PluginError, UnknownName
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 GROUP = "pvd"
 KINDS: dict[str, type[protocols.Component]] = {
@@ -60,6 +63,8 @@ class Registry:
 
     @cached_property
     def _entries(self) -> dict[str, list[EntryPoint]]:
+        from importlib.metadata import entry_points  # 15 ms that `pvd --help` need not spend
+
         found: dict[str, list[EntryPoint]] = {}
         for entry in entry_points(group=GROUP):
             same = found.setdefault(entry.name, [])
@@ -188,6 +193,9 @@ class Registry:
             raise PluginError(f"it registers {full!r}, which its entry points do not declare")
         if self._loading is None and (full in self._entries or full in self._classes):
             raise PluginError(f"the name {full!r} is taken; choose another")
+        twin = next((n for n, known in self._classes.items() if known is component), full)
+        if twin != full:
+            raise PluginError(f"{full} is the class of {twin}; register a subclass of its own")
         component.name = full
         self._classes[full] = component
 

@@ -35,6 +35,9 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
+WEIGHTS = "student.safetensors"
+
+
 class Ledger:
     """Reads and writes `rounds/NNN/`; items and personas are found again by their ids."""
 
@@ -159,11 +162,11 @@ class Ledger:
         """What learned, after a round."""
         own = {f"loss.{n}": t for n, t in enumerate(loss.parameters())}
         weights = {f"student.{name}": tensor for name, tensor in student.state().items()}
-        write_tensors(self.path(round, "student.safetensors"), weights | own)
+        write_tensors(self.path(round, WEIGHTS), weights | own)
 
     def load_weights(self, round: int, student: Student, loss: Loss) -> None:
         """Put a round's weights into the student and the loss."""
-        tensors = read_tensors(self.path(round, "student.safetensors"))
+        tensors = read_tensors(self.path(round, WEIGHTS))
         student.load_state(_below("student.", tensors))
         own = _below("loss.", tensors)
         for number, tensor in enumerate(loss.parameters()):

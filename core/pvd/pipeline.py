@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import copy
 import shutil
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import pvd
 from pvd import exam, options, report, rounds, scoring, summary, validation
+from pvd.discovery import registry
 from pvd.errors import UsageError
 from pvd.exam import Paper
 from pvd.folder import read_json, write_bytes, write_json, write_lines
@@ -37,12 +39,15 @@ class Run:
 def run(
     *,
     recipe: str = "default",
+    plugins: Iterable[str | Path] = (),
     out: str | Path | None = None,
     fresh: bool = False,
     progress: Progress | None = None,
     **tables: Any,
 ) -> Run:
-    """`pvd run` for programs: keywords are what a TOML file holds."""
+    """`pvd run` for programs: keywords are what a TOML file holds, `plugins` are files of `-p`."""
+    for file in plugins:
+        registry.load_file(Path(file))
     settings = resolve(_recipe(recipe), tables)
     folder = Path(out) if out is not None else default_folder(settings)
     return execute(settings, folder, fresh=fresh, progress=progress)

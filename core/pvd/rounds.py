@@ -139,7 +139,7 @@ def validate_start(session: Session, test: Test) -> None:
     """Round 0: the student before any training."""
     if session.ledger.has(0, "done"):
         return
-    session.ledger.write_weights(0, session.student, session.settings.loss)
+    load_round(session, 0)
     result = RoundResult(0, 0, 0, 0, 0, None, _validated(session, test))
     finish_round(session, result)
 

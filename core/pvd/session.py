@@ -18,7 +18,7 @@ from pvd.catalog import Data
 from pvd.discovery import registry
 from pvd.errors import BadInput
 from pvd.folder import locked, read_json, write_bytes, write_json, write_lines
-from pvd.ledger import Ledger
+from pvd.ledger import WEIGHTS, Ledger
 from pvd.progress import Progress
 from pvd.protocols import Student, Teacher
 from pvd.scoring import Pictures
@@ -82,6 +82,9 @@ def opened_session(settings: Settings, folder: Path, progress: Progress) -> Iter
         with progress.stage("embedding", len(pictures), "images"):
             base = scoring.embed(settings.student, pictures)
             texts = scoring.embed_texts(settings.student, [p.text for p in personas])
+        ledger = Ledger(folder / "rounds", pictures.items, personas)
+        if not ledger.has(0, WEIGHTS):
+            ledger.write_weights(0, settings.student, settings.loss)
         spent = 0.0
         if (folder / "usage.json").exists():
             spent = read_json(folder / "usage.json")["run_dollars"]
@@ -97,7 +100,7 @@ def opened_session(settings: Settings, folder: Path, progress: Progress) -> Iter
             pictures=pictures,
             base=base,
             texts=dict(zip((p.id for p in personas), texts, strict=True)),
-            ledger=Ledger(folder / "rounds", pictures.items, personas),
+            ledger=ledger,
             watchers=watchers,
             progress=progress,
         )

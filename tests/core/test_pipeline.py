@@ -9,7 +9,8 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,12 @@ import pytest
 import torch
 
 import pvd
+import pvd.pipeline
+import pvd.testing
 from pvd.errors import BadInput, PartialResult, UsageError
 from pvd.folder import read_json
 
+COLOURS = Path(__file__).parents[2] / "examples/colours.py"
 Tables = dict[str, Any]
 
 
@@ -117,7 +121,7 @@ def test_a_finished_run_is_not_repeated(done: pvd.pipeline.Run, small: Tables) -
 def test_another_configuration_in_the_same_folder_is_refused(
     done: pvd.pipeline.Run, small: Tables
 ) -> None:
-    with pytest.raises(BadInput, match=r"teacher\.noise is 1\.0 there and 0\.5 here"):
+    with pytest.raises(BadInput, match=r"noise is 1\.0 there and 0\.5 here"):
         pvd.run(out=done.folder, teacher={"use": "simulated", "noise": 0.5}, **small)
     with pytest.raises(UsageError, match="is no run folder"):
         pvd.run(out=done.folder.parent, fresh=True, **small)
@@ -198,6 +202,9 @@ def test_nothing_paid_is_asked_without_a_limit(small: Tables, tmp_path: Path) ->
         def dollars(self, tokens: pvd.Tokens) -> float:
             return tokens.input / 1e6
 
+        def answer(self, requests: Sequence[pvd.Request]) -> Sequence[pvd.Reply]:
+            return [replace(reply, dollars=0.001) for reply in super().answer(requests)]
+
     with pytest.raises(UsageError, match="--max-cost"):
         pvd.run(out=tmp_path / "run", teacher=Paid(), **small)
     from pvd.errors import BudgetReached
@@ -209,7 +216,10 @@ def test_nothing_paid_is_asked_without_a_limit(small: Tables, tmp_path: Path) ->
 SCRIPT = """
 import json, sys
 import pvd
-pvd.run(out=sys.argv[1], teacher={"use": "simulated", "delay": 0.02}, **json.loads(sys.argv[2]))
+pvd.run(
+    plugins=sys.argv[3:], out=sys.argv[1],
+    teacher={"use": "simulated", "delay": 0.02}, **json.loads(sys.argv[2]),
+)
 """
 
 
@@ -224,7 +234,14 @@ def test_kill_9_at_random_moments_changes_nothing(small: Tables, tmp_path: Path)
     )
     folder = tmp_path / "killed"
     store = str(tmp_path / "killed.sqlite")
-    words = [sys.executable, "-c", SCRIPT, str(folder), json.dumps({**small, "store": store})]
+    words = [
+        sys.executable,
+        "-c",
+        SCRIPT,
+        str(folder),
+        json.dumps({**small, "store": store}),
+        str(COLOURS),
+    ]
     seed = random.randrange(10**6)
     rng = random.Random(seed)
     moments = [round(rng.uniform(1.0, 8.0), 2) for _ in range(6)]

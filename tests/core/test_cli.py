@@ -1,0 +1,170 @@
+"""The command line as a user meets it: what is printed where, and the exit codes."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from pvd.cli import main
+
+
+def pvd(*words: str) -> Result:
+    return CliRunner().invoke(main, words)
+
+
+def test_a_run_prints_its_table_to_stdout_and_fits_80_columns(
+    small_options: list[str], tmp_path: Path
+) -> None:
+    result = pvd("run", "--out", str(tmp_path / "run"), *small_options)
+    assert result.exit_code == 0, result.output
+    for system in ("random", "zero-shot", "persona-blind", "distilled", "oracle", "chance"):
+        assert system in result.stdout
+    assert "N = 6 held-out personas" in result.stdout
+    assert "simulated" in result.stdout
+    lines = [line for line in result.stdout.splitlines() if not line.startswith("Report:")]
+    assert max(map(len, lines)) <= 80
+    assert "round 1" in result.stderr
+    assert "round 1" not in result.stdout
+
+
+def test_json_is_one_object_and_nothing_else(small_options: list[str], tmp_path: Path) -> None:
+    result = pvd("run", "--json", "--out", str(tmp_path / "run"), *small_options)
+    assert json.loads(result.stdout)["metrics"]["schema"] == 1
+    assert result.stderr == ""
+
+
+def test_the_same_command_finds_its_own_run(
+    small_options: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    first = pvd("run", *small_options)
+    assert first.exit_code == 0, first.output
+    (folder,) = (tmp_path / "runs").iterdir()
+    assert folder.name.startswith("simulated-colours-")
+    again = pvd("run", "--device", "cpu", "-o", "ask.workers=3", *small_options)
+    assert again.stdout == first.stdout
+    assert "round" not in again.stderr
+    assert len(list((tmp_path / "runs").iterdir())) == 1
+
+
+def test_run_toml_repeats_the_run(small_options: list[str], tmp_path: Path) -> None:
+    assert pvd("run", "--out", str(tmp_path / "a"), *small_options).exit_code == 0
+    result = pvd("run", "--config", str(tmp_path / "a/run.toml"), "--out", str(tmp_path / "b"))
+    assert result.exit_code == 0, result.output
+    both = [(tmp_path / name / "metrics.json").read_bytes() for name in ("a", "b")]
+    assert both[0] == both[1]
+
+
+def test_plugins_are_listed_without_being_imported() -> None:
+    seen = subprocess.run(
+        [sys.executable, "-m", "pvd", "plugins", "--json"], capture_output=True, check=True
+    )
+    rows = json.loads(seen.stdout)
+    assert {"teacher.simulated", "student.tiny", "sampler.four-bin", "loss.bradley-terry"} <= {
+        row["name"] for row in rows
+    }
+    assert {row["status"] for row in rows} == {"not loaded"}
+
+
+def test_options_show_names_defaults_and_help() -> None:
+    text = pvd("options", "teacher.simulated").stdout
+    assert "-o teacher.noise=<float>  (default: 1.0)" in text
+    assert "scale of the Gumbel noise" in text
+    assert "-o train.rounds=<int>" in pvd("options", "train").stdout
+
+
+def test_doctor_finds_this_environment_in_order() -> None:
+    result = pvd("doctor")
+    assert result.exit_code == 0, result.output
+    assert "torch" in result.stdout
+
+
+def test_check_reports_a_broken_contract(tmp_path: Path) -> None:
+    file = tmp_path / "broken.py"
+    file.write_text(
+        """
+from dataclasses import dataclass
+import pvd
+
+@dataclass(kw_only=True)
+class Same(pvd.Sampler):
+    def draw(self, pool, size, rng):
+        import torch
+        return torch.zeros(len(pool.personas), size, dtype=torch.long)
+
+@pvd.hookimpl
+def register_samplers(register):
+    register("same", Same)
+"""
+    )
+    result = pvd("plugins", "check", "-p", str(file), "sampler.same")
+    assert result.exit_code == 1
+    assert "FAIL  draws one row of distinct items" in result.stdout
+    assert "an item stands twice in [0, 0, 0, 0, 0]" in result.stdout
+
+
+MISTAKES = [
+    (["run", "--teacher", "simulatd"], 5, "did you mean 'simulated'?"),
+    (["run", "-o", "train.round=3"], 5, "train has no option 'round'. Did you mean 'rounds'?"),
+    (["run", "-o", "train.rounds=many"], 5, "train.rounds must be a whole number, not 'many'"),
+    (["run", "-o", "train.rounds=0"], 5, "train.rounds must be at least 1, not 0"),
+    (["run", "-o", "noequals"], 5, "is no key=value"),
+    (["run", "-o", "train=3"], 5, "train is a table"),
+    (["run", "-o", "sampler.by=rang"], 5, "must be one of range, quantile"),
+    (["run", "-o", "teacher.noise=-1"], 5, "must not be negative"),
+    (["run", "-o", "split.test=0.95"], 5, "leave something to train on"),
+    (["run", "--recipe", "papr"], 5, "There is no recipe 'papr'"),
+    (["run", "--config", "nowhere.toml"], 4, "There is no configuration file nowhere.toml"),
+    (["run", "--catalog", "nowhere.csv"], 4, "There is no file or folder nowhere.csv"),
+    (["run", "--catalog", "nosuch:thing"], 5, "There is no source 'nosuch'"),
+    (["run", "--catalog", "boutique:5000"], 5, "takes no path"),
+    (["run", "-p", "nowhere.py"], 4, "There is no plug-in file nowhere.py"),
+    (["run", "--nosuch"], 2, "No such option"),
+    (["train", "nowhere"], 4, "There is no configuration file"),
+    (["options", "teacher.nosuch"], 5, "There is no teacher 'nosuch'"),
+    (["options", "techer.simulated"], 2, "did you mean 'teacher'?"),
+    (["run", "--teacher", "consistent"], 5, "teacher needs a value for of"),
+    (["run", "-o", "loss.use=bradley-terry", "-o", "loss.scale=0"], 5, "scale must be above 0"),
+    (["run", "--personas", "PEOPLE"], 5, "needs `tastes` for each persona"),
+]
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "sentence"), MISTAKES, ids=[" ".join(row[0]) for row in MISTAKES]
+)
+def test_a_mistake_gets_one_sentence_and_its_exit_code(
+    words: list[str], code: int, sentence: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "PEOPLE").write_text("Somebody who sails.\nSomebody who reads.\n")
+    result = pvd(*words)
+    assert result.exit_code == code, result.output
+    assert sentence in " ".join(result.stderr.split())
+    assert "Traceback" not in result.output
+    if code != 2:
+        (line,) = [line for line in result.stderr.splitlines() if line.startswith("Error: ")]
+        assert line.endswith((".", "--set"))
+
+
+def test_train_before_label_says_what_to_do(small_options: list[str], tmp_path: Path) -> None:
+    folder = str(tmp_path / "run")
+    assert pvd("label", folder, *small_options).exit_code == 0
+    assert pvd("train", folder).exit_code == 0
+    result = pvd("train", folder)
+    assert result.exit_code == 2
+    assert "pvd label" in result.stderr
+
+
+def test_a_second_process_is_kept_out(small_options: list[str], tmp_path: Path) -> None:
+    from pvd.folder import locked
+
+    with locked(tmp_path / "run"):
+        words = [sys.executable, "-m", "pvd", "run", "--out", str(tmp_path / "run")]
+        second = subprocess.run([*words, *small_options], capture_output=True, text=True)
+    assert second.returncode == 5
+    assert "Another process is working" in second.stderr
