@@ -25,7 +25,7 @@ def name(path: Path) -> str:
 
 
 def imports(path: Path) -> list[tuple[int, str, bool]]:
-    """(relative level, module, imported when the file is) for each import; TYPE_CHECKING left out."""
+    """(relative level, module, at the top) for each import; TYPE_CHECKING left out."""
     found: list[tuple[int, str, bool]] = []
 
     def walk(node: ast.AST, top: bool) -> None:

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 SHOWN = ("mpr", "mpr_true", "hit@20", "hit@5")  # the first three that there are
-TITLES = {"mpr": "MPR", "mpr_true": "MPR, true best"}
+FULL_WIDTH = 76  # columns that three metrics take
+TITLES = {"mpr": "MPR", "mpr_true": "true MPR"}  # of the judge's winner, of the truly best
 SYSTEMS = {
     "random": "random",
     "zero-shot": "zero-shot",
@@ -26,7 +27,8 @@ def show(metrics: Mapping[str, Any], report: Path) -> None:
 
     console = Console(highlight=False, soft_wrap=False)
     exam, data = metrics["exam"], metrics["data"]
-    shown = [name for name in SHOWN if name in exam["systems"]["distilled"]][:3]
+    there = [name for name in SHOWN if name in exam["systems"]["distilled"]]
+    shown = there[: 3 if console.width >= FULL_WIDTH else 2]
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("system", no_wrap=True)
     for name in shown:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -35,13 +36,23 @@ class Drawn:
 
     def shown(self, seed: int, attempt: int) -> Slate:
         """The slate, shuffled from (seed, slot, attempt)."""
-        return shuffled(self.persona, self.items, 0, seed, *self.origin, attempt)
+        return shuffled(self.persona, self.items, 0, attempt, seed, *self.origin)
 
 
-def shuffled(persona: Persona, items: Sequence[Item], repeat: int, *key: int | str) -> Slate:
-    """A slate in an order that depends on the key alone: no position is anybody's favourite."""
-    order = list(items)
-    stream("show", *key).shuffle(order)
+def shuffled(
+    persona: Persona, items: Sequence[Item], repeat: int, attempt: int, *key: int | str
+) -> Slate:
+    """A slate in an order that depends on the key alone: no position is anybody's favourite. Each
+    attempt has an order of its own while there are any, or an unreadable reply would come again.
+    """
+    lot = stream("show", *key)
+    order = sorted(items, key=lambda item: item.id)
+    seen: list[tuple[str, ...]] = []
+    while len(seen) <= attempt:
+        lot.shuffle(order)
+        ids = tuple(item.id for item in order)
+        if ids not in seen or len(seen) >= math.factorial(len(order)):
+            seen.append(ids)
     return Slate(persona, tuple(order), repeat)
 
 
@@ -159,7 +170,11 @@ def _draw(
     texts = shop.texts[list(people)]
     pool = SlotPool(personas, shop.items, texts, shop.embeddings, shop.base, history, notes)
     rows = sampler.draw(pool, size, generator("draw", *key)).tolist()
-    if len(rows) != len(people) or any(len(set(row)) != size for row in rows):
+    fits = all(
+        len(row) == len(set(row)) == size and min(row) >= 0 and max(row) < len(shop.items)
+        for row in rows
+    )
+    if len(rows) != len(people) or not fits:
         raise PluginError(
             f"{sampler.label} must draw {len(people)} rows of {size} distinct items; "
             f"it drew {len(rows)} rows, the first {rows[:1]}."

@@ -141,7 +141,8 @@ def fill(cls: type[T], table: Mapping[str, Any], where: str) -> T:
     try:
         return cls(**values)
     except (ValueError, TypeError) as error:
-        raise BadInput(f"{where or 'The configuration'}: {error}") from None
+        why = str(error).rstrip(".")
+        raise BadInput(f"{where or 'The configuration'}: {why}.") from None
 
 
 def _unknown(key: str, known: Mapping[str, Any], where: str) -> str:

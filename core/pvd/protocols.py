@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeAlias
 
 from pvd.records import (
     Catalog,
@@ -33,9 +33,9 @@ if TYPE_CHECKING:
     from PIL.Image import Image
     from torch import Generator, Tensor
 
-    # What `prepare` returns: constant per image, first axis the images.
-    Prepared = Tensor | Mapping[str, Tensor]
-    State = dict[str, Tensor]
+# What `prepare` returns: constant per image, first axis the images. Text, so that torch stays out.
+Prepared: TypeAlias = "Tensor | Mapping[str, Tensor]"
+State: TypeAlias = "dict[str, Tensor]"
 
 
 class Component(ABC):  # noqa: B024 - each kind adds its own abstract methods
@@ -157,6 +157,16 @@ class CompositeTeacher(Teacher):
     @abstractmethod
     def combine(self, slate: Slate, rankings: Sequence[Ranking]) -> Ranking:
         """One ranking of the slate from the answers, in the order of the questions."""
+
+    @property
+    def capabilities(self) -> Capabilities:  # type: ignore[override]
+        """What those inside can do together."""
+        parts = [teacher.capabilities for teacher in self.inner()]
+        return Capabilities(
+            paid=any(part.paid for part in parts),
+            simulated=any(part.simulated for part in parts),
+            reads=frozenset().union(*(part.reads for part in parts)),
+        )
 
     def inner(self) -> Sequence[Teacher]:
         """The teachers among the options; core seeds and opens them."""

@@ -104,6 +104,6 @@ def _show(
     def show(match: int, attempt: int) -> Slate:
         bracket, group, members = contested[match]
         persona = personas[bracket]
-        return shuffled(persona, members, repeat, seed, persona.id, repeat, number, group, attempt)
+        return shuffled(persona, members, repeat, attempt, seed, persona.id, repeat, number, group)
 
     return show

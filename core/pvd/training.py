@@ -166,7 +166,7 @@ def train_round(
         value = loss(lesson.scored(rows, student, (seed, round, step)))
         if not bool(torch.isfinite(value)):
             raise BadInput(
-                f"The loss became {float(value)} in round {round}, step {step}; "
+                f"The loss became {value.item()} in round {round}, step {step}; "
                 "lower train.learning_rate."
             )
         optimizer.zero_grad(set_to_none=True)

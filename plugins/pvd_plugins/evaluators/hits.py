@@ -14,22 +14,23 @@ from pvd import kit
 class Hits(pvd.Evaluator):
     """`hit@k` in percent of the personas: the winner has fewer than k items above it.
 
-    An item tied with the winner stands above it with probability one half.
+    Where items are tied with the winner, the chance of a fair lot counts: 50 for `hit@1` if two
+    share the first place.
     """
 
     at: Annotated[tuple[int, ...], "the lengths of the list"] = (1, 5, 20, 100)
 
     def evaluate(self, exam: pvd.Exam) -> Mapping[str, pvd.Estimate]:
         over = f"{len(exam.personas)} personas, given one trained student"
-        ranks = []
-        for row, winner in zip(exam.scores, exam.winners, strict=True):
-            above = int((row > row[winner]).sum())
-            tied = int((row == row[winner]).sum()) - 1
-            ranks.append(above + tied / 2)
-        return {
-            f"hit@{k}": kit.mean([100.0 * (rank < k) for rank in ranks], exam.seed, over)
-            for k in self._within(len(exam.items))
-        }
+        found = {}
+        for k in self._within(len(exam.items)):
+            chances = []
+            for row, winner in zip(exam.scores, exam.winners, strict=True):
+                above = int((row > row[winner]).sum())
+                tied = int((row == row[winner]).sum())  # the winner among them
+                chances.append(100 * min(max(k - above, 0) / tied, 1.0))
+            found[f"hit@{k}"] = kit.mean(chances, exam.seed, over)
+        return found
 
     def chance(self, items: int) -> Mapping[str, float]:
         return {f"hit@{k}": 100 * k / items for k in self._within(items)}

@@ -36,7 +36,7 @@ class FourBin(pvd.Sampler):
 
         scores = pool.scores
         lots = torch.rand(scores.shape, generator=rng)  # who comes first within a bin
-        bins = self._bins(scores, lots)
+        bins = self._bins(scores, rng)
         level = (scores.amax(1) == scores.amin(1)).tolist()
         counts = shares(size)
         lines = [_queues(bins == number, lots, size) for number in range(len(EDGES))]
@@ -70,21 +70,22 @@ class FourBin(pvd.Sampler):
         )
         return torch.tensor(rows)
 
-    def _bins(self, scores: Tensor, lots: Tensor) -> Tensor:
+    def _bins(self, scores: Tensor, rng: Generator) -> Tensor:
         """[S, N], each item's bin."""
         import torch
 
-        edges = torch.tensor(EDGES[1:], dtype=scores.dtype)
         if self.by == "range":
+            edges = torch.tensor(EDGES[1:], dtype=scores.dtype)
             low, high = scores.amin(1, keepdim=True), scores.amax(1, keepdim=True)
             cuts = low + (high - low) * edges
             return (scores.unsqueeze(-1) >= cuts.unsqueeze(1)).sum(-1)
         # Places from the worst to the best, exact ties by lot: a stable sort of shuffled scores.
-        order = lots.argsort(1)
+        # A lot of its own, or those whom it lifts into a bin would also come first in it.
+        order = torch.rand(scores.shape, generator=rng).argsort(1)
         order = order.gather(1, scores.gather(1, order).argsort(dim=1, stable=True))
         places = torch.empty_like(order)
         places.scatter_(1, order, torch.arange(scores.shape[1]).expand_as(order))
-        return (places.unsqueeze(-1) / scores.shape[1] >= edges).sum(-1)
+        return (places.unsqueeze(-1) / scores.shape[1] >= torch.tensor(EDGES[1:])).sum(-1)
 
     def _fallback(
         self, number: int, queues: list[list[int]], row: list[int], items: int, rng: Generator

@@ -18,11 +18,11 @@ class Folder(pvd.Source):
 
     def catalog(self, path: str) -> pvd.Catalog:
         root = Path(path)
-        if not root.is_dir():
+        if not path or not root.is_dir():
             raise kit.MissingFile(f"There is no folder {path}; check the path of the catalogue.")
         items = []
         for file in sorted(root.rglob("*")):
-            if file.suffix.lower() in SUFFIXES:
+            if file.suffix.lower() in SUFFIXES and not file.is_dir():
                 name = file.relative_to(root)
                 kit.image_path(root, str(name), f"{path}")
                 attributes = {"folder": str(name.parent)} if name.parent.name else {}

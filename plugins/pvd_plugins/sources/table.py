@@ -42,8 +42,9 @@ class Table(pvd.Source):
         for row, where in _rows(Path(path)):
             id = _required(row, self.id, where)
             text = str(_required(row, self.text, where, blank=True))
-            if isinstance(row.get("tastes"), str):  # a CSV cell
-                row["tastes"] = _json(row["tastes"], f"{where}, column tastes")
+            tastes = row.get("tastes")
+            if isinstance(tastes, str):  # a CSV cell
+                row["tastes"] = _json(tastes, f"{where}, column tastes") if tastes.strip() else None
             attributes = {k: v for k, v in row.items() if v not in (None, "")}
             found.append(kit.persona_record(id, text, attributes, where))
         return found
@@ -97,13 +98,16 @@ def _rows(path: Path) -> Iterator[tuple[dict[str, Any], str]]:
                 )
             yield row, where
     except csv.Error as error:
-        raise kit.BadInput(f"{path}, line {reader.line_num} is no valid CSV: {error}.") from None
+        row_number = reader.reader.line_num  # the other one stands at the row before
+        raise kit.BadInput(f"{path}, line {row_number} is no valid CSV: {error}.") from None
 
 
 def _json(text: str, where: str) -> Any:
     try:
-        return json.loads(text)
-    except ValueError as error:
+        value = json.loads(text)
+        json.dumps(value, ensure_ascii=False).encode()  # half a surrogate pair is no text
+        return value
+    except (ValueError, RecursionError) as error:
         raise kit.BadInput(f"{where} is no valid JSON: {error}.") from None
 
 

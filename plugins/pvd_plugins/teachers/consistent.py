@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated
@@ -49,10 +50,14 @@ class Consistent(pvd.CompositeTeacher):
     def _permutations(self, slate: pvd.Slate) -> list[list[int]]:
         """The first is the slate's own order, the others depend on who asks about what."""
         found = [list(range(len(slate.items)))]
+        ids = [item.id for item in slate.items]
         for number in range(1, self.orders):
             order = list(found[0])
-            ids = [item.id for item in slate.items]
-            kit.stream(self.name, number, slate.persona.id, slate.repeat, *ids).shuffle(order)
+            lot = kit.stream("consistent", number, slate.persona.id, slate.repeat, *ids)
+            lot.shuffle(order)
+            # The same order again would bring the same answer again; a pair has only two.
+            while order in found and len(found) < math.factorial(len(order)):
+                lot.shuffle(order)
             found.append(order)
         return found
 

@@ -47,7 +47,7 @@ class Simulated(pvd.Teacher):
         return pvd.Request(
             slate,
             {
-                "teacher": self.name,
+                "teacher": "simulated",
                 "seed": self.seed,
                 "noise": self.noise,
                 "position_bias": self.position_bias,
