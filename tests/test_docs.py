@@ -59,7 +59,7 @@ def commands(page: Path) -> list[str]:
 
 @pytest.mark.parametrize("page", [p for p in PAGES if commands(p)], ids=lambda page: page.name)
 def test_commands_run(page: Path, workplace: Path) -> None:
-    """The page's commands in their order, as a reader types them; options behind keep runs small."""
+    """The page's commands in order, as a reader types them; options behind keep runs small."""
     for example in blocks(page):
         first, _, _ = str(example.parsed).partition("\n")
         if first.startswith("# ") and first.endswith(".py"):

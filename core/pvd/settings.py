@@ -57,13 +57,13 @@ class TrainSettings:
     """The rounds: how much is asked, and how the student learns from it."""
 
     rounds: Annotated[int, "rounds at most"] = 6
-    slates: Annotated[int, "slates drawn a round"] = 600
+    slates: Annotated[int, "slates drawn a round"] = 1600
     size: Annotated[int, "items a slate"] = 5
-    steps: Annotated[int, "optimiser steps a round"] = 60
+    steps: Annotated[int, "optimiser steps a round"] = 250
     batch: Annotated[int, "slates a step"] = 64
     learning_rate: Annotated[float, "of AdamW, in the first round"] = 1e-3
-    decay: Annotated[float, "factor on the learning rate from round to round"] = 0.8
-    weight_decay: Annotated[float, "of AdamW"] = 0.01
+    decay: Annotated[float, "factor on the learning rate from round to round"] = 0.7
+    weight_decay: Annotated[float, "of AdamW"] = 0.05
     clip: Annotated[float, "the gradient's norm at most"] = 1.0
     warmup: Annotated[int, "steps in which each round's rate rises to its value"] = 5
     replay: Annotated[

@@ -148,7 +148,7 @@ def test_a_mistake_gets_one_sentence_and_its_exit_code(
     assert "Traceback" not in result.output
     if code != 2:
         (line,) = [line for line in result.stderr.splitlines() if line.startswith("Error: ")]
-        assert line.endswith((".", "--set"))
+        assert line.endswith((".", "?"))
 
 
 def test_train_before_label_says_what_to_do(small_options: list[str], tmp_path: Path) -> None:
