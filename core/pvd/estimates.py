@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from pvd.records import Estimate
 
@@ -35,3 +36,8 @@ def difference(a: Estimate, b: Estimate, seed: int) -> Estimate:
         raise ValueError("a paired difference needs values for the same personas")
     pairs = [x - y for x, y in zip(a.values, b.values, strict=True)]
     return mean(pairs, seed, a.over)
+
+
+def plain(estimate: Estimate) -> dict[str, Any]:
+    """The estimate for a JSON file, without the values that it is made of."""
+    return {name: value for name, value in vars(estimate).items() if name != "values"}

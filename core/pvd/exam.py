@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pvd import estimates, tournament
@@ -184,8 +184,3 @@ def gains(
         }
         for control in CONTROLS
     }
-
-
-def plain(estimate: Estimate) -> dict[str, Any]:
-    """The estimate for metrics.json, without its values."""
-    return {k: v for k, v in asdict(replace(estimate, values=())).items() if k != "values"}

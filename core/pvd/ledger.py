@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pvd.drawing import Drawn
 from pvd.errors import BadInput
-from pvd.exam import plain
+from pvd.estimates import plain
 from pvd.folder import (
     read_json,
     read_lines,

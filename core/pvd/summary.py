@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import pvd
 from pvd import exam, options
-from pvd.exam import Paper, plain
+from pvd.estimates import plain
+from pvd.exam import Paper
 from pvd.images import jpeg
 from pvd.percentiles import percentile_ranks
 from pvd.protocols import Evaluator

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import click
 
 from pvd import options
+from pvd.cli.files import plugin_files
 from pvd.discovery import KINDS, registry, unknown
 from pvd.errors import MissingPrerequisite, UsageError
 
@@ -30,21 +30,12 @@ def plugins(ctx: click.Context, as_json: bool) -> None:
 
 @plugins.command()
 @click.argument("name", metavar="KIND.NAME")
-@click.option(
-    "-p",
-    "files",
-    multiple=True,
-    type=click.Path(path_type=Path),
-    metavar="FILE.py",
-    help="Load a plug-in from a file; repeatable.",
-)
+@plugin_files
 @click.option("-o", "assignments", multiple=True, metavar="KEY=VALUE", help="Its options.")
-def check(name: str, files: tuple[Path, ...], assignments: tuple[str, ...]) -> None:
+def check(name: str, assignments: tuple[str, ...]) -> None:
     """Run the contract suite of its kind on a plug-in; never with network or a key."""
     from pvd import testing
 
-    for file in files:
-        registry.load_file(file)
     kind, short = split_name(name)
     tables: options.Table = {kind: {"use": short}}
     for text in assignments:
@@ -62,20 +53,11 @@ def check(name: str, files: tuple[Path, ...], assignments: tuple[str, ...]) -> N
 
 @click.command("options")
 @click.argument("name", metavar="KIND.NAME")
-@click.option(
-    "-p",
-    "files",
-    multiple=True,
-    type=click.Path(path_type=Path),
-    metavar="FILE.py",
-    help="Load a plug-in from a file; repeatable.",
-)
-def show_options(name: str, files: tuple[Path, ...]) -> None:
+@plugin_files
+def show_options(name: str) -> None:
     """Show what can be set: of a plug-in, or of a section such as `train`."""
     from pvd import settings
 
-    for file in files:
-        registry.load_file(file)
     sections = {
         "run": settings.Settings,
         "train": settings.TrainSettings,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pvd import options
+from pvd.cli.files import plugin_files
 from pvd.discovery import registry
 from pvd.errors import MissingFile, UsageError
 
@@ -50,14 +51,7 @@ def run_options(command: Callable[..., None]) -> Callable[..., None]:
             click.option(
                 "--max-cost", type=float, metavar="DOLLARS", help="Limit of the whole run."
             ),
-            click.option(
-                "-p",
-                "files",
-                multiple=True,
-                type=click.Path(path_type=Path),
-                metavar="FILE.py",
-                help="Load a plug-in from a file; repeatable.",
-            ),
+            plugin_files,
         )
     ):
         command = decorate(command)
@@ -72,16 +66,12 @@ def output_options(command: Callable[..., None]) -> Callable[..., None]:
     return click.option("-q", "--quiet", is_flag=True, help="No progress.")(command)
 
 
-def settings_from(
-    files: tuple[Path, ...], config: Path | None, recipe: str, given: dict[str, Any]
-) -> Settings:
+def settings_from(config: Path | None, recipe: str, given: dict[str, Any]) -> Settings:
     """The settings of a command: recipe, then TOML, then the options."""
     from pvd.session import configuration
     from pvd.settings import recipe as read_recipe
     from pvd.settings import resolve
 
-    for file in files:
-        registry.load_file(file)
     tables = [read_recipe(recipe)]
     if config is not None:
         tables.append(configuration(config))
@@ -126,7 +116,6 @@ def source_table(text: str, role: str) -> options.Table:
 @click.option("--fresh", is_flag=True, help="Start over, also where a run is.")
 @output_options
 def run(
-    files: tuple[Path, ...],
     config: Path | None,
     recipe: str,
     out: Path | None,
@@ -138,7 +127,7 @@ def run(
     """Label, train and evaluate; a finished run prints its result again."""
     from pvd import pipeline, progress
 
-    settings = settings_from(files, config, recipe, given)
+    settings = settings_from(config, recipe, given)
     folder = out or pipeline.default_folder(settings)
     shown = progress.for_terminal(quiet or as_json)
     shown.say(f"Run folder: {folder}")
@@ -151,7 +140,6 @@ def run(
 @output_options
 def label(
     folder: Path,
-    files: tuple[Path, ...],
     config: Path | None,
     recipe: str,
     as_json: bool,
@@ -162,7 +150,7 @@ def label(
     from pvd import pipeline, progress, rounds, session
 
     there = (folder / "run.toml").exists()
-    settings = session.from_folder(folder) if there else settings_from(files, config, recipe, given)
+    settings = session.from_folder(folder) if there else settings_from(config, recipe, given)
     with session.opened_session(
         settings, folder, progress.for_terminal(quiet or as_json)
     ) as opened:
