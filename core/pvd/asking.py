@@ -16,7 +16,7 @@ from pvd.progress import Progress, Silent
 from pvd.protocols import CompositeTeacher, Teacher
 from pvd.records import Judgment, Reply, Request, Slate, Tokens, digest_of
 from pvd.settings import AskSettings
-from pvd.store import Store
+from pvd.store import LEASE_SECONDS, Store
 from pvd.streams import derive
 
 Show = Callable[[int, int], Slate]  # (number of the question, attempt) -> the slate in that order
@@ -145,14 +145,21 @@ class Desk:
             try:
                 while calls or running:
                     while calls and len(running) < (self.settings.workers or able.workers):
+                        if running and not self._affords(teacher, calls[0]):
+                            break  # what is under way may turn out cheaper than reserved
                         call = calls.popleft()
-                        mine = self.store.claim([request.digest for request in call])
+                        mine = self.store.claim(
+                            [request.digest for request in call],
+                            # A busy provider may keep a call waiting for so long.
+                            LEASE_SECONDS + self.settings.patience,
+                        )
                         elsewhere += [r for r in call if r.digest not in mine]
                         if todo := [r for r in call if r.digest in mine]:
                             self._reserve(teacher, todo)
                             running[pool.submit(self._call, teacher, todo)] = todo
                     for future in wait(running, return_when=FIRST_COMPLETED).done:
-                        self._keep(teacher, running.pop(future), future.result(), answers)
+                        self._keep(teacher, running[future], future.result(), answers)
+                        del running[future]
             except BaseException as error:
                 # What is under way is paid for: wait for it and keep it, then stop.
                 for future, todo in running.items():
@@ -167,10 +174,15 @@ class Desk:
                 raise
         return elsewhere
 
+    def _affords(self, teacher: Teacher, requests: Sequence[Request]) -> bool:
+        if self._left is None or not teacher.capabilities.paid:
+            return True
+        return _high(teacher, requests) <= self._left
+
     def _reserve(self, teacher: Teacher, requests: Sequence[Request]) -> None:
         if self._left is None or not teacher.capabilities.paid:
             return
-        high = sum(teacher.dollars(teacher.estimate(request.slate)) for request in requests)
+        high = _high(teacher, requests)
         if high > self._left:
             self.store.release(request.digest for request in requests)
             raise BudgetReached(
@@ -222,6 +234,10 @@ class Desk:
                     )
                 return replies
         raise AssertionError("the loop ends by returning or raising")
+
+
+def _high(teacher: Teacher, requests: Sequence[Request]) -> float:
+    return sum(teacher.dollars(teacher.estimate(request.slate)) for request in requests)
 
 
 def _read(teacher: Teacher, request: Request, reply: Reply, date: str) -> Judgment | None:

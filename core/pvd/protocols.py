@@ -15,6 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeAlias
 
+from pvd.errors import BadInput
 from pvd.records import (
     Catalog,
     Estimate,
@@ -97,7 +98,9 @@ class Teacher(Component):
             slate,
             {
                 "teacher": self.label,
-                "options": self.options(),
+                "options": {
+                    k: str(v) if isinstance(v, Path) else v for k, v in self.options().items()
+                },
                 "seed": self.seed,
                 "persona": [slate.persona.text, dict(slate.persona.attributes)],
                 "items": [[i.title, dict(i.attributes), i.digest] for i in slate.items],
@@ -321,11 +324,11 @@ class Source(Component):
 
     def catalog(self, path: str) -> Catalog:
         """The catalogue at this path."""
-        raise TypeError(f"The source {self.label} has no catalogue.")
+        raise BadInput(f"The source {self.label} brings no catalogue; name another.")
 
     def personas(self, path: str) -> list[Persona]:
         """The personas at this path."""
-        raise TypeError(f"The source {self.label} has no personas.")
+        raise BadInput(f"The source {self.label} has no personas; name another.")
 
 
 class Observer(Component):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from importlib import resources
@@ -131,9 +132,12 @@ class Settings:
         train, exam, split = self.train, self.exam, self.split
         _at_least(1, train, "rounds", "slates", "steps", "batch", "validation_slates", "patience")
         _at_least(2, train, "size")
-        _at_least(2, exam, "group")
+        _at_least(0, train, "learning_rate", "decay", "weight_decay", "clip", "warmup")
+        _at_least(1, exam, "personas")
+        _at_least(2, exam, "items", "group")
         _at_least(0, exam, "repeats", "repeat_personas", "gallery")
-        _at_least(1, self.ask, "attempts")
+        _at_least(1, self.ask, "workers", "attempts")
+        _at_least(0, self.ask, "retries", "patience", "failures")
         if not (split.validation > 0 and split.test > 0 and split.validation + split.test < 1):
             raise BadInput(
                 "split.validation and split.test must be above 0 and leave something to train on: "
@@ -150,9 +154,9 @@ class Settings:
 def _at_least(low: int, section: object, *names: str) -> None:
     for name in names:
         value = getattr(section, name)
-        if value is not None and value < low:
+        if value is not None and not low <= value < math.inf:  # NaN is neither
             where = type(section).__name__.removesuffix("Settings").lower()
-            raise BadInput(f"{where}.{name} must be at least {low}, not {value}.")
+            raise BadInput(f"{where}.{name} must be at least {low}, not {value:g}.")
 
 
 def recipes() -> list[str]:

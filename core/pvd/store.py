@@ -23,7 +23,7 @@ from pvd.errors import BadInput
 from pvd.records import Reply, Request, Tokens
 
 SCHEMA = 1
-LEASE_SECONDS = 900.0  # longer than any call may take
+LEASE_SECONDS = 900.0  # longer than one call may take, pauses aside
 CHUNK = 500  # digests in one SELECT; SQLite allows at least 999 parameters
 
 TABLES = """
@@ -53,11 +53,12 @@ class Store:
             self._db = sqlite3.connect(path, timeout=60, isolation_level=None)
             version = self._db.execute("PRAGMA user_version").fetchone()[0]
             if version > SCHEMA:
+                self._db.close()
                 raise BadInput(
                     f"The store {path} was written by a newer pvd (schema {version}); "
                     "update pvd-distill or name another with --store."
                 )
-            self._db.execute("PRAGMA journal_mode=WAL")  # answers "delete" where WAL cannot work
+            self._use_wal()
             # A commit that was reported must survive a power cut: there is money on the row.
             self._db.execute("PRAGMA synchronous=FULL")
             self._db.executescript(TABLES)
@@ -67,6 +68,19 @@ class Store:
                 f"The store {path} cannot be opened ({error}); "
                 "mend it or name another with --store."
             ) from None
+
+    def _use_wal(self) -> None:
+        """Readers and a writer at once; where WAL cannot work, SQLite answers "delete"."""
+        deadline = time.monotonic() + 60
+        while True:
+            try:
+                self._db.execute("PRAGMA journal_mode=WAL")
+                return
+            except sqlite3.OperationalError as error:
+                # Here alone SQLite does not wait for a lock.
+                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.02)
 
     def __enter__(self) -> Self:
         return self
@@ -95,7 +109,7 @@ class Store:
                 found[digest] = (reply, date)
         return found
 
-    def claim(self, digests: Sequence[str]) -> set[str]:
+    def claim(self, digests: Sequence[str], seconds: float = LEASE_SECONDS) -> set[str]:
         """Lease those that are neither answered nor leased by somebody else; which they are."""
         now = time.time()
         mine = set()
@@ -107,7 +121,7 @@ class Store:
                     "INSERT INTO leases SELECT ?1, ?2, ?3"
                     " WHERE NOT EXISTS (SELECT 1 FROM answers WHERE digest = ?1)"
                     " ON CONFLICT (digest) DO UPDATE SET until = ?3 WHERE owner = ?2",
-                    (digest, self._owner, now + LEASE_SECONDS),
+                    (digest, self._owner, now + seconds),
                 )
                 if claimed.rowcount:
                     mine.add(digest)
@@ -119,10 +133,10 @@ class Store:
 
     def _bury(self, now: float) -> None:
         """End the leases that ran out, and those of processes that died on this machine."""
-        owners = self._db.execute("SELECT owner, min(until) FROM leases GROUP BY owner").fetchall()
-        for owner, until in owners:
+        self._db.execute("DELETE FROM leases WHERE until < ?", (now,))
+        for (owner,) in self._db.execute("SELECT DISTINCT owner FROM leases").fetchall():
             host, pid, _ = owner.rsplit("/", 2)
-            if until < now or (host == platform.node() and not _alive(int(pid))):
+            if host == platform.node() and not _alive(int(pid)):
                 self._db.execute("DELETE FROM leases WHERE owner = ?", (owner,))
 
     def put(self, teacher: str, answered: Sequence[tuple[Request, Reply]]) -> str:
@@ -131,14 +145,15 @@ class Store:
         self._db.execute("BEGIN IMMEDIATE")
         try:
             self._db.executemany(
-                "INSERT OR IGNORE INTO answers VALUES (?,?,?,?,?,?,?,?,?)",
+                "INSERT INTO answers VALUES (?,?,?,?,?,?,?,?,?) ON CONFLICT (digest) DO NOTHING",
                 [
                     (
                         request.digest,
                         teacher,
                         reply.model,
                         json.dumps(request.body, ensure_ascii=False),
-                        reply.text,
+                        # SQLite takes no half of a surrogate pair; models send it as "\\ud83d".
+                        reply.text and reply.text.encode("utf-8", "replace").decode(),
                         reply.tokens.input,
                         reply.tokens.output,
                         reply.dollars,

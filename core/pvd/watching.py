@@ -50,5 +50,6 @@ class Watchers:
         except Exception as error:  # a stranger's code; whatever it is, the run goes on
             self._managers.remove((observer, manager))
             self._say(
-                f"The observer {observer.label} is switched off: {type(error).__name__}: {error}"
+                f"The observer {observer.label} is switched off: {type(error).__name__}: "
+                f"{' '.join(str(error).split())}"
             )

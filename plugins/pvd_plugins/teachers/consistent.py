@@ -53,7 +53,7 @@ class Consistent(pvd.CompositeTeacher):
         ids = [item.id for item in slate.items]
         for number in range(1, self.orders):
             order = list(found[0])
-            lot = kit.stream("consistent", number, slate.persona.id, slate.repeat, *ids)
+            lot = kit.stream("consistent", self.seed, number, slate.persona.id, slate.repeat, *ids)
             lot.shuffle(order)
             # The same order again would bring the same answer again; a pair has only two.
             while order in found and len(found) < math.factorial(len(order)):

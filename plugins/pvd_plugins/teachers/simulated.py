@@ -67,7 +67,10 @@ class Simulated(pvd.Teacher):
         return [pvd.Reply(self._text(request.slate), model="simulated") for request in requests]
 
     def read(self, request: pvd.Request, reply: pvd.Reply) -> pvd.Ranking:
-        return pvd.Ranking.from_utilities(kit.read_json(reply.text)["utilities"])
+        value = kit.read_json(reply.text)
+        if not isinstance(value, dict) or "utilities" not in value:
+            raise kit.Malformed(f"no utilities: {reply.text[:80]!r}")
+        return pvd.Ranking.from_utilities(value["utilities"])
 
     def utilities(self, persona: pvd.Persona, items: Sequence[pvd.Item]) -> Sequence[float]:
         tastes = _tastes(persona)

@@ -1,0 +1,797 @@
+"""Asking: each question once, no answer lost, in order, within the limits."""
+
+from __future__ import annotations
+
+import _thread
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, ClassVar, Self
+
+import pytest
+
+import pvd
+from pvd import kit, testing
+from pvd.asking import Desk, Show, Usage, opened
+from pvd.errors import (
+    BadInput,
+    BudgetReached,
+    Interrupted,
+    PluginError,
+    ProviderFailure,
+    PvdError,
+)
+from pvd.progress import Silent
+from pvd.records import Ranking, Reply, Request, Slate, Tokens
+from pvd.settings import AskSettings
+from pvd.store import Store
+
+LETTERS = "ABCDE"
+
+
+@dataclass(kw_only=True)
+class Clerk(pvd.Teacher):
+    """Ranks by item id, and remembers every call."""
+
+    capabilities: ClassVar[pvd.Capabilities] = pvd.Capabilities(batch=3, workers=2)
+
+    seconds: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.calls: list[list[str]] = []  # the digests of each call
+        self.now = self.peak = 0
+        self.lock = threading.Lock()
+
+    def request(self, slate: Slate) -> Request:
+        body = {"seed": self.seed, "who": slate.persona.id, "repeat": slate.repeat}
+        return Request(slate, body | {"items": [item.id for item in slate.items]})
+
+    def answer(self, requests: Sequence[Request]) -> Sequence[Reply]:
+        with self.lock:
+            self.calls.append([request.digest for request in requests])
+            self.now += 1
+            self.peak = max(self.peak, self.now)
+        try:
+            return self.serve(requests)
+        finally:
+            with self.lock:
+                self.now -= 1
+
+    def serve(self, requests: Sequence[Request]) -> Sequence[Reply]:
+        time.sleep(self.seconds)
+        return [Reply(self.text(r.slate), "clerk-1", Tokens(10, 2), 0.25) for r in requests]
+
+    def text(self, slate: Slate) -> str:
+        order = sorted(range(len(slate.items)), key=lambda p: slate.items[p].id)
+        return json.dumps([LETTERS[p] for p in order])
+
+    def read(self, request: Request, reply: Reply) -> Ranking:
+        return kit.read_order(kit.read_json(reply.text), LETTERS[: len(request.slate.items)])
+
+    @property
+    def asked(self) -> list[str]:
+        return [digest for call in self.calls for digest in call]
+
+
+PEOPLE = testing.personas(40)
+ITEMS = testing.items(5)
+
+
+def question(number: int, attempt: int = 0) -> Slate:
+    """Another persona for each number, another order for each attempt."""
+    return Slate(PEOPLE[number], tuple(ITEMS[attempt:] + ITEMS[:attempt]))
+
+
+def winners(judgments: Sequence[pvd.Judgment | None]) -> list[str]:
+    """The first place's item of each judgment; "" where there is none."""
+    return [j.slate.items[j.ranking.tiers[0][0]].id if j else "" for j in judgments]
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "answers.sqlite"
+
+
+@pytest.fixture
+def store(path: Path) -> Iterator[Store]:
+    with Store(path) as here:
+        yield here
+
+
+def ask(
+    store: Store,
+    teacher: pvd.Teacher,
+    count: int,
+    show: Show = question,
+    seed: int = 1,
+    max_cost: float | None = None,
+    spent: float = 0.0,
+    **settings: Any,
+) -> tuple[list[pvd.Judgment | None], Usage]:
+    desk = Desk(store, AskSettings(**settings), max_cost=max_cost, spent=spent)
+    with opened(teacher, seed) as ready:
+        return desk.judgments(ready, count, show), desk.usage
+
+
+def free(path: Path, digests: Sequence[str]) -> set[str]:
+    """Which of these somebody else could ask now."""
+    with Store(path) as other:
+        return other.claim(digests)
+
+
+# --- the ways to be a teacher -----------------------------------------------------------------
+
+
+@dataclass(kw_only=True)
+class Simple(pvd.Teacher):
+    """Defines `rank` alone."""
+
+    upside_down: bool = False
+    tags: tuple[str, ...] = ("a", "b")
+
+    def rank(self, slates: Sequence[Slate]) -> Sequence[Ranking]:
+        self.seen = [*getattr(self, "seen", []), *slates]
+        sign = -1 if self.upside_down else 1
+        return [Ranking.from_utilities([sign * hash_of(i) for i in s.items]) for s in slates]
+
+
+def hash_of(item: pvd.Item) -> int:
+    return int(item.id.removeprefix("item-"))
+
+
+def test_a_teacher_that_only_ranks(store: Store) -> None:
+    teacher = Simple()
+    found, usage = ask(store, teacher, 4)
+    assert winners(found) == ["item-4"] * 4
+    for number, judgment in enumerate(found):
+        assert judgment is not None
+        assert judgment.slate == question(number)
+        assert judgment.ranking.utilities == (0.0, 1.0, 2.0, 3.0, 4.0)
+        assert judgment.digest == teacher.request(question(number)).digest
+        assert judgment.teacher == "Simple"
+        assert judgment.date
+    again, more = ask(store, Simple(), 4)
+    assert again == found
+    assert (usage.asked, more.asked, more.cached) == (4, 0, 4)
+    assert len(teacher.seen) == 4
+
+
+def test_options_and_seed_are_part_of_the_question(store: Store) -> None:
+    ask(store, Simple(), 2)
+    assert winners(ask(store, Simple(upside_down=True), 2)[0]) == ["item-0"] * 2
+    assert ask(store, Simple(), 2, seed=2)[1].asked == 2
+
+
+@dataclass(kw_only=True)
+class WithPath(Simple):
+    """Has an option of every scalar type."""
+
+    folder: Path = Path("/srv")
+
+
+def test_a_teacher_that_only_ranks_may_have_a_path_as_option(store: Store) -> None:
+    assert winners(ask(store, WithPath(), 1)[0]) == ["item-4"]
+
+
+def test_a_teacher_that_defines_nothing_says_what_to_define(store: Store) -> None:
+    @dataclass(kw_only=True)
+    class Nothing(pvd.Teacher):
+        pass
+
+    with pytest.raises(TypeError, match=r"Nothing answers nothing; define rank\(slates\)"):
+        ask(store, Nothing(), 1)
+
+
+def test_a_teacher_with_raw_replies(store: Store) -> None:
+    found, usage = ask(store, Clerk(), 7)
+    assert winners(found) == ["item-0"] * 7
+    assert [j.slate.persona.id for j in found if j] == [p.id for p in PEOPLE[:7]]
+    assert {j.reply.model for j in found if j} == {"clerk-1"}
+    assert usage == Usage(calls=3, asked=7, tokens=Tokens(70, 14), dollars=1.75)
+
+
+def test_no_questions_is_no_work(store: Store) -> None:
+    assert ask(store, Clerk(), 0) == ([], Usage())
+
+
+# --- limits -----------------------------------------------------------------------------------
+
+
+def test_a_call_carries_at_most_what_the_teacher_takes(store: Store) -> None:
+    teacher = Clerk()
+    ask(store, teacher, 8)
+    assert sorted(len(call) for call in teacher.calls) == [2, 3, 3]
+
+
+@pytest.mark.parametrize(("workers", "most"), [(None, 2), (1, 1), (4, 4)])
+def test_no_more_calls_at_once_than_allowed(store: Store, workers: int | None, most: int) -> None:
+    teacher = Clerk(seconds=0.05)
+    ask(store, teacher, 18, workers=workers)
+    assert teacher.peak == most
+
+
+class Counting(Silent):
+    """Adds up what is reported."""
+
+    total = 0
+
+    def advance(self, count: int = 1) -> None:
+        self.total += count
+
+
+def test_progress_counts_what_is_asked_and_what_is_there(store: Store) -> None:
+    ask(store, Clerk(), 4)
+    progress = Counting()
+    with opened(Clerk(), 1) as teacher:
+        Desk(store, progress=progress).judgments(teacher, 9, question)
+    assert progress.total == 9
+
+
+# --- busy providers ---------------------------------------------------------------------------
+
+
+@dataclass(kw_only=True)
+class Busy(Clerk):
+    """Turns the first calls away."""
+
+    times: int = 2
+    after: float | None = None
+
+    def serve(self, requests: Sequence[Request]) -> Sequence[Reply]:
+        if len(self.calls) <= self.times:
+            raise kit.Busy("429, slow down", self.after)
+        return super().serve(requests)
+
+
+@pytest.fixture
+def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """What would have been slept."""
+    found: list[float] = []
+    monkeypatch.setattr(time, "sleep", found.append)
+    return found
+
+
+def test_a_busy_provider_is_called_again_after_growing_pauses(
+    store: Store, pauses: list[float]
+) -> None:
+    teacher = Busy(times=7)
+    found, usage = ask(store, teacher, 1)
+    assert winners(found) == ["item-0"]
+    assert (len(teacher.calls), usage.calls, usage.asked) == (8, 1, 1)
+    waited = [pause for pause in pauses if pause]
+    assert len(waited) == 7
+    assert all(0 <= pause <= 2**number for number, pause in enumerate(waited))
+
+
+def test_a_provider_that_says_how_long_is_obeyed(store: Store, pauses: list[float]) -> None:
+    ask(store, Busy(after=17.0), 1)
+    assert [pause for pause in pauses if pause] == [17.0, 17.0]
+
+
+def test_a_provider_that_stays_busy_is_given_up_after_so_many_calls(
+    store: Store, pauses: list[float]
+) -> None:
+    teacher = Busy(times=99)
+    with pytest.raises(ProviderFailure, match=r"^Busy stayed busy through 3 calls \(429, slow"):
+        ask(store, teacher, 1, retries=2)
+    assert len(teacher.calls) == 3
+
+
+def test_a_provider_that_stays_busy_is_given_up_within_the_patience(store: Store) -> None:
+    start = time.monotonic()
+    with pytest.raises(ProviderFailure) as caught:
+        ask(store, Busy(times=99), 1, patience=0.5, retries=99)
+    assert time.monotonic() - start < 1.5
+    assert caught.value.exit_code == 6
+
+
+def test_a_wait_that_is_longer_than_the_patience_is_not_begun(store: Store) -> None:
+    start = time.monotonic()
+    with pytest.raises(ProviderFailure, match="through 1 calls"):
+        ask(store, Busy(after=3600.0), 1, patience=300.0)
+    assert time.monotonic() - start < 5
+
+
+# --- teachers that break ----------------------------------------------------------------------
+
+
+@dataclass(kw_only=True)
+class Miscounting(Clerk):
+    """Answers with another number of replies."""
+
+    more: int = 1
+
+    def serve(self, requests: Sequence[Request]) -> Sequence[Reply]:
+        return (list(super().serve(requests)) * 2)[: len(requests) + self.more]
+
+
+@pytest.mark.parametrize("more", [-3, -1, 1, 2])
+def test_another_number_of_replies_is_the_teachers_fault(store: Store, more: int) -> None:
+    with pytest.raises(PluginError, match=rf"answered 3 requests with {3 + more} replies"):
+        ask(store, Miscounting(more=more), 3)
+    assert ask(store, Clerk(), 3)[1].asked == 3, "none of them was kept"
+
+
+@dataclass(kw_only=True)
+class Mumbling(Clerk):
+    """Its reply is unreadable while the first place holds one of these items."""
+
+    while_first: tuple[str, ...] = ("item-0",)
+    reply: str = "Sorry, I cannot rank people's"
+
+    def text(self, slate: Slate) -> str:
+        return self.reply if slate.items[0].id in self.while_first else super().text(slate)
+
+
+@pytest.mark.parametrize("reply", ["Sorry, I cannot", '["A", "A", "B", "C", "D"]', '["A"]', "{}"])
+def test_an_unreadable_reply_is_kept_and_the_slate_shown_in_another_order(
+    store: Store, reply: str
+) -> None:
+    teacher = Mumbling(reply=reply)
+    found, usage = ask(store, teacher, 3)
+    assert winners(found) == ["item-0"] * 3
+    assert [j.slate for j in found if j] == [question(n, attempt=1) for n in range(3)]
+    assert (usage.asked, usage.repaired, usage.failed) == (6, 3, 0)
+    # The bad replies are paid for; they are not asked again.
+    again = Mumbling(reply=reply)
+    repeated, more = ask(store, again, 3)
+    assert repeated == found
+    assert (again.calls, more.cached, more.repaired) == ([], 6, 3)
+
+
+def test_what_no_order_brings_an_answer_for_is_none(store: Store) -> None:
+    def show(number: int, attempt: int) -> Slate:
+        return question(number, attempt if number == 1 else 1)
+
+    teacher = Mumbling(while_first=("item-0", "item-2", "item-3"))
+    found, usage = ask(store, teacher, 2, show, attempts=2)
+    assert winners(found) == ["item-0", "item-0"]
+    broken = Mumbling(while_first=tuple(item.id for item in ITEMS))
+    found, usage = ask(store, broken, 2, show, seed=2, attempts=4)
+    assert found == [None, None]
+    assert (usage.failed, usage.repaired) == (2, 6)
+    assert len(broken.asked) == 1 + 4, "number 0 is shown in one order only, so asked once"
+
+
+@dataclass(kw_only=True)
+class Overreaching(Clerk):
+    """Ranks a position that is not there."""
+
+    def read(self, request: Request, reply: Reply) -> Ranking:
+        return Ranking.from_order([0, 1, 7])
+
+
+def test_a_ranking_that_does_not_fit_the_slate_is_unreadable(store: Store) -> None:
+    found, usage = ask(store, Overreaching(), 2, attempts=2)
+    assert found == [None, None]
+    assert usage.failed == 2
+
+
+@dataclass(kw_only=True)
+class Exploding(Clerk):
+    """All calls start together; the one with the first question fails while the others work."""
+
+    capabilities: ClassVar[pvd.Capabilities] = pvd.Capabilities(batch=2, workers=3)
+    error: str = "boom"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.barrier = threading.Barrier(3, timeout=20)
+
+    def serve(self, requests: Sequence[Request]) -> Sequence[Reply]:
+        self.barrier.wait()
+        if requests[0].slate.persona.id == PEOPLE[0].id:
+            raise ZeroDivisionError(self.error)
+        time.sleep(0.2)
+        return super().serve(requests)
+
+
+def test_an_unexpected_error_loses_no_answer_that_is_under_way(store: Store, path: Path) -> None:
+    teacher = Exploding()
+    with pytest.raises(ZeroDivisionError, match="boom"):
+        ask(store, teacher, 10)
+    assert len(teacher.calls) == 3, "nothing new is begun"
+    good = [teacher.request(question(number)).digest for number in range(2, 6)]
+    assert set(store.get(good)) == set(good)
+    calm = Clerk()
+    found, usage = ask(store, calm, 10)
+    assert winners(found) == ["item-0"] * 10
+    assert (usage.cached, usage.asked) == (4, 6)
+
+
+@pytest.mark.parametrize("teacher", [Miscounting(), Busy(times=99)])
+def test_a_call_that_failed_leaves_no_lease(store: Store, path: Path, teacher: Clerk) -> None:
+    """Else the next run in the same process (a notebook) waits a quarter of an hour."""
+    with pytest.raises(PvdError):
+        ask(store, teacher, 3, patience=0.0)
+    assert free(path, teacher.asked) == set(teacher.asked)
+
+
+@dataclass(kw_only=True)
+class Interrupting(Clerk):
+    """Somebody presses Control-C while the first call is under way."""
+
+    def serve(self, requests: Sequence[Request]) -> Sequence[Reply]:
+        time.sleep(0.1)
+        if len(self.calls) == 1:
+            _thread.interrupt_main()
+        time.sleep(0.1)
+        return super().serve(requests)
+
+
+def test_an_interrupt_keeps_what_is_under_way(store: Store) -> None:
+    teacher = Interrupting()
+    with pytest.raises(Interrupted, match="all answers are kept") as caught:
+        ask(store, teacher, 30, workers=1)
+    assert caught.value.exit_code == 130
+    assert len(teacher.calls) == 1
+    assert set(store.get(teacher.asked)) == set(teacher.asked)
+    assert ask(store, Clerk(), 30)[1].cached == len(teacher.asked)
+
+
+# --- nothing is asked twice -------------------------------------------------------------------
+
+
+def test_two_desks_on_one_store(store: Store, path: Path) -> None:
+    first, second = Clerk(), Clerk()
+    with Store(path) as other:
+        found, _ = ask(store, first, 5)
+        more, usage = ask(other, second, 8)
+    assert more[:5] == found
+    assert set(first.asked).isdisjoint(second.asked)
+    assert (len(first.asked), len(second.asked)) == (5, 3)
+    assert (usage.cached, usage.asked) == (5, 3)
+
+
+def test_equal_questions_in_one_call_are_asked_once(store: Store) -> None:
+    teacher = Clerk()
+    found, usage = ask(store, teacher, 9, lambda number, attempt: question(number % 2, attempt))
+    assert winners(found) == ["item-0"] * 9
+    assert [j.slate.persona.id for j in found if j] == [PEOPLE[n % 2].id for n in range(9)]
+    assert len(teacher.asked) == usage.asked == 2
+
+
+def test_a_repeat_is_another_question(store: Store) -> None:
+    def show(number: int, attempt: int) -> Slate:
+        return Slate(PEOPLE[0], tuple(ITEMS), repeat=number)
+
+    teacher = Clerk()
+    ask(store, teacher, 4, show)
+    assert len(set(teacher.asked)) == 4
+
+
+SHARED = """
+import json, os, sys, time
+from dataclasses import dataclass
+from pathlib import Path
+import pvd
+from pvd import testing
+from pvd.asking import Desk, opened
+from pvd.settings import AskSettings
+from pvd.store import Store
+
+path, log, order = Path(sys.argv[1]), sys.argv[2], [int(n) for n in sys.argv[3].split(",")]
+
+
+@dataclass(kw_only=True)
+class Slow(pvd.Teacher):
+    capabilities = pvd.Capabilities(batch=2, workers=2)
+
+    def answer(self, requests):
+        with open(log, "a") as file:  # appending a short line is atomic
+            for request in requests:
+                file.write(f"{os.getpid()} {request.digest}\\n")
+        time.sleep(0.1)
+        return super().answer(requests)
+
+    def rank(self, slates):
+        return [pvd.Ranking.from_order(range(len(s.items))) for s in slates]
+
+
+people = testing.personas(len(order))
+items = tuple(testing.items(5))
+print("ready", flush=True)
+sys.stdin.readline()
+with Store(path) as store, opened(Slow(), 1) as teacher:
+    desk = Desk(store)
+    show = lambda number, attempt: pvd.Slate(people[order[number]], items)
+    found = desk.judgments(teacher, len(order), show)
+print(json.dumps({
+    "answered": sum(j is not None for j in found),
+    "asked": desk.usage.asked,
+    "cached": desk.usage.cached,
+}))
+"""
+
+
+Start = Callable[[Sequence[int]], "subprocess.Popen[str]"]
+
+
+@pytest.fixture
+def start(path: Path, tmp_path: Path) -> Iterator[Start]:
+    """Starts a process that asks these numbers; whatever happens, it ends with the test."""
+    with Store(path):
+        pass
+    with ExitStack() as stack:
+
+        def begin(order: Sequence[int]) -> subprocess.Popen[str]:
+            words = [str(path), str(tmp_path / "log"), ",".join(map(str, order))]
+            process = subprocess.Popen(
+                [sys.executable, "-c", SHARED, *words],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+            stack.enter_context(process)
+            stack.callback(process.kill)
+            assert process.stdout is not None
+            assert process.stdout.readline() == "ready\n"
+            return process
+
+        yield begin
+
+
+def go(*processes: subprocess.Popen[str]) -> None:
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write("go\n")
+        process.stdin.flush()
+
+
+def result(process: subprocess.Popen[str]) -> dict[str, int]:
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err
+    return dict(json.loads(out))
+
+
+def test_two_processes_ask_each_question_once_in_all(start: Start, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    both = [start(range(24)), start(range(23, -1, -1))]
+    go(*both)
+    one, two = (result(process) for process in both)
+    counts = Counter(line.split()[1] for line in log.read_text().splitlines())
+    assert len(counts) == 24
+    assert set(counts.values()) == {1}
+    assert one["answered"] == two["answered"] == 24
+    assert one["asked"] + two["asked"] == 24
+    assert min(one["asked"], two["asked"]) > 0, "they shared the work"
+    assert one["asked"] + one["cached"] == two["asked"] + two["cached"] == 24
+
+
+def test_a_process_takes_over_from_one_that_was_killed(start: Start, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    doomed, heir = start(range(40)), start(range(40))
+    go(doomed)
+    deadline = time.monotonic() + 20
+    while not log.exists() or len(log.read_text().splitlines()) < 8:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    os.kill(doomed.pid, signal.SIGKILL)
+    doomed.communicate()
+    go(heir)
+    assert result(heir)["answered"] == 40
+    counts = Counter(line.split()[1] for line in log.read_text().splitlines())
+    assert len(counts) == 40
+    assert max(counts.values()) <= 2
+    assert sum(count == 2 for count in counts.values()) <= 4, "only what was under way"
+
+
+# --- teachers made of teachers ----------------------------------------------------------------
+
+
+@dataclass(kw_only=True)
+class Ensemble(pvd.CompositeTeacher):
+    """Asks all members; the mean rank counts."""
+
+    members: tuple[pvd.Teacher, ...]
+
+    def questions(self, slate: Slate) -> Sequence[pvd.Question]:
+        return [pvd.Question(member, slate) for member in self.members]
+
+    def combine(self, slate: Slate, rankings: Sequence[Ranking]) -> Ranking:
+        size = len(slate.items)
+        ranks = [ranking.ranks(size) for ranking in rankings]
+        return Ranking.from_utilities([-sum(r[p] or 0 for r in ranks) for p in range(size)])
+
+
+def consistent(of: pvd.Teacher, orders: int = 3) -> pvd.CompositeTeacher:
+    made: pvd.CompositeTeacher = pvd.load("teacher", "consistent", of=of, orders=orders)
+    return made
+
+
+def test_a_composite_asks_and_stores_each_of_its_questions(store: Store) -> None:
+    clerk = Clerk()
+    found, usage = ask(store, consistent(clerk), 4)
+    assert winners(found) == ["item-0"] * 4
+    assert len(set(clerk.asked)) == len(clerk.asked) == usage.asked == 12
+    judgment = found[0]
+    assert judgment is not None
+    assert judgment.teacher == "consistent"
+    assert judgment.reply == Reply("", "clerk-1", Tokens(30, 6), 0.75)
+    again = Clerk()
+    repeated, more = ask(store, consistent(again), 4)
+    assert repeated == found
+    assert (again.calls, more.cached) == ([], 12)
+    # One order more asks for that one alone.
+    longer = Clerk()
+    ask(store, consistent(longer, orders=4), 4)
+    assert len(longer.asked) == 4
+
+
+def test_members_with_equal_options_have_seeds_of_their_own(store: Store) -> None:
+    one, two = Clerk(), Clerk()
+    ensemble = Ensemble(members=(one, two))
+    found, _ = ask(store, ensemble, 5, seed=7)
+    assert winners(found) == ["item-0"] * 5
+    assert len({one.seed, two.seed, ensemble.seed}) == 3
+    assert set(one.asked).isdisjoint(two.asked)
+    assert (len(one.asked), len(two.asked)) == (5, 5)
+    seeds = (one.seed, two.seed)
+    with opened(ensemble, 7):
+        assert (one.seed, two.seed) == seeds, "the same run has the same seeds"
+    with opened(ensemble, 8):
+        assert {one.seed, two.seed}.isdisjoint(seeds)
+
+
+def test_composites_go_as_deep_as_one_likes(store: Store) -> None:
+    inner, beside, second = Clerk(), Clerk(), Clerk()
+    nested = Ensemble(
+        members=(consistent(inner, 2), consistent(Ensemble(members=(beside, second))))
+    )
+    found, usage = ask(store, nested, 3)
+    assert winners(found) == ["item-0"] * 3
+    assert [len(clerk.asked) for clerk in (inner, beside, second)] == [6, 9, 9]
+    assert usage.asked == 24
+    assert ask(store, nested, 3)[1].asked == 0
+
+
+def test_a_composite_is_shown_again_where_one_part_is_unreadable(store: Store) -> None:
+    good, bad = Clerk(), Mumbling()
+    found, usage = ask(store, Ensemble(members=(good, bad)), 2)
+    assert winners(found) == ["item-0"] * 2
+    assert [j.slate for j in found if j] == [question(n, attempt=1) for n in range(2)]
+    assert (usage.repaired, usage.failed, len(good.asked), len(bad.asked)) == (2, 0, 4, 4)
+
+
+@dataclass(kw_only=True)
+class Doorkeeper(Clerk):
+    """Notes when it is opened and closed."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.events: list[str] = []
+
+    def __enter__(self) -> Self:
+        self.events.append(f"open {self.seed}")
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.events.append("close")
+
+
+def test_every_teacher_inside_is_opened_with_its_seed_and_closed() -> None:
+    one, two = Doorkeeper(), Doorkeeper()
+    with suppress(KeyError), opened(Ensemble(members=(one, consistent(two))), 3):
+        assert one.events == [f"open {one.seed}"]
+        raise KeyError("whatever goes wrong meanwhile")
+    assert one.events == [f"open {one.seed}", "close"]
+    assert two.events == [f"open {two.seed}", "close"]
+    assert one.seed != two.seed
+
+
+# --- money ------------------------------------------------------------------------------------
+
+
+@dataclass(kw_only=True)
+class Paid(Clerk):
+    """May cost a dollar a slate; it turns out to be a quarter."""
+
+    capabilities: ClassVar[pvd.Capabilities] = pvd.Capabilities(paid=True)
+
+    def estimate(self, slate: Slate) -> Tokens:
+        return Tokens(100, 0)
+
+    def dollars(self, tokens: Tokens) -> float:
+        return tokens.input / 100
+
+
+def test_the_budget_is_reserved_before_asking_and_corrected_after(store: Store) -> None:
+    teacher = Paid()
+    with pytest.raises(BudgetReached, match=r"may cost \$1\.0000, but only \$0\.7500") as caught:
+        ask(store, teacher, 12, max_cost=2.0)
+    assert caught.value.exit_code == 8
+    assert len(teacher.asked) == 5, "2.00 - 4 x 0.25 is the last that leaves a dollar"
+    assert set(store.get(teacher.asked)) == set(teacher.asked)
+
+
+def test_a_higher_limit_goes_on(store: Store) -> None:
+    first, second = Paid(), Paid()
+    with pytest.raises(BudgetReached):
+        ask(store, first, 12, max_cost=2.0)
+    found, usage = ask(store, second, 12, max_cost=4.0, spent=1.25)
+    assert winners(found) == ["item-0"] * 12
+    assert (usage.cached, usage.asked, usage.dollars) == (5, 7, 1.75)
+    assert set(first.asked).isdisjoint(second.asked)
+
+
+@pytest.mark.parametrize(("max_cost", "spent"), [(0.99, 0.0), (2.0, 1.25), (0.0, 0.0), (1.0, 5.0)])
+def test_nothing_is_sent_that_could_cost_too_much(
+    store: Store, path: Path, max_cost: float, spent: float
+) -> None:
+    teacher = Paid()
+    with pytest.raises(BudgetReached):
+        ask(store, teacher, 3, max_cost=max_cost, spent=spent)
+    assert teacher.calls == []
+    with opened(teacher, 1):
+        digests = [teacher.request(question(number)).digest for number in range(3)]
+    assert free(path, digests) == set(digests)
+
+
+def test_stored_answers_cost_nothing_and_are_not_waited_for(
+    store: Store, pauses: list[float]
+) -> None:
+    ask(store, Paid(), 3)
+    pauses.clear()
+    found, usage = ask(store, Paid(), 3, max_cost=0.0)
+    assert pauses == []
+    assert winners(found) == ["item-0"] * 3
+    assert (usage.dollars, usage.cached) == (0.0, 3)
+
+
+def test_a_teacher_that_is_free_knows_no_limit(store: Store) -> None:
+    assert winners(ask(store, Clerk(), 3, max_cost=0.0)[0]) == ["item-0"] * 3
+
+
+def test_calls_at_once_never_reserve_more_than_is_left(store: Store) -> None:
+    teacher = Paid(seconds=0.1)
+    with pytest.raises(BudgetReached):
+        ask(store, teacher, 12, max_cost=2.5, workers=8)
+    assert teacher.peak <= 2
+
+
+def test_a_reservation_that_is_out_is_waited_for(store: Store) -> None:
+    """$2 are enough for 4 answers at $0.25, however many are asked at the same time."""
+    found, usage = ask(store, Paid(seconds=0.05), 4, max_cost=2.0, workers=4)
+    assert winners(found) == ["item-0"] * 4
+    assert usage.dollars == 1.0
+
+
+def test_money_counts_inside_a_composite(store: Store) -> None:
+    teacher = Paid()
+    with pytest.raises(BudgetReached):
+        ask(store, consistent(teacher), 4, max_cost=2.0)
+    assert len(teacher.asked) == 5
+
+
+@dataclass(kw_only=True)
+class Refused(Clerk):
+    """The provider does not want us."""
+
+    error: type[PvdError] = ProviderFailure
+
+    def serve(self, requests: Sequence[Request]) -> Sequence[Reply]:
+        raise self.error("The key is wrong.")
+
+
+@pytest.mark.parametrize("error", [ProviderFailure, BadInput])
+def test_a_teachers_own_failure_passes_unchanged(store: Store, error: type[PvdError]) -> None:
+    teacher = Refused(error=error)
+    with pytest.raises(error, match=r"^The key is wrong\.$"):
+        ask(store, teacher, 3)
+    assert len(teacher.calls) == 1

@@ -1,0 +1,419 @@
+"""Discovery: real distributions in a temporary folder, good ones and broken ones side by side."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+import pvd
+from pvd.discovery import KINDS, Registry
+from pvd.errors import MissingFile, MissingPrerequisite, PluginError, PvdError, UnknownName
+from pvd.options import describe, fill
+
+# Each module may be imported once in a process; so every test has modules of its own.
+numbers = itertools.count()
+
+HEAD = "from __future__ import annotations\nimport pvd\nfrom dataclasses import dataclass\n"
+
+
+def teacher(name: str, cls: str = "Mine") -> str:
+    return f"""
+@dataclass(kw_only=True)
+class {cls}(pvd.Teacher):
+    strictness: int = 3
+
+
+@pvd.hookimpl
+def register_teachers(register):
+    register("{name}", {cls})
+"""
+
+
+Install = Callable[..., str]
+
+
+@pytest.fixture
+def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install]:
+    """`install("acme", source, "teacher.x")`: a distribution with one module that declares names;
+    the module's name."""
+    made: list[str] = []
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def make(dist: str, source: str, *names: str, version: str = "1.0") -> str:
+        module = f"{dist.replace('-', '_')}_{next(numbers)}"
+        made.append(module)
+        (tmp_path / f"{module}.py").write_text(HEAD + source)
+        info = tmp_path / f"{dist}-{version}.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {dist}\nVersion: {version}\n")
+        lines = "".join(f"{name} = {module}\n" for name in names)
+        (info / "entry_points.txt").write_text(f"[pvd]\n{lines}")
+        return module
+
+    yield make
+    for name in [name for name in sys.modules if name in made or name.startswith("pvd_file_")]:
+        del sys.modules[name]
+
+
+def status(registry: Registry, name: str) -> str:
+    (row,) = [row for row in registry.listing() if row.name == name]
+    return row.status
+
+
+def code_run(source: str, *path: Path) -> str:
+    env = os.environ | {"PYTHONPATH": os.pathsep.join(map(str, path))}
+    done = subprocess.run(
+        [sys.executable, "-c", source], env=env, capture_output=True, text=True, check=True
+    )
+    return done.stdout.strip()
+
+
+# --- what works -------------------------------------------------------------------------------
+
+
+def test_listing_and_names_import_nothing(install: Install, tmp_path: Path) -> None:
+    module = install("acme", teacher("acme"), "teacher.acme")
+    found = code_run(
+        "import sys\n"
+        "from pvd.discovery import registry\n"
+        "rows = registry.listing()\n"
+        "assert 'acme' in registry.names('teacher'), registry.names('teacher')\n"
+        "assert {row.status for row in rows} == {'not loaded'}, rows\n"
+        f"heavy = {{{module!r}, 'pvd_plugins', 'torch', 'numpy', 'PIL', 'click'}}\n"
+        "print(sorted(heavy & set(sys.modules)))",
+        tmp_path,
+    )
+    assert found == "[]"
+
+
+def test_only_the_named_module_is_loaded(install: Install) -> None:
+    mine = install("acme", teacher("acme"), "teacher.acme")
+    other = install("other", "raise SystemError('I must not be imported')", "teacher.other")
+    registry = Registry()
+    cls = registry.get("teacher", "acme")
+    assert cls is sys.modules[mine].Mine
+    assert cls.name == "teacher.acme"
+    assert other not in sys.modules
+    assert status(registry, "teacher.acme") == "loaded"
+    assert status(registry, "teacher.other") == "not loaded"
+    (row,) = [row for row in registry.listing() if row.name == "teacher.acme"]
+    assert (row.module, row.distribution) == (mine, "acme 1.0")
+
+
+def test_the_bundled_plug_ins_are_found_like_any_other() -> None:
+    registry = Registry()
+    assert "simulated" in registry.names("teacher")
+    assert {row.distribution.split()[0] for row in registry.listing()} >= {"pvd-distill"}
+    assert all(row.name.partition(".")[0] in KINDS for row in registry.listing())
+
+
+def test_one_module_may_bring_several(install: Install) -> None:
+    source = """
+calls = []
+
+@dataclass(kw_only=True)
+class One(pvd.Teacher): ...
+
+@dataclass(kw_only=True)
+class Two(One): ...
+
+@dataclass(kw_only=True)
+class Eye(pvd.Observer): ...
+
+@pvd.hookimpl
+def register_teachers(register):
+    calls.append("teachers")
+    register("one", One)
+    register("two", Two)
+
+@pvd.hookimpl
+def register_observers(register):
+    register("eye", Eye)
+"""
+    module = install("several", source, "teacher.one", "teacher.two", "observer.eye")
+    registry = Registry()
+    assert registry.get("teacher", "two").name == "teacher.two"
+    assert registry.get("teacher", "one").name == "teacher.one"
+    assert registry.get("observer", "eye").name == "observer.eye"
+    assert sys.modules[module].calls == ["teachers"]
+
+
+def test_loading_one_neither_replays_nor_overwrites_another(install: Install) -> None:
+    """`register_*` is historic: pluggy must not call A's hook again when B comes."""
+    counting = "calls = []\n" + teacher("{0}").replace(
+        "    register(", "    calls.append(1)\n    register("
+    )
+    first = install("first", counting.replace("{0}", "a"), "teacher.a")
+    second = install("second", counting.replace("{0}", "b"), "teacher.b")
+    registry = Registry()
+    a = registry.get("teacher", "a")
+    b = registry.get("teacher", "b")
+    registry.get("teacher", "consistent")
+    assert registry.get("teacher", "a") is a is sys.modules[first].Mine
+    assert registry.get("teacher", "b") is b is sys.modules[second].Mine
+    assert (a.name, b.name) == ("teacher.a", "teacher.b")
+    assert sys.modules[first].calls == sys.modules[second].calls == [1]
+
+
+def test_an_unknown_name_shows_the_nearest_and_all(install: Install) -> None:
+    install("acme", teacher("acme-vision"), "teacher.acme-vision")
+    registry = Registry()
+    with pytest.raises(UnknownName) as caught:
+        registry.get("teacher", "acme-visoin")
+    sentence = str(caught.value)
+    assert sentence.startswith("There is no teacher 'acme-visoin'; did you mean 'acme-vision'?")
+    for name in registry.names("teacher"):
+        assert name in sentence
+    with pytest.raises(UnknownName, match=r"^There is no teacher 'zzz'; There are: acme-vision"):
+        registry.get("teacher", "zzz")
+
+
+# --- what is broken ---------------------------------------------------------------------------
+
+BROKEN = {
+    "at import": ("raise RuntimeError('first line\\nsecond line')", "RuntimeError: first line sec"),
+    "syntax": ("def (:", "SyntaxError"),
+    "needs what is not there": ("import nowhere_to_be_found", "No module named 'nowhere_to_be"),
+    "at register": (
+        teacher("bad").replace("    register(", "    raise KeyError('oh')\n    register("),
+        "KeyError: 'oh'",
+    ),
+    "undeclared name": (teacher("sneaky"), "it registers 'teacher.sneaky', which its entry"),
+    "a bundled name": (teacher("simulated"), "it registers 'teacher.simulated', which its entry"),
+    "registers nothing": ("x = 1", "loads but does not register 'teacher.bad'"),
+    "misspelt hook": (
+        teacher("bad").replace("register_teachers", "register_teacher"),
+        "unknown hook 'register_teacher'",
+    ),
+    "misspelt argument": (
+        teacher("bad").replace("(register):", "(registre):"),
+        "Argument(s) {'registre'} are declared",
+    ),
+    "no dataclass": (
+        teacher("bad").replace("@dataclass(kw_only=True)", ""),
+        "teacher.bad is no dataclass; put @dataclass(kw_only=True) above it",
+    ),
+    "wrong base class": (
+        teacher("bad").replace("pvd.Teacher", "pvd.Sampler"),
+        "no subclass of pvd.Teacher",
+    ),
+    "not a class": (teacher("bad").replace("Mine)\n", "3)\n"), "is 3, no subclass of pvd.Teacher"),
+    "one class, two names": (
+        teacher("bad") + '    register("worse", Mine)\n',
+        "teacher.worse is the class of teacher.bad",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", BROKEN)
+def test_a_broken_plug_in_is_an_error_of_one_line_and_nobody_elses(
+    install: Install, case: str
+) -> None:
+    source, why = BROKEN[case]
+    install("broken-dist", source, "teacher.bad", "teacher.worse")
+    install("acme", teacher("acme"), "teacher.acme")
+    registry = Registry()
+    assert status(registry, "teacher.bad") == "not loaded"
+    with pytest.raises(PluginError) as caught:
+        registry.get("teacher", "bad")
+    sentence = str(caught.value)
+    assert sentence.startswith("The plug-in teacher.bad of broken-dist 1.0 cannot be loaded: ")
+    assert why in sentence
+    assert "\n" not in sentence
+    # it is remembered, said again, and listed
+    with pytest.raises(PluginError) as again:
+        registry.get("teacher", "bad")
+    assert str(again.value) == sentence
+    assert status(registry, "teacher.bad") == sentence
+    assert "bad" in registry.names("teacher")
+    # nothing of it stays, and the others work
+    with pytest.raises(PluginError):
+        registry.get("teacher", "worse")
+    assert registry.get("teacher", "acme").name == "teacher.acme"
+    assert registry.get("teacher", "simulated").name == "teacher.simulated"
+    assert "sneaky" not in registry.names("teacher")
+
+
+def test_a_module_that_raises_half_way_registers_nothing(install: Install) -> None:
+    source = teacher("one") + "    register('two', 2)\n"
+    install("half", source, "teacher.one", "teacher.two")
+    registry = Registry()
+    with pytest.raises(PluginError, match=r"teacher\.two is 2, no subclass"):
+        registry.get("teacher", "one")
+    with pytest.raises(PluginError):
+        registry.get("teacher", "one")
+
+
+def test_a_broken_one_does_not_spoil_those_already_loaded(install: Install) -> None:
+    install("acme", teacher("acme"), "teacher.acme")
+    install("bad", teacher("acme", "Thief"), "teacher.bad")
+    registry = Registry()
+    mine = registry.get("teacher", "acme")
+    with pytest.raises(PluginError, match=r"it registers 'teacher\.acme'"):
+        registry.get("teacher", "bad")
+    assert registry.get("teacher", "acme") is mine
+
+
+def test_a_missing_extra_stays_exit_code_3_and_is_tried_again(install: Install) -> None:
+    source = """
+import os
+from pvd import kit
+if "PVD_TEST_EXTRA" not in os.environ:
+    kit.need("a_package_that_nobody_has", "acme")
+"""
+    install("wants", source + teacher("wants"), "teacher.wants")
+    registry = Registry()
+    with pytest.raises(MissingPrerequisite, match=r"pip install 'pvd-distill\[acme\]'") as caught:
+        registry.get("teacher", "wants")
+    assert caught.value.exit_code == 3
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PVD_TEST_EXTRA", "1")
+        assert registry.get("teacher", "wants").name == "teacher.wants"
+
+
+def test_two_distributions_with_one_name_are_both_named(install: Install) -> None:
+    install("acme", teacher("twin"), "teacher.twin")
+    install("umbrella", teacher("twin"), "teacher.twin", version="2.1")
+    install("calm", teacher("calm"), "teacher.calm")
+    registry = Registry()
+    with pytest.raises(PluginError) as caught:
+        registry.get("teacher", "twin")
+    sentence = str(caught.value)
+    assert sentence.startswith("The name teacher.twin is declared by ")
+    assert "acme 1.0" in sentence
+    assert "umbrella 2.1" in sentence
+    rows = [row for row in registry.listing() if row.name == "teacher.twin"]
+    assert [row.status for row in rows] == [sentence] * 2
+    assert {row.distribution for row in rows} == {"acme 1.0", "umbrella 2.1"}
+    assert registry.names("teacher").count("twin") == 1
+    assert registry.get("teacher", "calm").name == "teacher.calm"
+
+
+def test_nobody_can_take_a_bundled_name(install: Install) -> None:
+    install("acme", teacher("simulated"), "teacher.simulated")
+    with pytest.raises(PluginError, match=r"declared by .*; uninstall one of them") as caught:
+        Registry().get("teacher", "simulated")
+    assert "pvd-distill" in str(caught.value)
+
+
+# --- files ------------------------------------------------------------------------------------
+
+
+def plugin_file(folder: Path, source: str, name: str = "") -> Path:
+    file = folder / (name or f"plugin_{next(numbers)}.py")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(HEAD + source)
+    return file
+
+
+def test_a_file_is_loaded_and_its_digest_recorded(install: Install, tmp_path: Path) -> None:
+    source = """
+from typing import Annotated, Literal
+
+Mood = Literal["stern", "mild"]
+
+@dataclass(kw_only=True)
+class Strict(pvd.Teacher):
+    mood: Annotated[Mood, "how it judges"] = "stern"
+    inner: pvd.Teacher | None = None
+
+@pvd.hookimpl
+def register_teachers(register):
+    register("strict", Strict)
+"""
+    file = plugin_file(tmp_path, source)
+    registry = Registry()
+    digest = registry.load_file(file)
+    assert digest == hashlib.sha256(file.read_bytes()).hexdigest()
+    assert registry.files == {str(file.resolve()): digest}
+    cls = registry.get("teacher", "strict")
+    assert [option.type for option in describe(cls)] == ["stern | mild", "teacher | none"]
+    assert fill(cls, {"mood": "mild"}, "teacher").mood == "mild"  # type: ignore[attr-defined]
+    (row,) = [row for row in registry.listing() if row.name == "teacher.strict"]
+    assert (row.distribution, row.status) == (str(file), "loaded")
+    assert "strict" in registry.names("teacher")
+
+
+def test_the_same_file_twice_is_loaded_once(install: Install, tmp_path: Path) -> None:
+    file = plugin_file(tmp_path, "calls = []\n" + teacher("again") + "    calls.append(1)\n")
+    registry = Registry()
+    digest = registry.load_file(file)
+    first = registry.get("teacher", "again")
+    assert registry.load_file(file) == digest
+    assert registry.get("teacher", "again") is first
+    assert sys.modules[first.__module__].calls == [1]
+    assert [row.name for row in registry.listing()].count("teacher.again") == 1
+
+
+def test_a_file_is_a_module_that_pickle_finds(install: Install, tmp_path: Path) -> None:
+    registry = Registry()
+    registry.load_file(plugin_file(tmp_path, teacher("whole")))
+    cls = registry.get("teacher", "whole")
+    assert getattr(sys.modules[cls.__module__], cls.__qualname__) is cls
+
+
+@pytest.mark.parametrize("taken", ["simulated", "acme", "other-file"])
+def test_a_file_takes_no_name_that_somebody_has(
+    install: Install, tmp_path: Path, taken: str
+) -> None:
+    install("acme", teacher("acme"), "teacher.acme")
+    registry = Registry()
+    registry.load_file(plugin_file(tmp_path, teacher("other-file")))
+    before = registry.get("teacher", taken)
+    file = plugin_file(tmp_path, teacher(taken))
+    with pytest.raises(PluginError, match=rf"'teacher\.{taken}' is taken; choose another") as error:
+        registry.load_file(file)
+    assert str(file) in str(error.value)
+    assert registry.get("teacher", taken) is before
+    assert str(file.resolve()) not in registry.files
+
+
+@pytest.mark.parametrize("case", sorted(set(BROKEN) - {"undeclared name", "registers nothing"}))
+def test_a_broken_file_is_an_error_of_one_line(install: Install, tmp_path: Path, case: str) -> None:
+    source, _ = BROKEN[case]
+    file = plugin_file(tmp_path, source)
+    registry = Registry()
+    for _ in range(2):
+        with pytest.raises(PluginError) as caught:
+            registry.load_file(file)
+        assert str(file) in str(caught.value)
+        assert "\n" not in str(caught.value)
+    assert registry.files == {}
+    assert "bad" not in registry.names("teacher")
+    # mended, it loads
+    file.write_text(HEAD + teacher("bad"))
+    registry.load_file(file)
+    assert registry.get("teacher", "bad").name == "teacher.bad"
+
+
+def test_a_file_that_lacks_a_package_stays_exit_code_3(install: Install, tmp_path: Path) -> None:
+    file = plugin_file(tmp_path, "from pvd import kit\nkit.need('nobody_has_this', 'acme')\n")
+    with pytest.raises(MissingPrerequisite):
+        Registry().load_file(file)
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(MissingFile, match=r"There is no plug-in file .*nowhere\.py"):
+        Registry().load_file(tmp_path / "nowhere.py")
+    with pytest.raises(MissingFile):
+        Registry().load_file(tmp_path)
+
+
+def test_a_file_that_is_no_python(tmp_path: Path) -> None:
+    file = plugin_file(tmp_path, teacher("odd"), "plugin.txt")
+    with pytest.raises(PvdError, match=r"is no Python file; name a \.py file"):
+        Registry().load_file(file)
+
+
+def test_a_class_knows_its_name_only_once_loaded(install: Install) -> None:
+    assert pvd.Teacher.name == ""
+    install("acme", teacher("acme"), "teacher.acme")
+    Registry().get("teacher", "acme")
+    assert pvd.Teacher.name == "", "the registry must not name the protocol itself"

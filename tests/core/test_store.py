@@ -1,0 +1,365 @@
+"""The store: what is answered stays, what is leased is leased once, and the dead leave nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from pvd import store, testing
+from pvd.errors import BadInput, PvdError
+from pvd.records import Reply, Request, Tokens, digest_of
+from pvd.store import LEASE_SECONDS, SCHEMA, Store, default_path
+
+DIGESTS = [digest_of(number) for number in range(300)]
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "deep" / "answers.sqlite"
+
+
+def request(number: int = 0) -> Request:
+    return Request(testing.slate(), {"number": number, "text": "größer\u2028"})
+
+
+def reply(text: str = "A > B") -> Reply:
+    return Reply(text, "model-7", Tokens(11, 5), 0.25)
+
+
+HEAD = "import sys, time\nfrom pathlib import Path\nfrom pvd.store import Store\n"
+Spawn = Callable[..., "subprocess.Popen[str]"]
+
+
+@pytest.fixture
+def spawn() -> Iterator[Spawn]:
+    """Starts Python in a process of its own; whatever happens, it ends with the test."""
+    with ExitStack() as stack:
+
+        def start(source: str, *words: str) -> subprocess.Popen[str]:
+            process = subprocess.Popen(
+                [sys.executable, "-c", HEAD + source, *words],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+            stack.enter_context(process)
+            stack.callback(process.kill)
+            return process
+
+        yield start
+
+
+def result(process: subprocess.Popen[str]) -> str:
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err
+    return out
+
+
+# --- answers ----------------------------------------------------------------------------------
+
+
+def test_an_answer_comes_back_whole_also_in_another_process(path: Path) -> None:
+    with Store(path) as first:
+        date = first.put("teacher.x", [(request(1), reply("\u2028 \0 ü 🙂"))])
+    assert abs((datetime.now(UTC) - datetime.fromisoformat(date)).total_seconds()) < 60
+    with Store(path) as second:
+        found = second.get([request(1).digest, request(2).digest])
+    assert found == {request(1).digest: (reply("\u2028 \0 ü 🙂"), date)}
+
+
+def test_the_question_is_kept_beside_the_answer(path: Path) -> None:
+    with Store(path) as here:
+        here.put("teacher.x", [(request(1), reply())])
+    with sqlite3.connect(path) as db:
+        (row,) = db.execute("SELECT teacher, request FROM answers").fetchall()
+    db.close()
+    assert row[0] == "teacher.x"
+    assert json.loads(row[1]) == dict(request(1).body)
+
+
+def test_more_digests_than_one_select_takes(path: Path) -> None:
+    requests = [request(number) for number in range(1203)]
+    with Store(path) as here:
+        here.put("teacher.x", [(r, reply(str(n))) for n, r in enumerate(requests)])
+        found = here.get([r.digest for r in requests] * 2)
+    assert [found[r.digest][0].text for r in requests] == [str(n) for n in range(1203)]
+
+
+def test_the_first_answer_stays(path: Path) -> None:
+    with Store(path) as here:
+        here.put("teacher.x", [(request(), reply("first"))])
+        here.put("teacher.x", [(request(), reply("second"))])
+        assert here.get([request().digest])[request().digest][0].text == "first"
+
+
+def test_a_put_is_all_or_nothing(path: Path) -> None:
+    bad = Request(testing.slate(), {"number": 2})
+    with Store(path) as here:
+        with pytest.raises((sqlite3.Error, PvdError)):
+            here.put("x", [(request(1), reply()), (bad, Reply(None))])  # type: ignore[arg-type]
+        assert here.get([request(1).digest]) == {}
+        here.put("x", [(request(1), reply())])  # and it goes on working
+        assert len(here.get([request(1).digest])) == 1
+
+
+def test_half_a_surrogate_pair_loses_no_answer(path: Path) -> None:
+    """Models send such text: JSON allows the escape \\ud83d alone."""
+    with Store(path) as here:
+        here.put("x", [(request(), reply("A > B \ud83d"))])
+        assert here.get([request().digest])[request().digest][0].text.startswith("A > B")
+
+
+def test_empty_questions_are_fine(path: Path) -> None:
+    with Store(path) as here:
+        assert here.get([]) == {}
+        assert here.claim([]) == set()
+        here.put("x", [])
+        here.release([])
+
+
+# --- leases -----------------------------------------------------------------------------------
+
+
+def test_what_is_leased_or_answered_is_not_leased_again(path: Path) -> None:
+    with Store(path) as one, Store(path) as two:
+        assert one.claim(DIGESTS[:3]) == set(DIGESTS[:3])
+        assert two.claim(DIGESTS[:5]) == set(DIGESTS[3:5])
+        assert one.claim(DIGESTS[:5]) == set(DIGESTS[:3]), "its own leases are renewed"
+        one.put("x", [(request(), reply())])
+        assert two.claim([request().digest]) == set()
+        assert one.claim([request().digest]) == set()
+
+
+def test_release_and_put_end_a_lease(path: Path) -> None:
+    asked = request()
+    with Store(path) as one, Store(path) as two:
+        one.claim([*DIGESTS[:2], asked.digest])
+        one.release(DIGESTS[:1])
+        one.put("x", [(asked, reply())])
+        assert two.claim([*DIGESTS[:2], asked.digest]) == {DIGESTS[0]}
+    with sqlite3.connect(path) as db:
+        left = {digest for (digest,) in db.execute("SELECT digest FROM leases")}
+    db.close()
+    assert left == {DIGESTS[0], DIGESTS[1]}
+
+
+def test_nobody_releases_what_somebody_else_leased(path: Path) -> None:
+    with Store(path) as one, Store(path) as two:
+        one.claim(DIGESTS[:1])
+        two.release(DIGESTS[:1])
+        assert two.claim(DIGESTS[:1]) == set()
+
+
+def test_a_lease_runs_out(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Store(path) as one, Store(path) as two:
+        one.claim(DIGESTS[:1])
+        now = time.time()
+        monkeypatch.setattr(time, "time", lambda: now + LEASE_SECONDS - 5)
+        assert two.claim(DIGESTS[:1]) == set()
+        monkeypatch.setattr(time, "time", lambda: now + LEASE_SECONDS + 5)
+        assert two.claim(DIGESTS[:1]) == set(DIGESTS[:1])
+        assert one.claim(DIGESTS[:1]) == set(), "the first owner has lost it"
+
+
+def test_a_lease_that_ran_out_takes_no_other_with_it(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Store(path) as one, Store(path) as two:
+        one.claim(DIGESTS[:1])
+        now = time.time()
+        monkeypatch.setattr(time, "time", lambda: now + LEASE_SECONDS - 5)
+        one.claim(DIGESTS[1:2])
+        monkeypatch.setattr(time, "time", lambda: now + LEASE_SECONDS + 5)
+        assert two.claim(DIGESTS[:2]) == set(DIGESTS[:1])
+
+
+CLAIM = """
+path, seed, digests = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3].split(",")
+import random
+random.Random(seed).shuffle(digests)
+print("ready", flush=True)
+sys.stdin.readline()
+with Store(path) as store:
+    pairs = [digests[start : start + 2] for start in range(0, len(digests), 2)]
+    mine = [digest for pair in pairs for digest in store.claim(pair)]
+    print(*mine, flush=True)
+    sys.stdin.readline()  # nobody dies before all have claimed
+"""
+
+
+def test_four_processes_get_each_digest_once(spawn: Spawn, path: Path) -> None:
+    with Store(path):  # made before; that many make it at once has a test of its own
+        pass
+    workers = [spawn(CLAIM, str(path), str(seed), ",".join(DIGESTS)) for seed in range(4)]
+    claimed: list[list[str]] = []
+    for worker in workers:
+        assert worker.stdout is not None
+        assert worker.stdout.readline() == "ready\n"
+    for worker in workers:
+        assert worker.stdin is not None
+        worker.stdin.write("go\n")
+        worker.stdin.flush()
+    for worker in workers:
+        assert worker.stdout is not None
+        claimed.append(worker.stdout.readline().split())
+    for worker in workers:
+        result(worker)
+    assert Counter(d for part in claimed for d in part) == dict.fromkeys(DIGESTS, 1)
+
+
+HOLD = """
+store = Store(Path(sys.argv[1]))
+print(len(store.claim(sys.argv[2].split(","))), flush=True)
+sys.stdin.readline()
+"""
+
+
+def test_the_leases_of_a_killed_process_are_free(spawn: Spawn, path: Path) -> None:
+    process = spawn(HOLD, str(path), ",".join(DIGESTS[:9]))
+    assert process.stdout is not None
+    assert process.stdout.readline() == "9\n"
+    with Store(path) as here:
+        assert here.claim(DIGESTS[:9]) == set(), "it lives"
+        os.kill(process.pid, signal.SIGKILL)
+        process.communicate()
+        assert here.claim(DIGESTS[:9]) == set(DIGESTS[:9])
+
+
+def test_the_leases_of_another_machine_are_left_alone(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process number says nothing about a process elsewhere: its lease must run out."""
+    monkeypatch.setattr(store.platform, "node", lambda: "elsewhere")
+    monkeypatch.setattr(store.os, "getpid", lambda: 2**22 + 1)  # above the largest of Linux
+    with Store(path) as there:
+        there.claim(DIGESTS[:1])
+    monkeypatch.undo()
+    with Store(path) as here:
+        assert here.claim(DIGESTS[:1]) == set()
+
+
+OPEN = """
+print("ready", flush=True)
+for folder in sys.stdin.readline().split():
+    with Store(Path(folder) / "answers.sqlite") as store:
+        store.claim(["a"])
+"""
+
+
+def test_a_new_store_that_somebody_writes_is_waited_for(path: Path) -> None:
+    """What can happen when two processes make the store at the same time."""
+    path.parent.mkdir()
+    writer = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+    writer.execute("CREATE TABLE other (x)")
+    writer.execute("BEGIN IMMEDIATE")
+    timer = threading.Timer(0.3, writer.close)
+    timer.start()
+    try:
+        with Store(path) as here:
+            assert here.claim(["a"]) == {"a"}
+    finally:
+        timer.join()
+
+
+def test_many_may_open_a_new_store_at_once(spawn: Spawn, tmp_path: Path) -> None:
+    processes = [spawn(OPEN) for _ in range(4)]
+    for process in processes:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write(" ".join(str(tmp_path / str(n)) for n in range(20)) + "\n")
+        process.stdin.flush()
+    for process in processes:
+        result(process)
+
+
+# --- what cannot be opened --------------------------------------------------------------------
+
+
+def test_a_newer_schema_is_refused_and_left_alone(path: Path) -> None:
+    with Store(path):
+        pass
+    with sqlite3.connect(path) as db:
+        db.execute(f"PRAGMA user_version={SCHEMA + 1}")
+    db.close()
+    with pytest.raises(BadInput, match=rf"written by a newer pvd \(schema {SCHEMA + 1}\)"):
+        Store(path)
+    with sqlite3.connect(path) as db:
+        assert db.execute("PRAGMA user_version").fetchone() == (SCHEMA + 1,)
+    db.close()
+
+
+@pytest.mark.parametrize("data", [b"this is no database at all", b"SQLite format 3\0" + b"x" * 999])
+def test_what_is_no_database_is_one_sentence(tmp_path: Path, data: bytes) -> None:
+    file = tmp_path / "answers.sqlite"
+    file.write_bytes(data)
+    with pytest.raises(BadInput, match=r"The store .* cannot be opened \(.*--store") as caught:
+        Store(file)
+    assert str(file) in str(caught.value)
+    assert file.read_bytes() == data
+
+
+@pytest.mark.parametrize("name", ["", "file/answers.sqlite", "file/deeper/answers.sqlite"])
+def test_a_place_that_cannot_be_written_is_one_sentence(tmp_path: Path, name: str) -> None:
+    (tmp_path / "file").write_text("no folder")
+    with pytest.raises(BadInput, match=r"The store .* cannot be opened"):
+        Store(tmp_path / name)
+
+
+def test_a_folder_without_permission_is_one_sentence(spawn: Spawn, tmp_path: Path) -> None:
+    source = """
+import os
+os.chmod(sys.argv[1], 0o555)
+if os.getuid() == 0:
+    os.setuid(65534)  # root may write anywhere
+from pvd.errors import BadInput
+try:
+    Store(Path(sys.argv[1]) / "answers.sqlite")
+except BadInput as error:
+    print(error)
+"""
+    folder = Path("/tmp") / f"pvd-test-{os.getpid()}"  # pytest's own folders are root's alone
+    folder.mkdir()
+    try:
+        out = result(spawn(source, str(folder)))
+    finally:
+        folder.chmod(0o755)
+        folder.rmdir()
+    assert "cannot be opened" in out
+
+
+# --- where it lies ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("environment", "where"),
+    [
+        ({"PVD_CACHE_DIR": "/p", "XDG_CACHE_HOME": "/x"}, "/p/answers.sqlite"),
+        ({"XDG_CACHE_HOME": "/x"}, "/x/pvd/answers.sqlite"),
+        ({"PVD_CACHE_DIR": "", "XDG_CACHE_HOME": ""}, "/home/me/.cache/pvd/answers.sqlite"),
+        ({}, "/home/me/.cache/pvd/answers.sqlite"),
+    ],
+)
+def test_the_default_place(
+    environment: dict[str, str], where: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("PVD_CACHE_DIR", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in ({"HOME": "/home/me"} | environment).items():
+        monkeypatch.setenv(name, value)
+    assert default_path() == Path(where)
