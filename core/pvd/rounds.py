@@ -5,7 +5,6 @@ interrupted goes on from its last file that is whole.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from pvd import drawing, scoring
 from pvd.drawing import Drawn, Shop
@@ -20,34 +19,49 @@ SPARES = 2  # other slates for a slot whose slate brought no answer
 
 def label(session: Session) -> int:
     """Draw and ask the next round, as far as that is not done; its number."""
-    settings, ledger = session.settings, session.ledger
+    ledger = session.ledger
     round = ledger.finished() + 1
-    if ledger.has(round, "judgments.jsonl"):
-        return round
-    where = f"round {round} of {settings.train.rounds}"
-    draw = settings.stream("draw")
-    history = [j for earlier in range(1, round) for j in ledger.judgments(earlier)]
-    load_round(session, round - 1)
-    with session.progress.stage("drawing", settings.train.slates, "slates", where):
+    if not ledger.has(round, "judgments.jsonl"):
+        load_round(session, round - 1)
         shop = _shop(session)
-        common: Any = {
-            "round": round,
-            "size": settings.train.size,
-            "seed": draw,
-            "history": history,
-        }
-        if not ledger.has(round, "slates.jsonl"):
+        drawn = _draw(session, shop, round)
+        ledger.write_judgments(round, _ask(session, shop, drawn, round))
+        for judgment in ledger.judgments(round):
+            session.watchers.tell("on_judgment", judgment=judgment)
+    return round
+
+
+def _draw(session: Session, shop: Shop, round: int) -> list[Drawn]:
+    """The round's slots, as they were written before anything of it is asked."""
+    settings, ledger = session.settings, session.ledger
+    if not ledger.has(round, "slates.jsonl"):
+        with session.progress.stage("drawing", None, "slates", _where(session, round)):
             drawn, notes = drawing.draw_round(
                 settings.sampler,
                 shop,
+                round=round,
                 slots=settings.train.slates,
+                size=settings.train.size,
+                seed=settings.stream("draw"),
+                history=_history(session, round),
                 earlier=[d for earlier in range(1, round) for d in ledger.drawn(earlier)],
-                **common,
             )
-            ledger.write_drawn(round, drawn, notes)
-        drawn = ledger.drawn(round)
-    with session.progress.stage("asking", len(drawn), "slates", where):
-        judged = _ask(session, drawn)
+        ledger.write_drawn(round, drawn, notes)
+    return ledger.drawn(round)
+
+
+def _ask(session: Session, shop: Shop, drawn: Sequence[Drawn], round: int) -> dict[int, Judgment]:
+    """The judgments by slot; a slot whose slate brings no answer is asked about spare ones."""
+    settings, seed = session.settings, session.settings.stream("draw")
+
+    def answered(slots: Sequence[Drawn]) -> dict[int, Judgment]:
+        answers = session.desk.judgments(
+            session.teacher, len(slots), lambda n, attempt: slots[n].shown(seed, attempt)
+        )
+        return {d.slot: j for d, j in zip(slots, answers, strict=True) if j is not None}
+
+    with session.progress.stage("asking", len(drawn), "slates", _where(session, round)):
+        judged = answered(drawn)
         failed = [d for d in drawn if d.slot not in judged]
         if len(failed) > settings.ask.failures * len(drawn):
             raise PartialResult(
@@ -56,22 +70,30 @@ def label(session: Session) -> int:
             )
         for spare in range(1, SPARES + 1):
             others = [
-                drawing.draw_spare(settings.sampler, shop, d, spare=spare, **common) for d in failed
+                drawing.draw_spare(
+                    settings.sampler,
+                    shop,
+                    slot,
+                    round=round,
+                    spare=spare,
+                    size=settings.train.size,
+                    seed=seed,
+                    history=_history(session, round),
+                )
+                for slot in failed
             ]
-            judged |= _ask(session, others)
+            judged |= answered(others)
             failed = [d for d in failed if d.slot not in judged]
-    ledger.write_judgments(round, judged)
-    for judgment in ledger.judgments(round):
-        session.watchers.tell("on_judgment", judgment=judgment)
-    return round
+    return judged
 
 
-def _ask(session: Session, drawn: Sequence[Drawn]) -> dict[int, Judgment]:
-    seed = session.settings.stream("draw")
-    answers = session.desk.judgments(
-        session.teacher, len(drawn), lambda n, attempt: drawn[n].shown(seed, attempt)
-    )
-    return {d.slot: j for d, j in zip(drawn, answers, strict=True) if j is not None}
+def _history(session: Session, round: int) -> list[Judgment]:
+    """All judgments before a round."""
+    return [j for earlier in range(1, round) for j in session.ledger.judgments(earlier)]
+
+
+def _where(session: Session, round: int) -> str:
+    return f"round {round} of {session.settings.train.rounds}"
 
 
 def _shop(session: Session) -> Shop:
@@ -92,7 +114,6 @@ def learn(session: Session, test: Test) -> RoundResult:
     """Train on all judgments so far, validate, and end the round."""
     settings, ledger = session.settings, session.ledger
     round = ledger.finished() + 1
-    where = f"round {round} of {settings.train.rounds}"
     load_round(session, round - 1)
     made = [(number, j) for number in range(1, round + 1) for j in ledger.judgments(number)]
     pictures, base = session.embedded("train")
@@ -104,7 +125,7 @@ def learn(session: Session, test: Test) -> RoundResult:
         settings.train.replay,
     )
     seen = settings.train.steps * min(settings.train.batch, len(lesson))
-    with session.progress.stage("training", seen, "slates", where):
+    with session.progress.stage("training", seen, "slates", _where(session, round)):
         loss = train_round(
             session.student,
             settings.loss,
@@ -118,16 +139,16 @@ def learn(session: Session, test: Test) -> RoundResult:
     ledger.write_weights(round, session.student, settings.loss)
     before = {j.digest for number, j in made if number < round}
     here = [j for number, j in made if number == round]
+    # Judgments that came from a file have no slots.
     drawn = ledger.drawn(round) if ledger.has(round, "slates.jsonl") else []
-    sets = {d.slot: frozenset(i.id for i in d.items) for d in drawn}
+    sets = {frozenset(item.id for item in d.items) for d in drawn}
+    spares = [j for j in here if frozenset(item.id for item in j.slate.items) not in sets]
     result = RoundResult(
         round=round,
         slates=len(drawn) or len(here),
         answered=len(here),
         fresh=len({j.digest for j in here} - before),
-        replaced=sum(frozenset(i.id for i in j.slate.items) not in sets.values() for j in here)
-        if drawn
-        else 0,
+        replaced=len(spares) if drawn else 0,
         loss=loss,
         validation=_validated(session, test),
         notes=ledger.notes(round) if drawn else {},
