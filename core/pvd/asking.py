@@ -198,9 +198,10 @@ class Desk:
         replies: Sequence[Reply],
         answers: Answers,
     ) -> None:
-        date = self.store.put(teacher.label, list(zip(requests, replies, strict=True)))
+        self.store.put(teacher.label, list(zip(requests, replies, strict=True)))
+        # What the store kept counts: another process may have been first.
+        answers |= self.store.get(request.digest for request in requests)
         for request, reply in zip(requests, replies, strict=True):
-            answers[request.digest] = (reply, date)
             self.usage.tokens += reply.tokens
             self.usage.dollars += reply.dollars
             if self._left is not None and teacher.capabilities.paid:

@@ -8,7 +8,7 @@ import importlib
 import importlib.util
 import sys
 from collections.abc import Iterable
-from dataclasses import dataclass, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from functools import cached_property, partial
 from pathlib import Path
 from types import ModuleType
@@ -32,6 +32,9 @@ KINDS: dict[str, type[protocols.Component]] = {
     "source": protocols.Source,
     "observer": protocols.Observer,
 }
+# Names that an option may not have: core writes them into tables, or sets them itself.
+RESERVED = {"use", "name", "label", "options"}
+RESERVED_OF = {"teacher": {"seed", "capabilities"}, "source": {"path"}}
 PLURAL = {"loss": "losses"} | {kind: kind + "s" for kind in KINDS if kind != "loss"}
 
 
@@ -51,8 +54,8 @@ class Registry:
     def __init__(self) -> None:
         self._classes: dict[str, type[protocols.Component]] = {}
         self._errors: dict[str, str] = {}
-        self.files: dict[str, str] = {}  # plug-in files that were loaded, and their SHA-256
-        self._from_file: dict[str, str] = {}
+        self._files: dict[str, tuple[str, str]] = {}  # by module: a file of -p, and its SHA-256
+        self._from_file: dict[str, str] = {}  # the same by plug-in, as the user wrote the path
         self._loading: frozenset[str] | None = None  # None: a file, which may add any free name
         self._manager = pluggy.PluginManager("pvd")
         self._manager.add_hookspecs(hookspecs)
@@ -155,6 +158,11 @@ class Registry:
                 raise PluginError(
                     f"The plug-in file {path} cannot be loaded: {_one_line(error)}."
                 ) from error
+        for name, source in list(self._from_file.items()):
+            if source == str(path) and self._classes[name].__module__ != module_name:
+                # An older version of this file, in a notebook that goes on: the new one counts.
+                self._manager.unregister(name=self._classes[name].__module__)
+                del self._classes[name], self._from_file[name]
         before = set(self._classes)
         try:
             self._register_module(module, None)
@@ -164,8 +172,12 @@ class Registry:
             ) from error
         for name in set(self._classes) - before:
             self._from_file[name] = str(path)
-        self.files[str(path.resolve())] = digest
+        self._files[module_name] = (str(path.resolve()), digest)
         return digest
+
+    def file_of(self, component: protocols.Component) -> tuple[str, str] | None:
+        """The file of `-p` that a component's class came from, and its SHA-256."""
+        return self._files.get(type(component).__module__)
 
     def _register_module(self, module: ModuleType, declared: frozenset[str] | None) -> None:
         if self._manager.has_plugin(module.__name__):
@@ -193,6 +205,11 @@ class Registry:
             raise PluginError(f"it registers {full!r}, which its entry points do not declare")
         if self._loading is None and (full in self._entries or full in self._classes):
             raise PluginError(f"the name {full!r} is taken; choose another")
+        options = {f.name for f in fields(component)}
+        if taken := sorted(options & (RESERVED | RESERVED_OF.get(kind, set()))):
+            raise PluginError(
+                f"{full} has an option {taken[0]!r}, a name that core needs; rename it"
+            )
         twin = next((n for n, known in self._classes.items() if known is component), full)
         if twin != full:
             raise PluginError(f"{full} is the class of {twin}; register a subclass of its own")

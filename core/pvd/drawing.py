@@ -25,8 +25,9 @@ BLOCK = 64  # slots drawn at once; part of the result, since a block shares one 
 class Drawn:
     """One slot of a round: whom we ask for, and the items, not yet in the order shown.
 
-    `origin` is the (round, slot, spare) in which this persona first met this set of items: a set
-    that was asked before is shown in the same order, and so costs nothing.
+    `origin` is the (round, slot, spare), with round 0 for validation, in which this persona first
+    met this set of items: a set that was asked before is shown in the same order, and so costs
+    nothing.
     """
 
     slot: int

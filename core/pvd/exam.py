@@ -104,10 +104,10 @@ def known_utilities(
 
 
 def _stability(repeats: Sequence[Bracket], first: Mapping[str, Item]) -> dict[str, Any] | None:
-    again = [bracket for bracket in repeats if bracket.winner is not None]
+    again = [(b.persona, b.winner) for b in repeats if b.winner is not None]
     if not again:
         return None
-    same = sum(b.winner is not None and b.winner.id == first[b.persona.id].id for b in again)
+    same = sum(winner.id == first[persona.id].id for persona, winner in again)
     return {"tournaments": len(again), "same": same / len(again)}
 
 

@@ -37,7 +37,11 @@ def write_bytes(path: Path, data: bytes) -> None:
 def write_json(path: Path, value: Any) -> None:
     """A JSON file whose bytes depend on the value alone."""
     text = json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False)
-    write_bytes(path, (text + "\n").encode())
+    write_bytes(path, _utf8(text + "\n"))
+
+
+def _utf8(text: str) -> bytes:
+    return text.encode("utf-8", "replace")  # a model may send half of a surrogate pair
 
 
 def read_json(path: Path) -> Any:
@@ -54,7 +58,8 @@ def read_json(path: Path) -> Any:
 
 def write_lines(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
     """JSON lines, all of them or none."""
-    write_bytes(path, "".join(json.dumps(r, ensure_ascii=False) + "\n" for r in rows).encode())
+    text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    write_bytes(path, _utf8(text))
 
 
 def read_lines(path: Path) -> list[dict[str, Any]]:

@@ -15,7 +15,7 @@ from pvd.errors import BadInput, MissingFile, MissingPrerequisite, ProviderFailu
 from pvd.estimates import difference, mean
 from pvd.images import jpeg
 from pvd.percentiles import percentile_ranks
-from pvd.records import JSON, Ranking, digest_of
+from pvd.records import JSON, Persona, Ranking, digest_of
 from pvd.streams import derive, generator, stream
 
 __all__ = [
@@ -122,10 +122,8 @@ def image_path(folder: Path, name: str, where: str) -> Path:
 MAX_TEXT = 20_000
 
 
-def persona_record(id: str, text: str, attributes: JSON, where: str) -> Any:
+def persona_record(id: str, text: str, attributes: JSON, where: str) -> Persona:
     """A checked Persona: with an id, and a text that is neither blank nor enormous."""
-    from pvd.records import Persona
-
     if not id.strip():
         raise BadInput(f"{where}: the persona has no id; fill the column `id`.")
     if not text.strip():

@@ -29,6 +29,7 @@ from pvd.records import (
     RoundResult,
     Slate,
     Tokens,
+    digest_of,
 )
 
 if TYPE_CHECKING:
@@ -74,7 +75,9 @@ class Ledger:
         )
 
     def drawn(self, round: int) -> list[Drawn]:
-        """The slots that were written."""
+        """The slots that were written; none for a round whose judgments came from a file."""
+        if not self.has(round, "slates.jsonl"):
+            return []
         return [
             Drawn(
                 row["slot"],
@@ -133,10 +136,11 @@ class Ledger:
         reply = Reply(
             "", row.get("model", ""), Tokens(*row.get("tokens", (0, 0))), row.get("dollars", 0.0)
         )
+        digest = row.get("digest") or digest_of([row["persona"], row["items"], row["tiers"]])
         return Judgment(
             slate,
             ranking,
-            row.get("digest", ""),
+            digest,
             reply,
             row.get("teacher", ""),
             row.get("date", ""),

@@ -6,9 +6,8 @@ exam questions -> ( drawing -> asking -> training -> validation ) x rounds -> ex
 from __future__ import annotations
 
 import copy
-import shutil
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +20,12 @@ from pvd.folder import read_json, write_bytes, write_json, write_lines
 from pvd.ledger import judgment_row
 from pvd.progress import Progress, Silent
 from pvd.protocols import Student
-from pvd.session import Session, opened_session, record
-from pvd.settings import Settings, recipe, resolve
+from pvd.records import RoundResult
+from pvd.session import Session, check_same_run, opened_session
+from pvd.settings import ExamSettings, Settings, recipe, resolve
 from pvd.validation import Test
+
+METRICS = "metrics.json"
 
 
 @dataclass(frozen=True)
@@ -66,34 +68,67 @@ def execute(
     settings: Settings, folder: Path, *, fresh: bool = False, progress: Progress | None = None
 ) -> Run:
     """All of it, or the rest of it, or the result of a finished run."""
-    progress = progress or Silent()
-    if fresh and folder.exists():
-        if any(folder.iterdir()) and not (folder / "run.toml").exists():
-            raise UsageError(f"{folder} is no run folder, so --fresh will not empty it.")
-        shutil.rmtree(folder)
-    if (folder / "metrics.json").exists():
-        record(settings, folder)  # is it this run's?
-        return finished(folder)
+    if not fresh and is_finished(settings, folder):
+        check_same_run(settings, folder)
+        return finished(settings, folder)
+    with opened_session(settings, folder, progress or Silent(), fresh) as session:
+        check_budget(session)
+        paper = ask_exam(session)
+        test = ask_validation(session)
+        rounds.validate_start(session, test)
+        while not rounds.is_over(session):
+            rounds.label(session)
+            rounds.learn(session, test)
+        examine(session, paper)
+    return finished(settings, folder)
+
+
+def label(settings: Settings, folder: Path, progress: Progress) -> tuple[int, Path, int]:
+    """Draw and ask the next round: its number, the file of its judgments, and how many they are."""
     with opened_session(settings, folder, progress) as session:
-        try:
-            check_budget(session)
-            paper = ask_exam(session)
-            test = ask_validation(session)
-            rounds.validate_start(session, test)
-            while not rounds.is_over(session):
-                rounds.label(session)
-                rounds.learn(session, test)
-            examine(session, paper)
-        except BaseException:
-            save_usage(session)
-            raise
-    return finished(folder)
+        check_budget(session)
+        number = rounds.label(session)
+        made = len(session.ledger.judgments(number))
+        return number, session.ledger.path(number, "judgments.jsonl"), made
 
 
-def finished(folder: Path) -> Run:
+def train(
+    settings: Settings, folder: Path, progress: Progress, judgments: Path | None = None
+) -> RoundResult:
+    """Train on all judgments so far and end the round; a file may bring the round's judgments."""
+    with opened_session(settings, folder, progress) as session:
+        check_budget(session)
+        if judgments is not None:
+            rounds.bring(session, judgments)
+        test = ask_validation(session)
+        rounds.validate_start(session, test)
+        return rounds.learn(session, test)
+
+
+def evaluate(settings: Settings, folder: Path, progress: Progress) -> Run:
+    """The best round's student so far sits the exam."""
+    with opened_session(settings, folder, progress) as session:
+        check_budget(session)
+        rounds.validate_start(session, ask_validation(session))
+        examine(session, ask_exam(session))
+    return finished(settings, folder)
+
+
+def is_finished(settings: Settings, folder: Path) -> bool:
+    """Whether the folder's result is that of all rounds, not of an exam in between."""
+    if not (folder / METRICS).exists():
+        return False
+    metrics = read_json(folder / METRICS)
+    done, best = len(metrics["rounds"]) - 1, metrics["best_round"]
+    return rounds.enough(done, best, settings.train)
+
+
+def finished(settings: Settings, folder: Path) -> Run:
     """The result that lies in a run folder."""
-    metrics = read_json(folder / "metrics.json")
-    return Run(metrics, open_student(folder / "student"), folder, folder / "report.html")
+    student = settings.student
+    student.load(settings.device)
+    student.open(folder / "student")
+    return Run(read_json(folder / METRICS), student, folder, folder / "report.html")
 
 
 def open_student(folder: Path, device: str = "cpu") -> Student:
@@ -110,27 +145,34 @@ def open_student(folder: Path, device: str = "cpu") -> Student:
 
 
 def check_budget(session: Session) -> None:
-    """Nothing that costs money is asked without a catalogue of one's own and a limit."""
+    """Nothing that costs money is asked about a drawn shop, or without a limit."""
     settings, data = session.settings, session.data
     if not (settings.teacher.capabilities.paid or settings.judge.capabilities.paid):
         return
-    if settings.max_cost is not None:
-        return
-    train = settings.train
-    asked = train.rounds * train.slates + train.validation_slates
-    judged = exam.questions(len(data.people.test), len(data.items.test), settings.exam)
-    raise UsageError(
-        f"This run would ask at most {asked:,} slates for training and {judged:,} for the exam; "
-        "it costs money, so add --max-cost with the dollars that it may cost."
-    )
+    if not settings.catalog.path:
+        raise UsageError(
+            f"The answers of {settings.teacher.label} cost money, and the source "
+            f"{settings.catalog.label} only serves to try things out; name your --catalog."
+        )
+    if settings.max_cost is None:
+        train = settings.train
+        asked = train.rounds * train.slates + train.validation_slates
+        judged = exam.questions(len(data.people.test), len(data.items.test), settings.exam)
+        raise UsageError(
+            f"This run would ask about {asked:,} slates for training and {judged:,} for the exam; "
+            "it costs money, so add --max-cost with the dollars that it may cost."
+        )
 
 
 # --- the stages -----------------------------------------------------------------------------
 
 
-def ask_exam(session: Session, part: str = "test") -> Paper:
-    """Play the tournaments of a part; they are independent of any student."""
-    settings = session.settings.exam
+def ask_exam(session: Session) -> Paper:
+    """Play the exam's tournaments; they are independent of any student."""
+    return _play(session, "test", session.settings.exam)
+
+
+def _play(session: Session, part: str, settings: ExamSettings) -> Paper:
     personas, items = getattr(session.data.people, part), getattr(session.data.items, part)
     total = exam.questions(len(personas), len(items), settings)
     with session.progress.stage("exam questions", total, "slates"):
@@ -149,19 +191,24 @@ def ask_exam(session: Session, part: str = "test") -> Paper:
 
 
 def ask_validation(session: Session) -> Test:
-    """Ask what chooses the round, before the first one."""
+    """Ask what chooses the round, before the first one; what was asked once stays."""
     settings, seed = session.settings.train, session.settings.stream("exam")
-    if settings.validate == "mpr":
-        return validation.winners_test(ask_exam(session, "validation"), session.texts, seed)
-    draw = session.settings.stream("draw")
     people, items = session.data.people.validation, session.data.items.validation
-    slates = validation.slates(people, items, settings.validation_slates, settings.size, draw)
-    with session.progress.stage("validation questions", len(slates), "slates"):
-        judged = session.desk.judgments(
-            session.teacher, len(slates), lambda n, attempt: slates[n].shown(draw, attempt)
-        )
-    answered = [judgment for judgment in judged if judgment is not None]
-    return validation.pairs_test(answered, items, session.texts, seed)
+    if settings.validate == "mpr":
+        paper = _play(session, "validation", replace(session.settings.exam, repeats=0))
+        return validation.winners_test(paper, items, session.texts, seed)
+    path = session.folder / "exam" / "validation.jsonl"
+    if not path.exists():
+        draw = session.settings.stream("draw")
+        slates = validation.slates(people, items, settings.validation_slates, settings.size, draw)
+        with session.progress.stage("validation questions", len(slates), "slates"):
+            judged = session.desk.judgments(
+                session.teacher, len(slates), lambda n, attempt: slates[n].shown(draw, attempt)
+            )
+        answered = [judgment for judgment in judged if judgment is not None]
+        rounds.check_failures(session, len(slates) - len(answered), len(slates), "validation")
+        write_lines(path, [judgment_row(judgment) for judgment in answered])
+    return validation.pairs_test(session.ledger.read_judgments(path), items, session.texts, seed)
 
 
 def examine(session: Session, paper: Paper) -> None:
@@ -184,15 +231,16 @@ def examine(session: Session, paper: Paper) -> None:
             seed=seed,
         )
         results = exam.evaluate(paper, scores, settings.evaluators, seed)
+    (folder / METRICS).unlink(missing_ok=True)  # a result without its student would be a lie
     save_student(session.student, folder / "student")
     metrics = summary.metrics(session, paper, scores, results, best)
     gallery = summary.gallery(paper, scores, settings.exam.gallery, seed)
-    save_usage(session)
+    session.save_usage()
     write_json(folder / "gallery.json", gallery)
     page = report.render(metrics, read_json(folder / "usage.json"), gallery)
     write_bytes(folder / "report.html", page.encode())
     session.watchers.tell("on_report", metrics=copy.deepcopy(metrics))
-    write_json(folder / "metrics.json", metrics)  # last: a run with metrics is finished
+    write_json(folder / METRICS, metrics)  # last: a run with metrics has everything else
 
 
 def save_student(student: Student, folder: Path) -> None:
@@ -205,12 +253,3 @@ def save_student(student: Student, folder: Path) -> None:
         "options": {k: v for k, v in options.dump(student).items() if k != "use"},
     }
     write_json(folder / "pvd.json", card)
-
-
-def save_usage(session: Session) -> None:
-    """What this invocation used; `run_dollars` is the sum over all invocations."""
-    path = session.folder / "usage.json"
-    earlier = read_json(path)["run_dollars"] if path.exists() else 0.0
-    used = asdict(session.desk.usage)
-    seconds = {name: round(value, 2) for name, value in session.progress.seconds.items()}
-    write_json(path, {**used, "run_dollars": earlier + used["dollars"], "seconds": seconds})

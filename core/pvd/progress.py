@@ -63,7 +63,7 @@ class Plain(Progress):
     def advance(self, count: int = 1) -> None:
         self._done += count
         now = time.monotonic()
-        if now - self._last >= PLAIN_SECONDS:
+        if self._done and now - self._last >= PLAIN_SECONDS:
             self._last = now
             rate = self._done / (now - self._start)
             left = f", {(self._total - self._done) / rate:.0f} s left" if self._total else ""

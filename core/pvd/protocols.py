@@ -62,7 +62,7 @@ class Capabilities:
     workers: int = 1  # `answer` calls that may run at once
     paid: bool = False  # an answer costs money
     simulated: bool = False  # the preferences are made up; every output says so
-    reads: frozenset[str] = frozenset()  # what of a persona or an item it needs: "tastes"
+    reads: frozenset[str] = frozenset()  # attributes that each persona must have: "tastes"
     yields: frozenset[str] = frozenset()  # what its rankings carry beside the order: "utilities"
 
 
@@ -93,11 +93,12 @@ class Teacher(Component):
         )
 
     def request(self, slate: Slate) -> Request:
-        """Everything that the answer depends on. The default: options, seed, texts, pictures."""
+        """Everything that the answer depends on. The default: class, options, seed, texts,
+        pictures. A file of `-p` is a module named after its digest: edited, it is asked anew."""
         return Request(
             slate,
             {
-                "teacher": self.label,
+                "teacher": [self.label, type(self).__module__, type(self).__qualname__],
                 "options": {
                     k: str(v) if isinstance(v, Path) else v for k, v in self.options().items()
                 },
@@ -262,7 +263,7 @@ class Sampler(Component):
     @abstractmethod
     def draw(self, pool: Pool, size: int, rng: Generator) -> Tensor:
         """[S, size] item indices, one row a slot, no item twice in a row. All randomness comes
-        from `rng`, a generator that core seeds from (draw, round, slot)."""
+        from `rng`, a generator that core seeds from (draw, round, first slot of the block)."""
 
 
 @dataclass(frozen=True, kw_only=True)

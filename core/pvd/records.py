@@ -20,8 +20,8 @@ JSON = Mapping[str, Any]
 
 
 def digest_of(value: Any) -> str:
-    """The SHA-256 of a JSON value in its canonical form: sorted keys, no spaces, UTF-8."""
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    """The SHA-256 of a JSON value in its canonical form: sorted keys, no spaces, ASCII."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -54,7 +54,10 @@ class Item:
         """The image, decoded by the guarded decoder: upright RGB, first frame, on white."""
         from pvd.images import decode
 
-        return decode(self.read(), where=self.where)
+        data = self.read()
+        # While the bytes are here: reading or drawing them again costs more than hashing.
+        self.__dict__.setdefault("digest", hashlib.sha256(data).hexdigest())
+        return decode(data, where=self.where)
 
     @property
     def where(self) -> str:
@@ -124,7 +127,7 @@ class Ranking:
     @classmethod
     def from_order(cls, order: Sequence[int]) -> Ranking:
         """A strict ranking: the slate's positions, best first."""
-        return cls(tuple((position,) for position in order))
+        return cls(tuple((int(position),) for position in order))
 
     @classmethod
     def from_utilities(
@@ -133,11 +136,12 @@ class Ranking:
         kind: Literal["logprob", "score", "grade"] = "score",
     ) -> Ranking:
         """The ranking by one number a position, higher is better, equal is a tie."""
+        values = tuple(float(utility) for utility in utilities)  # of an array or a tensor, too
         tiers = tuple(
-            tuple(p for p, other in enumerate(utilities) if other == value)
-            for value in sorted(set(utilities), reverse=True)
+            tuple(p for p, other in enumerate(values) if other == value)
+            for value in sorted(set(values), reverse=True)
         )
-        return cls(tiers, utilities=tuple(float(u) for u in utilities), kind=kind)
+        return cls(tiers, utilities=values, kind=kind)
 
     def check(self, size: int) -> Ranking:
         """Itself, if every placed position is one of `size` and stands once; else BadInput."""

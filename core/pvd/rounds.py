@@ -5,12 +5,14 @@ interrupted goes on from its last file that is whole.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from pvd import drawing, scoring
 from pvd.drawing import Drawn, Shop
-from pvd.errors import PartialResult
+from pvd.errors import PartialResult, UsageError
 from pvd.records import Estimate, Judgment, RoundResult
 from pvd.session import Session
+from pvd.settings import TrainSettings
 from pvd.training import Aged, Lesson, train_round
 from pvd.validation import Test
 
@@ -63,11 +65,8 @@ def _ask(session: Session, shop: Shop, drawn: Sequence[Drawn], round: int) -> di
     with session.progress.stage("asking", len(drawn), "slates", _where(session, round)):
         judged = answered(drawn)
         failed = [d for d in drawn if d.slot not in judged]
-        if len(failed) > settings.ask.failures * len(drawn):
-            raise PartialResult(
-                f"{len(failed)} of {len(drawn)} slates of round {round} brought no answer that can "
-                "be read, more than ask.failures allows; look at the replies in the store."
-            )
+        check_failures(session, len(failed), len(drawn), f"round {round}")
+        history = _history(session, round) if failed else []
         for spare in range(1, SPARES + 1):
             others = [
                 drawing.draw_spare(
@@ -78,13 +77,36 @@ def _ask(session: Session, shop: Shop, drawn: Sequence[Drawn], round: int) -> di
                     spare=spare,
                     size=settings.train.size,
                     seed=seed,
-                    history=_history(session, round),
+                    history=history,
                 )
                 for slot in failed
             ]
             judged |= answered(others)
             failed = [d for d in failed if d.slot not in judged]
     return judged
+
+
+def check_failures(session: Session, failed: int, asked: int, where: str) -> None:
+    """Raise PartialResult if more slates brought no answer than the settings allow."""
+    if failed > session.settings.ask.failures * asked:
+        raise PartialResult(
+            f"{failed} of {asked} slates of {where} brought no answer that can be read, more than "
+            "ask.failures allows; look at the replies in the store."
+        )
+
+
+def bring(session: Session, path: Path) -> None:
+    """Take a file's judgments as the next round's, if they fit."""
+    ledger = session.ledger
+    round = ledger.finished() + 1
+    if ledger.has(round, "slates.jsonl") or ledger.has(round, "judgments.jsonl"):
+        raise UsageError(
+            f"Round {round} has begun with slates of its own; give `pvd train` without --judgments "
+            "to end it first."
+        )
+    made = ledger.read_judgments(path)
+    _lesson(session, [Aged(judgment, 0) for judgment in made])
+    ledger.write_judgments(round, dict(enumerate(made)))
 
 
 def _history(session: Session, round: int) -> list[Judgment]:
@@ -115,15 +137,13 @@ def learn(session: Session, test: Test) -> RoundResult:
     settings, ledger = session.settings, session.ledger
     round = ledger.finished() + 1
     load_round(session, round - 1)
+    if not ledger.has(round, "judgments.jsonl"):
+        raise UsageError(
+            f"Round {round} has no judgments yet; give `pvd label` first, or bring some with "
+            "--judgments."
+        )
     made = [(number, j) for number in range(1, round + 1) for j in ledger.judgments(number)]
-    pictures, base = session.embedded("train")
-    lesson = Lesson(
-        [Aged(j, round - number) for number, j in made],
-        pictures,
-        session.texts,
-        base,
-        settings.train.replay,
-    )
+    lesson = _lesson(session, [Aged(j, round - number) for number, j in made])
     seen = settings.train.steps * min(settings.train.batch, len(lesson))
     with session.progress.stage("training", seen, "slates", _where(session, round)):
         loss = train_round(
@@ -139,8 +159,7 @@ def learn(session: Session, test: Test) -> RoundResult:
     ledger.write_weights(round, session.student, settings.loss)
     before = {j.digest for number, j in made if number < round}
     here = [j for number, j in made if number == round]
-    # Judgments that came from a file have no slots.
-    drawn = ledger.drawn(round) if ledger.has(round, "slates.jsonl") else []
+    drawn = ledger.drawn(round)  # none, if the judgments came from a file
     sets = {frozenset(item.id for item in d.items) for d in drawn}
     spares = [j for j in here if frozenset(item.id for item in j.slate.items) not in sets]
     result = RoundResult(
@@ -154,6 +173,13 @@ def learn(session: Session, test: Test) -> RoundResult:
         notes=ledger.notes(round) if drawn else {},
     )
     return finish_round(session, result)
+
+
+def _lesson(session: Session, aged: Sequence[Aged]) -> Lesson:
+    """The judgments as tensors; those about held-out personas or items are refused."""
+    pictures, base = session.embedded("train")
+    texts = {p.id: session.texts[p.id] for p in session.data.people.train}
+    return Lesson(aged, pictures, texts, base, session.settings.train.replay)
 
 
 def validate_start(session: Session, test: Test) -> None:
@@ -201,5 +227,9 @@ def best_round(session: Session) -> int:
 
 def is_over(session: Session) -> bool:
     """All rounds are done, or the best one was too long ago."""
-    done, train = session.ledger.finished(), session.settings.train
-    return done >= train.rounds or done - best_round(session) >= train.patience
+    return enough(session.ledger.finished(), best_round(session), session.settings.train)
+
+
+def enough(done: int, best: int, settings: TrainSettings) -> bool:
+    """Whether so many rounds, the best of them this one, are what the settings want."""
+    return done >= settings.rounds or done - best >= settings.patience

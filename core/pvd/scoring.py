@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pvd.protocols import Prepared, Student
 
 BLOCK = 256  # images embedded at once
+DECODED = 32  # whole pictures in memory at once; one of 40 megapixels has 120 MB
 BAD_SHARE = 0.01  # of the items; more bad pictures than this are an error
 
 
@@ -62,8 +63,8 @@ def prepare(
         progress.stage("preparing pictures", len(items), "images"),
         ThreadPoolExecutor() as pool,
     ):
-        for start in range(0, len(items), BLOCK):
-            part = items[start : start + BLOCK]
+        for start in range(0, len(items), DECODED):
+            part = items[start : start + DECODED]
             images = []
             for item, image in zip(part, pool.map(_open, part), strict=True):
                 if isinstance(image, str):

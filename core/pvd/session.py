@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 import platform
+import shutil
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pvd
 from pvd import catalog, options, scoring
 from pvd.asking import Desk, opened
 from pvd.catalog import Data
 from pvd.discovery import registry
-from pvd.errors import BadInput
+from pvd.errors import BadInput, MissingPrerequisite, UsageError
 from pvd.folder import locked, read_json, write_bytes, write_json, write_lines
 from pvd.ledger import WEIGHTS, Ledger
 from pvd.progress import Progress
 from pvd.protocols import Student, Teacher
 from pvd.scoring import Pictures
-from pvd.settings import UNRECORDED, Settings, resolve
+from pvd.settings import Settings, flat, unrecorded
 from pvd.store import Store, default_path
 from pvd.watching import Watchers
 
@@ -43,6 +44,7 @@ class Session:
     teacher: Teacher
     judge: Teacher
     desk: Desk
+    spent: float  # dollars, by earlier invocations
     pictures: Pictures
     base: Tensor
     texts: Mapping[str, Tensor]
@@ -58,20 +60,34 @@ class Session:
         rows = torch.tensor([self.pictures.index[item.id] for item in items])
         return self.pictures.subset(items), self.base[rows]
 
+    def save_usage(self) -> None:
+        """What this invocation used so far; `run_dollars` is the sum over all invocations."""
+        used = asdict(self.desk.usage)
+        seconds = {name: round(value, 2) for name, value in self.progress.seconds.items()}
+        row = {**used, "run_dollars": self.spent + used["dollars"], "seconds": seconds}
+        write_json(self.folder / "usage.json", row)
+
 
 @contextmanager
-def opened_session(settings: Settings, folder: Path, progress: Progress) -> Iterator[Session]:
-    """Lock the folder, load what the run is about, open teacher, judge and store."""
+def opened_session(
+    settings: Settings, folder: Path, progress: Progress, fresh: bool = False
+) -> Iterator[Session]:
+    """Lock the folder, load what the run is about, open teacher, judge and store; at the end,
+    write down what was used. `fresh` empties the folder first.
+    """
     with ExitStack() as stack:
         stack.enter_context(locked(folder))
-        record(settings, folder)
+        if fresh:
+            _empty(folder)
+        check_same_run(settings, folder)
         watchers = Watchers(settings.observers, progress.say)
         watchers.begin(folder)
         with progress.stage("catalogue"):
             everything = catalog.read(settings.catalog)
             personas = catalog.read_personas(settings.personas)
-            _check_tastes(settings, personas)
+            _check_attributes(settings, personas)
         with progress.stage("student"):
+            check_device(settings.device)
             settings.student.load(settings.device)
         pictures, bad = scoring.prepare(settings.student, everything, progress)
         write_lines(folder / "skipped.jsonl", [{"id": i.id, "why": why} for i, why in bad])
@@ -79,6 +95,7 @@ def opened_session(settings: Settings, folder: Path, progress: Progress) -> Iter
             pictures.items, personas, settings.split, settings.stream("split"), len(bad)
         )
         _same_data(data, folder)
+        record(settings, folder)  # only now: a mistake in the data must not need --fresh
         with progress.stage("embedding", len(pictures), "images"):
             base = scoring.embed(settings.student, pictures)
             texts = scoring.embed_texts(settings.student, [p.text for p in personas])
@@ -89,7 +106,7 @@ def opened_session(settings: Settings, folder: Path, progress: Progress) -> Iter
         if (folder / "usage.json").exists():
             spent = read_json(folder / "usage.json")["run_dollars"]
         store = stack.enter_context(Store(settings.store or default_path()))
-        yield Session(
+        session = Session(
             settings=settings,
             folder=folder,
             data=data,
@@ -97,6 +114,7 @@ def opened_session(settings: Settings, folder: Path, progress: Progress) -> Iter
             teacher=stack.enter_context(opened(settings.teacher, settings.stream("teacher"))),
             judge=stack.enter_context(opened(settings.judge, settings.stream("judge"))),
             desk=Desk(store, settings.ask, progress, settings.max_cost, spent),
+            spent=spent,
             pictures=pictures,
             base=base,
             texts=dict(zip((p.id for p in personas), texts, strict=True)),
@@ -104,26 +122,43 @@ def opened_session(settings: Settings, folder: Path, progress: Progress) -> Iter
             watchers=watchers,
             progress=progress,
         )
+        try:
+            yield session
+        finally:
+            session.save_usage()
+
+
+def _empty(folder: Path) -> None:
+    """Remove a run, but not the lock that is held on it."""
+    inside = [path for path in folder.iterdir() if path.name != ".lock"]
+    if inside and not (folder / "run.toml").exists():
+        raise UsageError(f"{folder} is no run folder, so --fresh will not empty it.")
+    for path in inside:
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+
+
+def check_same_run(settings: Settings, folder: Path) -> None:
+    """Raise BadInput if the folder holds a run with other settings."""
+    path = folder / "run.toml"
+    if not path.exists():
+        return
+    here, there = flat(_table(settings)), flat(options.read_toml(path))
+    for name in sorted({*here, *there}):
+        if not unrecorded(name) and here.get(name) != there.get(name):
+            raise BadInput(
+                f"{folder} holds another run: {name} is {there.get(name)!r} there and "
+                f"{here.get(name)!r} here; name another --out, or start over with --fresh."
+            )
 
 
 def record(settings: Settings, folder: Path) -> None:
-    """Write run.toml and environment.json, or check that the folder's run is this one."""
+    """Write run.toml and environment.json."""
     import tomli_w
 
-    path = folder / "run.toml"
-    table = {"plugins": dict(registry.files), **settings.table()}
-    if path.exists():
-        old = options.read_toml(path)
-        for key in sorted({*old, *table} - set(UNRECORDED)):
-            here, there = _flat({key: table.get(key)}), _flat({key: old.get(key)})
-            for name in sorted({*here, *there}):
-                if here.get(name) != there.get(name):
-                    raise BadInput(
-                        f"{folder} holds another run: {name} is {there.get(name)!r} there and "
-                        f"{here.get(name)!r} here; name another --out, or start over with --fresh."
-                    )
-        return
-    write_bytes(path, tomli_w.dumps(table).encode())
+    write_bytes(folder / "run.toml", tomli_w.dumps(_table(settings)).encode())
     write_json(
         folder / "environment.json",
         {
@@ -136,9 +171,8 @@ def record(settings: Settings, folder: Path) -> None:
     )
 
 
-def from_folder(folder: Path) -> Settings:
-    """The settings of the run that a folder holds."""
-    return resolve(configuration(folder / "run.toml"))
+def _table(settings: Settings) -> options.Table:
+    return {"plugins": settings.files(), **settings.table()}
 
 
 def configuration(path: Path) -> options.Table:
@@ -153,18 +187,25 @@ def configuration(path: Path) -> options.Table:
     return table
 
 
-def _flat(table: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for key, value in table.items():
-        if isinstance(value, Mapping):
-            found |= _flat(value, f"{prefix}{key}.")
-        elif value is not None:
-            found[prefix + key] = value
-    return found
+def check_device(name: str) -> None:
+    """Raise BadInput for what torch does not know, MissingPrerequisite for what is not here."""
+    import torch
+
+    try:
+        kind = torch.device(name).type
+    except RuntimeError:
+        raise BadInput(f"{name!r} is no device; name cpu, cuda, cuda:1 or mps.") from None
+    there = {
+        "cpu": True,
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+    }
+    if not there.get(kind, False):
+        raise MissingPrerequisite(f"There is no device {name!r} here; leave --device out.")
 
 
-def _check_tastes(settings: Settings, personas: list[pvd.Persona]) -> None:
-    """What a teacher reads must be there before anything is asked."""
+def _check_attributes(settings: Settings, personas: list[pvd.Persona]) -> None:
+    """The attributes of personas that a teacher reads must be there before anything is asked."""
     for teacher in (settings.teacher, settings.judge):
         for name in sorted(teacher.capabilities.reads):
             lacking = [p.id for p in personas if not p.attributes.get(name)]
@@ -184,7 +225,7 @@ def _same_data(data: Data, folder: Path) -> None:
         "items": data.items.counts(),
         "personas": data.people.counts(),
     }
-    if not path.exists():
+    if not (folder / "run.toml").exists():
         write_json(path, now)
     elif read_json(path) != now:
         raise BadInput(

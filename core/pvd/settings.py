@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields, replace
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -17,8 +17,18 @@ from pvd.protocols import Component, Evaluator, Loss, Observer, Sampler, Source,
 from pvd.records import digest_of
 from pvd.streams import derive
 
-# Settings that change neither a question nor a number: another value finds the same run.
-UNRECORDED = ("device", "ask", "observers", "store", "max_cost")
+# What may differ when a run goes on: limits and places. (Another device may change the last bits of
+# a number; a run that moves to another machine should not have to start over for that.)
+UNRECORDED = (
+    "device",
+    "observers",
+    "store",
+    "max_cost",
+    "ask.workers",
+    "ask.retries",
+    "ask.patience",
+    "ask.failures",
+)
 
 
 @dataclass(kw_only=True)
@@ -124,9 +134,13 @@ class Settings:
 
     def digest(self) -> str:
         """What the run's folder is named after: all that can change a question or a number."""
-        table = {k: v for k, v in self.table().items() if k not in UNRECORDED}
-        sources = dict(registry.files)
-        return digest_of([table, sources])
+        table = {k: v for k, v in flat(self.table()).items() if not unrecorded(k)}
+        return digest_of([table, self.files()])
+
+    def files(self) -> dict[str, str]:
+        """The files of `-p` that the run's components came from, and their digests."""
+        found = (registry.file_of(component) for component in components(self))
+        return dict(file for file in found if file is not None)
 
     def __post_init__(self) -> None:
         train, exam, split = self.train, self.exam, self.split
@@ -143,12 +157,43 @@ class Settings:
                 "split.validation and split.test must be above 0 and leave something to train on: "
                 f"their sum is {split.validation + split.test:g}."
             )
+        if not any("mpr" in evaluator.chance(2) for evaluator in self.evaluators):
+            raise BadInput(
+                "The evaluators must include one that gives `mpr`, such as the one of that name; "
+                "the result and the report are built on it."
+            )
         missing = self.loss.requires - self.teacher.capabilities.yields
         if missing:
             raise BadInput(
                 f"The loss {self.loss.label} needs {', '.join(sorted(missing))}, which the "
                 f"teacher {self.teacher.label} does not give; choose another of the two."
             )
+
+
+def unrecorded(name: str) -> bool:
+    """Whether a dotted setting may differ when a run goes on."""
+    return any(name == free or name.startswith(free + ".") for free in UNRECORDED)
+
+
+def flat(table: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """The table with dotted names; what is None is left out."""
+    found: dict[str, Any] = {}
+    for key, value in table.items():
+        if isinstance(value, Mapping):
+            found |= flat(value, f"{prefix}{key}.")
+        elif value is not None:
+            found[prefix + key] = value
+    return found
+
+
+def components(value: Any) -> Iterator[Component]:
+    """The components among the options of `value`, and those inside them."""
+    for f in fields(value):
+        inner = getattr(value, f.name)
+        for member in inner if isinstance(inner, tuple) else (inner,):
+            if isinstance(member, Component):
+                yield member
+                yield from components(member)
 
 
 def _at_least(low: int, section: object, *names: str) -> None:
@@ -182,8 +227,10 @@ def resolve(*tables: Mapping[str, Any]) -> Settings:
     for table in tables:
         merged = options.merge(merged, table)
     judge, teacher = merged.get("judge", {}), merged.get("teacher", {})
-    if isinstance(teacher, Component) and "judge" not in merged:
+    if isinstance(teacher, Component) and not judge:
         merged["judge"] = replace(teacher)  # type: ignore[type-var]
+    elif isinstance(teacher, Component) and isinstance(judge, Mapping) and "use" not in judge:
+        merged["judge"] = options.merge(options.dump(teacher), judge)
     elif isinstance(judge, Mapping) and "use" not in judge:
         teacher = {"use": teacher} if isinstance(teacher, str) else teacher
         merged["judge"] = options.merge(teacher, judge)

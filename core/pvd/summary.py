@@ -41,6 +41,7 @@ def metrics(
     done = [ledger.result(number) for number in range(ledger.finished() + 1)]
     trained = [j for number in range(1, len(done)) for j in ledger.judgments(number)]
     asked = ledger.read_judgments(session.folder / "exam" / "test.jsonl")
+    chosen = ledger.read_judgments(session.folder / "exam" / "validation.jsonl")
     kinds = ("teacher", "judge", "student", "sampler", "loss")
     return {
         "schema": SCHEMA,
@@ -75,7 +76,11 @@ def metrics(
             },
             "people": _people(paper, scores),
         },
-        "answers": {"training": _answers(trained), "exam": _answers(asked)},
+        "answers": {
+            "training": _answers(trained),
+            "validation": _answers(chosen),
+            "exam": _answers(asked),
+        },
     }
 
 

@@ -54,6 +54,11 @@ class Lesson:
         self.pictures, self.base = pictures, base
         width = max(len(j.slate.items) for j in self.judgments)
         people = {j.slate.persona.id: None for j in self.judgments}
+        for id in people:
+            if id not in texts:
+                raise BadInput(
+                    f"A judgment names the persona {id!r}, who is not in the training part."
+                )
         self._person = {id: number for number, id in enumerate(people)}
         self._texts = torch.stack([texts[id] for id in people])
         rows = [_row(j, pictures, width) for j in self.judgments]
@@ -156,7 +161,7 @@ def train_round(
     optimizer = torch.optim.AdamW(groups, lr=rate, weight_decay=settings.weight_decay, fused=True)
     losses: list[float] = []
     for step in range(settings.steps):
-        # A student may draw from torch's global generator (dropout); nobody else may steer it.
+        # A student may draw from torch's global generator (dropout): nobody else may steer it.
         torch.manual_seed(derive("train", seed, round, step))
         start = time.monotonic()
         rows = _batch(len(lesson), settings.batch, step, seed, round)

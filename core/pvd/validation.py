@@ -71,13 +71,18 @@ def pairs_test(
     return test
 
 
-def winners_test(paper: Paper, texts: Mapping[str, Tensor], seed: int) -> Test:
-    """The mean percentile rank of the winners among the validation items."""
+def winners_test(
+    paper: Paper, items: Sequence[Item], texts: Mapping[str, Tensor], seed: int
+) -> Test:
+    """The mean percentile rank of the winners among the paper's items, some of the `items`."""
     import torch
+
+    place = {item.id: number for number, item in enumerate(items)}
+    shelf = torch.tensor([place[item.id] for item in paper.items])
 
     def test(embeddings: Tensor) -> Estimate:
         rows = torch.stack([texts[persona.id] for persona in paper.personas])
-        ranks = percentile_ranks(cosines(rows, embeddings))
+        ranks = percentile_ranks(cosines(rows, embeddings[shelf]))
         won = [float(row[winner]) for row, winner in zip(ranks, paper.winners, strict=True)]
         over = f"{len(won)} validation personas, given one trained student"
         return estimates.mean(won, seed, over)

@@ -1,6 +1,6 @@
 """Where the seconds of a whole run go: `pvd run` on the drawn shop, stage by stage, fresh store.
 
-    .venv/bin/python tests/bench/loop.py [SEED]
+.venv/bin/python tests/bench/loop.py [SEED]
 """
 
 from __future__ import annotations

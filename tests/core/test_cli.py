@@ -125,7 +125,7 @@ MISTAKES = [
     (["run", "--catalog", "boutique:5000"], 5, "takes no path"),
     (["run", "-p", "nowhere.py"], 4, "There is no plug-in file nowhere.py"),
     (["run", "--nosuch"], 2, "No such option"),
-    (["train", "nowhere"], 4, "There is no configuration file"),
+    (["train", "nowhere"], 4, "There is no run in nowhere; begin one with"),
     (["options", "teacher.nosuch"], 5, "There is no teacher 'nosuch'"),
     (["options", "techer.simulated"], 2, "did you mean 'teacher'?"),
     (["run", "--teacher", "consistent"], 5, "teacher needs a value for of"),

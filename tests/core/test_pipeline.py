@@ -205,12 +205,25 @@ def test_nothing_paid_is_asked_without_a_limit(small: Tables, tmp_path: Path) ->
         def answer(self, requests: Sequence[pvd.Request]) -> Sequence[pvd.Reply]:
             return [replace(reply, dollars=0.001) for reply in super().answer(requests)]
 
-    with pytest.raises(UsageError, match="--max-cost"):
+    with pytest.raises(UsageError, match="name your --catalog"):
         pvd.run(out=tmp_path / "run", teacher=Paid(), **small)
+    rows = ["id,image,colour"]
+    for item in pvd.testing.items(90):
+        (tmp_path / f"{item.id}.png").write_bytes(item.read())
+        rows.append(f"{item.id},{item.id}.png,{item.attributes['colour']}")
+    (tmp_path / "shop.csv").write_text("\n".join(rows) + "\n")
+    small["catalog"] = {"use": "table", "path": str(tmp_path / "shop.csv")}
+    with pytest.raises(UsageError, match="--max-cost"):
+        pvd.run(out=tmp_path / "paid", teacher=Paid(), **small)
     from pvd.errors import BudgetReached
 
     with pytest.raises(BudgetReached, match="higher --max-cost"):
-        pvd.run(out=tmp_path / "run", teacher=Paid(), max_cost=0.05, **small)
+        pvd.run(out=tmp_path / "paid", teacher=Paid(), max_cost=0.05, **small)
+    usage = read_json(tmp_path / "paid/usage.json")
+    assert 0.04 < usage["run_dollars"] <= 0.05
+    with pytest.raises(BudgetReached):
+        pvd.run(out=tmp_path / "paid", teacher=Paid(), max_cost=0.06, **small)
+    assert 0.05 < read_json(tmp_path / "paid/usage.json")["run_dollars"] <= 0.06
 
 
 SCRIPT = """
@@ -275,3 +288,86 @@ def test_label_train_evaluate_by_hand_equal_a_run(
         result = CliRunner().invoke(main, words)
         assert result.exit_code == 0, result.output
     assert bytes_of(tmp_path / "hand") == bytes_of(want.folder)
+
+
+def test_an_exam_in_between_does_not_end_the_run(small: Tables, tmp_path: Path) -> None:
+    """label, evaluate, run: the run goes on to its end, as if the exam had not been."""
+    from pvd.progress import Silent
+    from pvd.settings import recipe, resolve
+
+    small["train"] |= {"patience": 9}
+    want = pvd.run(out=tmp_path / "want", **small)
+    settings = resolve(recipe("default"), small)
+    pvd.pipeline.label(settings, tmp_path / "run", Silent())
+    early = pvd.pipeline.evaluate(settings, tmp_path / "run", Silent())
+    assert len(early.metrics["rounds"]) == 1
+    assert bytes_of(pvd.run(out=tmp_path / "run", **small).folder) == bytes_of(want.folder)
+
+
+def test_judgments_from_a_file(small: Tables, tmp_path: Path) -> None:
+    """They are one round; those about held-out people or items are refused before anything is
+    written; the rounds after them go on.
+    """
+    from pvd.progress import Silent
+    from pvd.settings import recipe, resolve
+
+    settings = resolve(recipe("default"), small)
+    first = pvd.run(out=tmp_path / "first", **small)
+    folder = tmp_path / "second"
+    for held_out in ("exam/test.jsonl", "exam/validation.jsonl"):
+        with pytest.raises(BadInput, match="not in the training part"):
+            pvd.pipeline.train(settings, folder, Silent(), first.folder / held_out)
+    mine = tmp_path / "mine.jsonl"
+    rows = [
+        json.loads(line)
+        for line in (first.folder / "rounds/001/judgments.jsonl").read_text().splitlines()
+    ]
+    kept = ("persona", "items", "tiers")  # what a person would write by hand
+    mine.write_text("".join(json.dumps({k: row[k] for k in kept}) + "\n" for row in rows))
+    result = pvd.pipeline.train(settings, folder, Silent(), mine)
+    assert (result.round, result.answered, result.fresh) == (1, 30, 30)
+    number, _, made = pvd.pipeline.label(settings, folder, Silent())
+    assert (number, made) == (2, 30)
+    with pytest.raises(UsageError, match="has begun with slates of its own"):
+        pvd.pipeline.train(settings, folder, Silent(), mine)
+
+
+def test_a_validation_tournament_may_be_bounded(small: Tables, tmp_path: Path) -> None:
+    """The winners are looked up among the items that played, not among all validation items."""
+    small["train"] |= {"validate": "mpr", "rounds": 1}
+    small["exam"] |= {"items": 5}
+    run = pvd.run(out=tmp_path / "run", **small)
+    value = run.metrics["rounds"][0]["validation"]["value"]
+    people = run.metrics["data"]["people"]["validation"]
+    # A mean of so many percentiles among five items: with all 10 items it would be off this grid.
+    total = value * min(people, 6)
+    assert min(abs(total % 20), 20 - abs(total % 20)) < 1e-6, value
+
+
+def test_an_edited_plugin_file_is_asked_anew(small: Tables, tmp_path: Path) -> None:
+    source = """
+from dataclasses import dataclass
+import pvd
+
+@dataclass(kw_only=True)
+class Fixed(pvd.Teacher):
+    def rank(self, slates):
+        return [pvd.Ranking.from_order(ORDER) for slate in slates]
+
+@pvd.hookimpl
+def register_teachers(register):
+    register("fixed", Fixed)
+"""
+    file = tmp_path / "fixed.py"
+    small["teacher"] = "fixed"
+    small["train"] |= {"rounds": 1}
+    small["exam"] |= {"items": 5, "repeats": 0}
+    asked = []
+    for name, order in (
+        ("a", "sorted(range(len(slate.items)))"),
+        ("b", "range(len(slate.items))[::-1]"),
+    ):
+        file.write_text(source.replace("ORDER", order))
+        run = pvd.run(plugins=[file], out=tmp_path / name, **small)
+        asked.append(read_json(run.folder / "usage.json")["asked"])
+    assert asked[0] == asked[1] > 0

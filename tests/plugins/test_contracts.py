@@ -56,3 +56,26 @@ def test_options_are_kept(name: str) -> None:
     component = bundled(name)
 
     assert type(component)(**component.options()) == component
+
+
+def test_a_loss_over_the_whole_batch_may_pass() -> None:
+    """One that looks across slates, and needs utilities: pointwise targets as in BiXSE."""
+    from dataclasses import dataclass
+    from typing import ClassVar
+
+    import torch
+
+    @dataclass(kw_only=True)
+    class Pointwise(pvd.Loss):
+        requires: ClassVar[frozenset[str]] = frozenset({"utilities"})
+        separable: ClassVar[bool] = False
+
+        def __call__(self, batch: pvd.ScoredBatch) -> torch.Tensor:
+            assert batch.utilities is not None
+            grades = torch.zeros_like(batch.pool_scores)
+            grades[batch.in_slate] = batch.utilities.flatten().sigmoid()
+            cost = torch.nn.functional.binary_cross_entropy_with_logits
+            within = cost(10 * batch.scores, batch.utilities.sigmoid())
+            return within + cost(10 * batch.pool_scores, grades) / 10
+
+    assert_contract(Pointwise())

@@ -13,7 +13,7 @@ import click
 from pvd import options
 from pvd.cli.files import plugin_files
 from pvd.discovery import registry
-from pvd.errors import MissingFile, UsageError
+from pvd.errors import MissingFile
 
 if TYPE_CHECKING:
     from pvd.pipeline import Run
@@ -66,13 +66,17 @@ def output_options(command: Callable[..., None]) -> Callable[..., None]:
     return click.option("-q", "--quiet", is_flag=True, help="No progress.")(command)
 
 
-def settings_from(config: Path | None, recipe: str, given: dict[str, Any]) -> Settings:
-    """The settings of a command: recipe, then TOML, then the options."""
+def settings_from(
+    config: Path | None, recipe: str, given: dict[str, Any], folder: Path | None = None
+) -> Settings:
+    """The settings of a command: recipe, then the run in the folder, then TOML, then options."""
     from pvd.session import configuration
     from pvd.settings import recipe as read_recipe
     from pvd.settings import resolve
 
     tables = [read_recipe(recipe)]
+    if folder is not None and (folder / "run.toml").exists():
+        tables.append(configuration(folder / "run.toml"))
     if config is not None:
         tables.append(configuration(config))
     over: options.Table = {}
@@ -139,32 +143,18 @@ def run(
 @run_options
 @output_options
 def label(
-    folder: Path,
-    config: Path | None,
-    recipe: str,
-    as_json: bool,
-    quiet: bool,
-    **given: Any,
+    folder: Path, config: Path | None, recipe: str, as_json: bool, quiet: bool, **given: Any
 ) -> None:
     """Draw and ask the next round of RUN; the options begin a run that is not there yet."""
-    from pvd import pipeline, progress, rounds, session
+    from pvd import pipeline, progress
 
-    there = (folder / "run.toml").exists()
-    settings = session.from_folder(folder) if there else settings_from(config, recipe, given)
-    with session.opened_session(
-        settings, folder, progress.for_terminal(quiet or as_json)
-    ) as opened:
-        pipeline.check_budget(opened)
-        try:
-            number = rounds.label(opened)
-        finally:
-            pipeline.save_usage(opened)
-        path = opened.ledger.path(number, "judgments.jsonl")
-        count = len(opened.ledger.judgments(number))
+    settings = settings_from(config, recipe, given, folder)
+    shown = progress.for_terminal(quiet or as_json)
+    number, file, made = pipeline.label(settings, folder, shown)
     if as_json:
-        click.echo(json.dumps({"round": number, "judgments": count, "file": str(path)}))
+        click.echo(json.dumps({"round": number, "judgments": made, "file": str(file)}))
     else:
-        click.echo(f"Round {number}: {count} judgments in {path}")
+        click.echo(f"Round {number}: {made} judgments in {file}")
 
 
 @click.command()
@@ -172,59 +162,54 @@ def label(
 @click.option(
     "--judgments", type=click.Path(path_type=Path), help="Take these as the next round's judgments."
 )
+@run_options
 @output_options
-def train(folder: Path, judgments: Path | None, as_json: bool, quiet: bool) -> None:
+def train(
+    folder: Path,
+    judgments: Path | None,
+    config: Path | None,
+    recipe: str,
+    as_json: bool,
+    quiet: bool,
+    **given: Any,
+) -> None:
     """Train RUN's student on all judgments so far, which ends the round."""
-    from pvd import pipeline, progress, rounds, session
+    from pvd import pipeline, progress
 
-    settings = session.from_folder(folder)
-    with session.opened_session(
-        settings, folder, progress.for_terminal(quiet or as_json)
-    ) as opened:
-        ledger, number = opened.ledger, opened.ledger.finished() + 1
-        if judgments is not None:
-            made = ledger.read_judgments(judgments)
-            ledger.write_judgments(number, dict(enumerate(made)))
-        elif not ledger.has(number, "judgments.jsonl"):
-            raise UsageError(
-                f"Round {number} has no judgments yet; give `pvd label {folder}` first, or bring "
-                "some with --judgments."
-            )
-        try:
-            test = pipeline.ask_validation(opened)
-            rounds.validate_start(opened, test)
-            result = rounds.learn(opened, test)
-        finally:
-            pipeline.save_usage(opened)
+    settings = settings_from(config, recipe, given, must_exist(folder))
+    shown = progress.for_terminal(quiet or as_json)
+    result = pipeline.train(settings, folder, shown, judgments)
     value = result.validation
     if as_json:
-        click.echo(json.dumps({"round": number, "loss": result.loss, "validation": value.value}))
+        line = {"round": result.round, "loss": result.loss, "validation": value.value}
+        click.echo(json.dumps(line))
     else:
         click.echo(
-            f"Round {number}: loss {result.loss:.3f}, validation {value.value:.1f} % "
+            f"Round {result.round}: loss {result.loss:.3f}, validation {value.value:.1f} % "
             f"({value.low:.1f} to {value.high:.1f})"
         )
 
 
 @click.command()
 @click.argument("folder", metavar="RUN", type=click.Path(path_type=Path))
+@run_options
 @output_options
-def evaluate(folder: Path, as_json: bool, quiet: bool) -> None:
+def evaluate(
+    folder: Path, config: Path | None, recipe: str, as_json: bool, quiet: bool, **given: Any
+) -> None:
     """Let RUN's best student so far sit the exam, and write the report."""
-    from pvd import pipeline, progress, rounds, session
+    from pvd import pipeline, progress
 
-    settings = session.from_folder(folder)
-    with session.opened_session(
-        settings, folder, progress.for_terminal(quiet or as_json)
-    ) as opened:
-        pipeline.check_budget(opened)
-        try:
-            test = pipeline.ask_validation(opened)
-            rounds.validate_start(opened, test)
-            pipeline.examine(opened, pipeline.ask_exam(opened))
-        finally:
-            pipeline.save_usage(opened)
-    show(pipeline.finished(folder), as_json)
+    settings = settings_from(config, recipe, given, must_exist(folder))
+    shown = progress.for_terminal(quiet or as_json)
+    show(pipeline.evaluate(settings, folder, shown), as_json)
+
+
+def must_exist(folder: Path) -> Path:
+    """The folder, if a run is in it."""
+    if not (folder / "run.toml").exists():
+        raise MissingFile(f"There is no run in {folder}; begin one with pvd label or pvd run.")
+    return folder
 
 
 def show(result: Run, as_json: bool) -> None:

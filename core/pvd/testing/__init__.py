@@ -7,13 +7,22 @@ For authors of plug-ins: `pvd plugins check kind.name`, or in a test
 """
 
 from pvd.testing.contracts import assert_contract, check
-from pvd.testing.material import items, judgment, personas, pool, scored_batch, slate
+from pvd.testing.material import (
+    items,
+    judgment,
+    learnable_batch,
+    personas,
+    pool,
+    scored_batch,
+    slate,
+)
 
 __all__ = [
     "assert_contract",
     "check",
     "items",
     "judgment",
+    "learnable_batch",
     "personas",
     "pool",
     "scored_batch",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pvd.protocols import Pool, ScoredBatch
@@ -115,3 +116,20 @@ def scored_batch(
         round=1,
         step=0,
     )
+
+
+def learnable_batch(
+    ranks: Sequence[Sequence[int | None]], utilities: Tensor | None = None
+) -> tuple[ScoredBatch, Tensor]:
+    """A batch whose scores are the cosines of its embeddings, and the embeddings' source."""
+    import torch
+
+    rng = torch.Generator().manual_seed(1)
+    rows, size = len(ranks), len(ranks[0])
+    texts = torch.nn.functional.normalize(torch.randn(rows, 8, generator=rng), dim=1)
+    source = torch.randn(rows * size, 8, generator=rng).requires_grad_()
+    embeddings = torch.nn.functional.normalize(source, dim=1)
+    scores = texts @ embeddings.T
+    own = torch.arange(rows * size).view(rows, size)
+    batch = scored_batch(scores.gather(1, own), ranks, utilities=utilities)
+    return replace(batch, pool_scores=scores, text_embeddings=texts, embeddings=embeddings), source

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
+ROWS = 512  # of the matrix of pairs, at once
+
+
 @dataclass(kw_only=True)
 class Grades(pvd.Evaluator):
     """`ndcg@k` with the utilities as gains, and Kendall's tau-b between scores and utilities.
@@ -51,10 +54,14 @@ def ndcg(scores: Tensor, utilities: Tensor, k: int) -> float:
 
 def kendall(scores: Tensor, utilities: Tensor) -> float:
     """Kendall's tau-b; 0 where one side cannot tell any two items apart."""
-    a = (scores.unsqueeze(0) - scores.unsqueeze(1)).sign()
-    b = (utilities.unsqueeze(0) - utilities.unsqueeze(1)).sign()
-    scale = float(a.abs().sum() * b.abs().sum()) ** 0.5
-    return float((a * b).sum()) / scale if scale else 0.0
+    agreed = told = known = 0.0
+    for start in range(0, len(scores), ROWS):  # the whole matrix of pairs may not fit
+        a = (scores[start : start + ROWS].unsqueeze(1) - scores).sign()
+        b = (utilities[start : start + ROWS].unsqueeze(1) - utilities).sign()
+        agreed += float((a * b).sum())
+        told += float(a.abs().sum())
+        known += float(b.abs().sum())
+    return agreed / (told * known) ** 0.5 if told and known else 0.0
 
 
 @pvd.hookimpl

@@ -71,7 +71,8 @@ def _rows(path: Path) -> Iterator[tuple[dict[str, Any], str]]:
     if suffix == ".parquet":
         table = kit.need("pyarrow.parquet", "parquet").read_table(path)
         for number, row in enumerate(table.to_pylist(), 1):
-            yield row, f"{path}, row {number}"
+            # Dates and the like become text; attributes are written as JSON.
+            yield json.loads(json.dumps(row, default=str)), f"{path}, row {number}"
         return
     try:
         text = path.read_text(encoding="utf-8-sig")

@@ -37,12 +37,20 @@ class Consistent(pvd.CompositeTeacher):
 
     def combine(self, slate: pvd.Slate, rankings: Sequence[pvd.Ranking]) -> pvd.Ranking:
         size = len(slate.items)
-        totals = [0.0] * size
+        ranks: list[list[int]] = [[] for _ in range(size)]
         for order, ranking in zip(self._permutations(slate), rankings, strict=True):
             for shown, rank in enumerate(ranking.ranks(size)):
-                # What was left out stands behind everything that was placed.
-                totals[order[shown]] -= len(ranking.tiers) if rank is None else rank
-        return pvd.Ranking.from_utilities([total / self.orders for total in totals])
+                if rank is not None:
+                    ranks[order[shown]].append(rank)
+        # What no order placed stays unknown: to call it worse would be our invention.
+        means = {p: sum(found) / len(found) for p, found in enumerate(ranks) if found}
+        tiers = tuple(
+            tuple(p for p, other in means.items() if other == value)
+            for value in sorted(set(means.values()))
+        )
+        whole = len(means) == size
+        utilities = tuple(-means[p] for p in range(size)) if whole else None
+        return pvd.Ranking(tiers, utilities=utilities, kind="score" if whole else None)
 
     def utilities(self, persona: pvd.Persona, items: Sequence[pvd.Item]) -> Sequence[float] | None:
         return self.of.utilities(persona, items)

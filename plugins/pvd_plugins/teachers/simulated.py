@@ -103,6 +103,12 @@ def _tastes(persona: pvd.Persona) -> Mapping[str, float]:
             f"The persona {persona.id!r} has no tastes, and the simulated teacher knows nothing "
             'else; give each persona `tastes` such as {"colour=green": 1.5}, or use another.'
         )
+    for taste, weight in tastes.items():
+        if type(weight) not in (int, float):
+            raise kit.BadInput(
+                f"The taste {taste!r} of persona {persona.id!r} has the weight {weight!r}; "
+                "write a number."
+            )
     return tastes
 
 

@@ -124,18 +124,20 @@ def combined(answers: Sequence[Sequence[Sequence[str]]]) -> Ranking:
         (["abcd", "dcba"], [-1.5] * 4, ((0, 1, 2, 3),)),
         # A tie of a and b has the rank 0 for both: a 0, b (0 + 1) / 2, c 1.5, d 2.5.
         ([["ab", "c", "d"], "abcd"], [0, -0.5, -1.5, -2.5], ((0,), (1,), (2,), (3,))),
-        # The first leaves out c and d, behind its two tiers: c (2 + 3) / 2, d (2 + 2) / 2.
-        (["ab", "abdc"], [0, -1, -2.5, -2], ((0,), (1,), (3,), (2,))),
+        # The first says nothing of c and d: c and d have the ranks of the second alone.
+        (["ab", "abdc"], [0, -1, -3, -2], ((0,), (1,), (3,), (2,))),
+        # Nobody placed c and d: they stay unknown, and there is no utility for every item.
+        (["ab", "ab"], None, ((0,), (1,))),
     ],
 )
 def test_the_mean_rank_counts(
     answers: Sequence[Sequence[str]],
-    utilities: list[float],
+    utilities: list[float] | None,
     tiers: tuple[tuple[int, ...], ...],
 ) -> None:
     ranking = combined(answers)
 
-    assert ranking.utilities == pytest.approx(tuple(utilities))
+    assert ranking.utilities == (utilities and pytest.approx(tuple(utilities)))
     assert ranking.tiers == tiers
 
 

@@ -1,0 +1,46 @@
+"""Progress in logs, with a clock that the test turns."""
+
+from __future__ import annotations
+
+import pytest
+
+from pvd import progress
+from pvd.progress import Plain
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    now = [0.0]
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
+    return now
+
+
+def test_a_line_every_ten_seconds_with_rate_and_time_left(
+    clock: list[float], capsys: pytest.CaptureFixture[str]
+) -> None:
+    shown = Plain()
+    with shown.stage("asking", 100, "slates", "round 2 of 6"):
+        for _ in range(4):
+            clock[0] += 4
+            shown.advance(10)
+    # After 12 seconds 30 are done: 2.5 a second, and 70 are left.
+    assert capsys.readouterr().err == "round 2 of 6, asking: 30/100, 2 slates/s, 28 s left\n"
+    assert shown.seconds == {"asking": 16.0}
+
+
+def test_nothing_done_yet_is_no_division_by_zero(
+    clock: list[float], capsys: pytest.CaptureFixture[str]
+) -> None:
+    shown = Plain()
+    with shown.stage("asking", 100, "slates"):
+        clock[0] += 60
+        shown.advance(0)
+    assert capsys.readouterr().err == ""
+
+
+def test_the_seconds_of_a_stage_add_up(clock: list[float]) -> None:
+    shown = progress.Silent()
+    for _ in range(3):
+        with shown.stage("training"):
+            clock[0] += 2
+    assert shown.seconds == {"training": 6.0}
