@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pvd.discovery import registry
+
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the command does, before torch comes
 
 ROOT = Path(__file__).parents[1]
 COLOURS = ROOT / "examples/colours.py"  # a student that knows colours only, and is fast

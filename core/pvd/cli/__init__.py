@@ -5,6 +5,7 @@ Results go to stdout, progress and messages to stderr. Heavy modules are importe
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import click
@@ -36,6 +37,9 @@ def main() -> None:
 
     `pvd run` alone is a complete run on a drawn catalogue, offline, in two minutes.
     """
+    # Before torch comes: its threads shall sleep while they wait for one another. Spinning, they
+    # made training ten times slower on two cores that another program was using too.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 for command in (run, label, train, evaluate, plugins, show_options, doctor):
