@@ -3,27 +3,39 @@
 from __future__ import annotations
 
 import random
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
+from typing import TypeVar
 
-from pvd.errors import BadInput, BudgetReached, Interrupted, PluginError, ProviderFailure
+from pvd.errors import (
+    BadInput,
+    BudgetReached,
+    GivenUp,
+    Interrupted,
+    PluginError,
+    ProviderFailure,
+)
 from pvd.kit import Busy, Malformed
 from pvd.progress import Progress, Silent
 from pvd.protocols import CompositeTeacher, Teacher
 from pvd.records import Judgment, Reply, Request, Slate, Tokens, digest_of
 from pvd.settings import AskSettings
-from pvd.store import LEASE_SECONDS, Store
+from pvd.store import LEASE_SECONDS, Store, Unwritable
 from pvd.streams import derive
 
 Show = Callable[[int, int], Slate]  # (number of the question, attempt) -> the slate in that order
 Answers = dict[str, tuple[Reply, str]]  # by request digest, each with its date
+Running = dict[Future[Sequence[Reply]], list[Request]]  # the calls under way
+T = TypeVar("T")
 
 LONGEST_PAUSE = 60.0
 POLL = 0.2  # seconds between looks for an answer that another process is getting
+RETRY = 1.0  # seconds between tries to write into a store that takes nothing
 
 
 @dataclass
@@ -66,6 +78,7 @@ class Desk:
         self.progress = progress or Silent()
         self.usage = Usage()
         self._left = None if max_cost is None else max_cost - spent
+        self._full_since: float | None = None
 
     def judgments(self, teacher: Teacher, count: int, show: Show) -> list[Judgment | None]:
         """The judgments of `count` questions in their order; None where every attempt failed.
@@ -136,43 +149,87 @@ class Desk:
     ) -> list[Request]:
         """Ask what no other process is asking, and keep each answer as it comes; the rest."""
         able = teacher.capabilities
+        workers = self.settings.workers or able.workers
         calls = deque(
             requests[start : start + able.batch] for start in range(0, len(requests), able.batch)
         )
-        running: dict[Future[Sequence[Reply]], list[Request]] = {}
+        running: Running = {}
         elsewhere: list[Request] = []
-        with ThreadPoolExecutor(self.settings.workers or able.workers) as pool:
-            try:
-                while calls or running:
-                    while calls and len(running) < (self.settings.workers or able.workers):
-                        if running and not self._affords(teacher, calls[0]):
-                            break  # what is under way may turn out cheaper than reserved
-                        call = calls.popleft()
-                        mine = self.store.claim(
-                            [request.digest for request in call],
-                            # A busy provider may keep a call waiting for so long.
-                            LEASE_SECONDS + self.settings.patience,
-                        )
-                        elsewhere += [r for r in call if r.digest not in mine]
-                        if todo := [r for r in call if r.digest in mine]:
-                            self._reserve(teacher, todo)
-                            running[pool.submit(self._call, teacher, todo)] = todo
-                    for future in wait(running, return_when=FIRST_COMPLETED).done:
-                        self._keep(teacher, running[future], future.result(), answers)
-                        del running[future]
-            except BaseException as error:
-                # What is under way is paid for: wait for it and keep it, then stop.
-                for future, todo in running.items():
-                    if future.exception() is None:
-                        self._keep(teacher, todo, future.result(), answers)
-                    else:
-                        self.store.release(request.digest for request in todo)
-                if isinstance(error, KeyboardInterrupt):
-                    raise Interrupted(
-                        "Stopped; all answers are kept, the same command goes on from here."
-                    ) from None
-                raise
+        stopping = threading.Event()
+        pool = ThreadPoolExecutor(workers)
+        try:
+            while calls or running:
+                while calls and len(running) < workers:
+                    if running and not self._affords(teacher, calls[0]):
+                        break  # what is under way may turn out cheaper than reserved
+                    call = calls.popleft()
+                    mine = self._claim(call)
+                    elsewhere += [r for r in call if r.digest not in mine]
+                    if todo := [r for r in call if r.digest in mine]:
+                        self._reserve(teacher, todo)
+                        running[pool.submit(self._call, teacher, todo, stopping)] = todo
+                for future in wait(running, return_when=FIRST_COMPLETED).done:
+                    self._keep(teacher, running[future], future.result(), answers)
+                    del running[future]
+        except BaseException as error:
+            stopping.set()
+            self._drain(teacher, running, answers, isinstance(error, KeyboardInterrupt))
+            if isinstance(error, KeyboardInterrupt):
+                raise Interrupted(
+                    "Stopped; all answers are kept, the same command goes on from here."
+                ) from None
+            raise
+        finally:
+            pool.shutdown(wait=False)  # nothing is under way, or it was given up
         return elsewhere
+
+    def _drain(
+        self, teacher: Teacher, running: Running, answers: Answers, interrupted: bool
+    ) -> None:
+        """What is under way is paid for: wait for it and keep it. Who interrupts that too means
+        it."""
+        under_way = sum(not future.done() for future in running)
+        if interrupted and under_way:
+            self.progress.say(
+                f"Stopping; calls under way: {under_way}. Their answers are kept when they come "
+                "(Ctrl-C again gives them up)."
+            )
+        try:
+            for future, todo in running.items():
+                if future.exception() is None:
+                    self._keep(teacher, todo, future.result(), answers)
+                else:
+                    self.store.release(request.digest for request in todo)
+        except KeyboardInterrupt:
+            with suppress(Unwritable):  # the leases of a process that ends are free anyway
+                self.store.release(r.digest for todo in running.values() for r in todo)
+            raise GivenUp(
+                f"Stopped at once; calls given up: {under_way}. The same command goes on from here."
+            ) from None
+
+    def _claim(self, call: Sequence[Request]) -> set[str]:
+        # A busy provider may keep a call waiting for as long as the patience lasts.
+        seconds = LEASE_SECONDS + self.settings.patience
+        digests = [request.digest for request in call]
+        return self._patiently(lambda: self.store.claim(digests, seconds))
+
+    def _patiently(self, write: Callable[[], T]) -> T:
+        """Write into the store. While it takes nothing, answers that may have cost money wait in
+        memory for room to be made, `ask.patience` seconds in all."""
+        while True:
+            try:
+                done = write()
+            except Unwritable as error:
+                now = time.monotonic()
+                if self._full_since is None:
+                    self._full_since = now
+                    self.progress.say(f"{error} Waiting for {self.settings.patience:g} s.")
+                if now + RETRY > self._full_since + self.settings.patience:
+                    raise
+                time.sleep(RETRY)
+            else:
+                self._full_since = None
+                return done
 
     def _affords(self, teacher: Teacher, requests: Sequence[Request]) -> bool:
         if self._left is None or not teacher.capabilities.paid:
@@ -198,7 +255,8 @@ class Desk:
         replies: Sequence[Reply],
         answers: Answers,
     ) -> None:
-        self.store.put(teacher.label, list(zip(requests, replies, strict=True)))
+        answered = list(zip(requests, replies, strict=True))
+        self._patiently(lambda: self.store.put(teacher.label, answered))
         # What the store kept counts: another process may have been first.
         answers |= self.store.get(request.digest for request in requests)
         for request, reply in zip(requests, replies, strict=True):
@@ -211,7 +269,9 @@ class Desk:
         self.usage.asked += len(requests)
         self.progress.advance(len(requests))
 
-    def _call(self, teacher: Teacher, requests: Sequence[Request]) -> Sequence[Reply]:
+    def _call(
+        self, teacher: Teacher, requests: Sequence[Request], stopping: threading.Event
+    ) -> Sequence[Reply]:
         """One call in a worker thread, again with growing random pauses while the provider is
         busy (full jitter: the pauses of many workers must not fall together)."""
         deadline = time.monotonic() + self.settings.patience
@@ -221,12 +281,12 @@ class Desk:
             except Busy as busy:
                 pause = random.Random().uniform(0, min(2.0**number, LONGEST_PAUSE))
                 pause = max(pause, busy.after or 0.0)
-                if number == self.settings.retries or time.monotonic() + pause > deadline:
+                late = time.monotonic() + pause > deadline
+                if number == self.settings.retries or late or _waited(stopping, pause):
                     raise ProviderFailure(
                         f"{teacher.label} stayed busy through {number + 1} calls ({busy}); "
                         "the same command goes on from here later."
                     ) from None
-                time.sleep(pause)
             else:
                 if len(replies) != len(requests):
                     raise PluginError(
@@ -235,6 +295,11 @@ class Desk:
                     )
                 return replies
         raise AssertionError("the loop ends by returning or raising")
+
+
+def _waited(stopping: threading.Event, seconds: float) -> bool:
+    """Wait so long; whether the wait was cut short because the run stops."""
+    return stopping.wait(seconds)
 
 
 def _high(teacher: Teacher, requests: Sequence[Request]) -> float:

@@ -58,7 +58,7 @@ def read(source: Source) -> Catalog:
     """The catalogue that a source brings."""
     catalog = source.catalog(source.path)
     if not len(catalog):
-        raise BadInput(f"The catalogue {source.path or source.label} is empty; it needs items.")
+        raise BadInput(f"There are no items in {source.path or source.label}; a run needs some.")
     return catalog
 
 
@@ -66,8 +66,8 @@ def read_personas(source: Source) -> list[Persona]:
     """The personas that a source brings."""
     personas = source.personas(source.path)
     if not personas:
-        raise BadInput(f"{source.path or source.label} has no personas; it needs some.")
-    check_distinct((p.id for p in personas), "persona id")
+        raise BadInput(f"There are no personas in {source.path or source.label}; a run needs some.")
+    check_distinct((p.id for p in personas), f"personas in {source.path or source.label}")
     return personas
 
 

@@ -66,3 +66,7 @@ class Interrupted(PvdError):
     """Stopped by the user after what was under way had been kept; exit code 130."""
 
     exit_code = 130
+
+
+class GivenUp(Interrupted):
+    """Stopped twice: calls under way were given up, and nobody may wait for their threads."""

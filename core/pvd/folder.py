@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -28,10 +29,45 @@ def write_bytes(path: Path, data: bytes) -> None:
     except OSError as error:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
-        raise BadInput(
-            f"{path} cannot be written ({error.strerror or error}); make room or choose another "
-            "--out, then give the same command again."
-        ) from None
+        raise _unwritable(path, error) from None
+
+
+@contextmanager
+def replaced(folder: Path) -> Iterator[Path]:
+    """An empty folder to write into, which takes the place of `folder` once it is whole."""
+    fresh, old = (folder.with_name(f".{folder.name}.{word}.tmp") for word in ("new", "old"))
+    try:
+        for path in (fresh, old):
+            shutil.rmtree(path, ignore_errors=True)
+        fresh.mkdir(parents=True)
+        yield fresh
+        for path in fresh.rglob("*"):
+            if path.is_file():
+                with path.open("r+b") as file:
+                    os.fsync(file.fileno())
+        if folder.exists():
+            folder.rename(old)
+        fresh.rename(folder)
+        shutil.rmtree(old, ignore_errors=True)
+    except OSError as error:
+        shutil.rmtree(fresh, ignore_errors=True)
+        raise _unwritable(folder, error) from None
+
+
+def sweep(folder: Path) -> None:
+    """Remove what a killed process had begun to write; only for who holds the folder's lock."""
+    for path in folder.rglob(".*.tmp"):
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+
+
+def _unwritable(path: Path, error: OSError) -> BadInput:
+    return BadInput(
+        f"{path} cannot be written ({error.strerror or error}); make room or choose another "
+        "--out, then give the same command again."
+    )
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -101,7 +137,10 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     except FileNotFoundError:
         raise MissingFile(f"There is no {path}; is the run folder right?") from None
     except SafetensorError as error:
-        raise BadInput(f"The checkpoint {path} is damaged ({error}); delete its round.") from None
+        raise BadInput(
+            f"The checkpoint {path} is damaged ({error}); delete it and the `done` beside it, and "
+            "the same command makes it again."
+        ) from None
 
 
 @contextmanager

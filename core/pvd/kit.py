@@ -15,6 +15,7 @@ from pvd.errors import BadInput, MissingFile, MissingPrerequisite, ProviderFailu
 from pvd.estimates import difference, mean
 from pvd.images import jpeg
 from pvd.percentiles import percentile_ranks
+from pvd.reading import parse_json, read_text
 from pvd.records import JSON, Persona, Ranking, digest_of
 from pvd.streams import derive, generator, stream
 
@@ -33,10 +34,12 @@ __all__ = [
     "jpeg",
     "mean",
     "need",
+    "parse_json",
     "percentile_ranks",
     "persona_record",
     "read_json",
     "read_order",
+    "read_text",
     "secret",
     "stream",
 ]
@@ -127,10 +130,10 @@ def persona_record(id: str, text: str, attributes: JSON, where: str) -> Persona:
     if not id.strip():
         raise BadInput(f"{where}: the persona has no id; fill the column `id`.")
     if not text.strip():
-        raise BadInput(f"{where}: the text of persona {id!r} is blank; write one or leave it out.")
+        raise BadInput(f"{where}: the persona's text is blank; write one or leave the line out.")
     if len(text) > MAX_TEXT:
         raise BadInput(
-            f"{where}: the text of persona {id!r} has {len(text):,} characters; "
-            f"at most {MAX_TEXT:,}."
+            f"{where}: the persona's text has {len(text):,} characters; shorten it to at most "
+            f"{MAX_TEXT:,}."
         )
     return Persona(id, text, attributes)

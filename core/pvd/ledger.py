@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pvd.drawing import Drawn
-from pvd.errors import BadInput
+from pvd.errors import BadInput, MissingFile
 from pvd.estimates import plain
 from pvd.folder import (
     read_json,
@@ -57,6 +57,33 @@ class Ledger:
         while self.path(round + 1, "done").exists():
             round += 1
         return round
+
+    def mend(self) -> list[str]:
+        """Take out what a crash or a bad disk left unreadable in the round under way, and ends of
+        rounds that cannot be read; what was taken out. It is made again, from the store for free.
+        """
+        taken = []
+        for round in range(self.finished() + 1):
+            if self.has(round, "done") and not _reads(self.result, round):
+                taken.append(self.path(round, "done"))
+        round = self.finished() + 1
+        # Without slates the judgments came from the user's file, and are not ours to make again.
+        made = ("slates.jsonl", "notes.json", "judgments.jsonl") * self.has(round, "slates.jsonl")
+        here = [name for name in made if self.has(round, name)]
+        readers = (self.drawn, self.notes) + (self.judgments,) * ("judgments.jsonl" in here)
+        if here and not all(_reads(reader, round) for reader in readers):
+            taken += [self.path(round, name) for name in here]
+        for path in taken:
+            path.unlink()
+        return [str(path) for path in taken]
+
+    def whole(self, path: Path) -> list[Judgment] | None:
+        """The judgments of a file that we wrote; None if it is not there or cannot be read, so
+        that they are to be asked again, which the store makes free."""
+        try:
+            return self.read_judgments(path)
+        except (BadInput, MissingFile):
+            return None
 
     def write_drawn(self, round: int, drawn: Sequence[Drawn], notes: Mapping[str, Any]) -> None:
         """The slots of a round, before anything of it is asked."""
@@ -206,6 +233,15 @@ def judgment_row(judgment: Judgment) -> dict[str, Any]:
         "digest": judgment.digest,
         "date": judgment.date,
     }
+
+
+def _reads(read: Callable[[int], object], round: int) -> bool:
+    """Whether a file of a round can be read."""
+    try:
+        read(round)
+    except (BadInput, MissingFile, KeyError, TypeError):
+        return False
+    return True
 
 
 def _below(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

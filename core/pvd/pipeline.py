@@ -16,8 +16,8 @@ from pvd import exam, options, report, rounds, scoring, summary, validation
 from pvd.discovery import registry
 from pvd.errors import UsageError
 from pvd.exam import Paper
-from pvd.folder import read_json, write_bytes, write_json, write_lines
-from pvd.ledger import judgment_row
+from pvd.folder import read_json, replaced, write_bytes, write_json, write_lines
+from pvd.ledger import Ledger, judgment_row
 from pvd.progress import Progress, Silent
 from pvd.protocols import Student
 from pvd.records import RoundResult
@@ -96,6 +96,8 @@ def train(
     settings: Settings, folder: Path, progress: Progress, judgments: Path | None = None
 ) -> RoundResult:
     """Train on all judgments so far and end the round; a file may bring the round's judgments."""
+    if judgments is None:
+        rounds.check_labelled(Ledger(folder / "rounds", (), ()))  # before pictures are prepared
     with opened_session(settings, folder, progress) as session:
         check_budget(session)
         if judgments is not None:
@@ -198,17 +200,18 @@ def ask_validation(session: Session) -> Test:
         paper = _play(session, "validation", replace(session.settings.exam, repeats=0))
         return validation.winners_test(paper, items, session.texts, seed)
     path = session.folder / "exam" / "validation.jsonl"
-    if not path.exists():
+    judged = session.ledger.whole(path)
+    if judged is None:
         draw = session.settings.stream("draw")
         slates = validation.slates(people, items, settings.validation_slates, settings.size, draw)
         with session.progress.stage("validation questions", len(slates), "slates"):
-            judged = session.desk.judgments(
+            answers = session.desk.judgments(
                 session.teacher, len(slates), lambda n, attempt: slates[n].shown(draw, attempt)
             )
-        answered = [judgment for judgment in judged if judgment is not None]
-        rounds.check_failures(session, len(slates) - len(answered), len(slates), "validation")
-        write_lines(path, [judgment_row(judgment) for judgment in answered])
-    return validation.pairs_test(session.ledger.read_judgments(path), items, session.texts, seed)
+        judged = [judgment for judgment in answers if judgment is not None]
+        rounds.check_failures(session, len(slates) - len(judged), len(slates), "validation")
+        write_lines(path, [judgment_row(judgment) for judgment in judged])
+    return validation.pairs_test(judged, items, session.texts, seed)
 
 
 def examine(session: Session, paper: Paper) -> None:
@@ -236,6 +239,7 @@ def examine(session: Session, paper: Paper) -> None:
     metrics = summary.metrics(session, paper, scores, results, best)
     gallery = summary.gallery(paper, scores, settings.exam.gallery, seed)
     session.save_usage()
+    write_json(folder / "exam" / "values.json", summary.values(paper, results))
     write_json(folder / "gallery.json", gallery)
     page = report.render(metrics, read_json(folder / "usage.json"), gallery)
     write_bytes(folder / "report.html", page.encode())
@@ -245,11 +249,16 @@ def examine(session: Session, paper: Paper) -> None:
 
 def save_student(student: Student, folder: Path) -> None:
     """The student as its library publishes it, and pvd.json to open it again."""
-    folder.mkdir(parents=True, exist_ok=True)
-    student.save(folder)
+    from safetensors import SafetensorError
+
     card = {
         "student": student.name,
         "version": pvd.__version__,
         "options": {k: v for k, v in options.dump(student).items() if k != "use"},
     }
-    write_json(folder / "pvd.json", card)
+    with replaced(folder) as fresh:
+        try:
+            student.save(fresh)
+        except SafetensorError as error:  # how its writer tells of a full disk
+            raise OSError(str(error)) from None
+        write_json(fresh / "pvd.json", card)

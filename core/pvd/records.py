@@ -78,7 +78,7 @@ class Catalog(Sequence[Item]):
     name: str = "catalog"
 
     def __post_init__(self) -> None:
-        check_distinct((item.id for item in self.items), f"item id in {self.name}")
+        check_distinct((item.id for item in self.items), f"items in {self.name}")
 
     @overload
     def __getitem__(self, index: int) -> Item: ...
@@ -96,7 +96,7 @@ def check_distinct(ids: Iterator[str], what: str) -> None:
     seen: set[str] = set()
     for id in ids:
         if id in seen:
-            raise BadInput(f"The {what} {id!r} occurs twice; give every row an id of its own.")
+            raise BadInput(f"Two {what} have the id {id!r}; give each an id of its own.")
         seen.add(id)
 
 

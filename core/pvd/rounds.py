@@ -10,6 +10,7 @@ from pathlib import Path
 from pvd import drawing, scoring
 from pvd.drawing import Drawn, Shop
 from pvd.errors import PartialResult, UsageError
+from pvd.ledger import Ledger
 from pvd.records import Estimate, Judgment, RoundResult
 from pvd.session import Session
 from pvd.settings import TrainSettings
@@ -21,8 +22,13 @@ SPARES = 2  # other slates for a slot whose slate brought no answer
 
 def label(session: Session) -> int:
     """Draw and ask the next round, as far as that is not done; its number."""
-    ledger = session.ledger
+    ledger, most = session.ledger, session.settings.train.rounds
     round = ledger.finished() + 1
+    if round > most:
+        raise UsageError(
+            f"All {most} rounds of {session.folder} are done; give `pvd evaluate`, or begin a run "
+            "with a higher train.rounds."
+        )
     if not ledger.has(round, "judgments.jsonl"):
         load_round(session, round - 1)
         shop = _shop(session)
@@ -132,16 +138,21 @@ def _shop(session: Session) -> Shop:
     )
 
 
-def learn(session: Session, test: Test) -> RoundResult:
-    """Train on all judgments so far, validate, and end the round."""
-    settings, ledger = session.settings, session.ledger
+def check_labelled(ledger: Ledger) -> None:
+    """Raise UsageError if there is nothing to learn from in the next round."""
     round = ledger.finished() + 1
-    load_round(session, round - 1)
     if not ledger.has(round, "judgments.jsonl"):
         raise UsageError(
             f"Round {round} has no judgments yet; give `pvd label` first, or bring some with "
             "--judgments."
         )
+
+
+def learn(session: Session, test: Test) -> RoundResult:
+    """Train on all judgments so far, validate, and end the round."""
+    settings, ledger = session.settings, session.ledger
+    round = ledger.finished() + 1
+    load_round(session, round - 1)
     made = [(number, j) for number in range(1, round + 1) for j in ledger.judgments(number)]
     lesson = _lesson(session, [Aged(j, round - number) for number, j in made])
     seen = settings.train.steps * min(settings.train.batch, len(lesson))

@@ -18,7 +18,7 @@ from pvd.asking import Desk, opened
 from pvd.catalog import Data
 from pvd.discovery import registry
 from pvd.errors import BadInput, MissingPrerequisite, UsageError
-from pvd.folder import locked, read_json, write_bytes, write_json, write_lines
+from pvd.folder import locked, read_json, sweep, write_bytes, write_json, write_lines
 from pvd.ledger import WEIGHTS, Ledger
 from pvd.progress import Progress
 from pvd.protocols import Student, Teacher
@@ -79,6 +79,7 @@ def opened_session(
         stack.enter_context(locked(folder))
         if fresh:
             _empty(folder)
+        sweep(folder)
         check_same_run(settings, folder)
         watchers = Watchers(settings.observers, progress.say)
         watchers.begin(folder)
@@ -100,6 +101,8 @@ def opened_session(
             base = scoring.embed(settings.student, pictures)
             texts = scoring.embed_texts(settings.student, [p.text for p in personas])
         ledger = Ledger(folder / "rounds", pictures.items, personas)
+        for path in ledger.mend():
+            progress.say(f"{path} cannot be read; it is made again.")
         if not ledger.has(0, WEIGHTS):
             ledger.write_weights(0, settings.student, settings.loss)
         spent = 0.0

@@ -10,10 +10,10 @@ import json
 import os
 import platform
 import sqlite3
-import sys
 import time
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -22,8 +22,9 @@ from typing import Self
 from pvd.errors import BadInput
 from pvd.records import Reply, Request, Tokens
 
-SCHEMA = 1
+SCHEMA = 2
 LEASE_SECONDS = 900.0  # longer than one call may take, pauses aside
+CLOCK = 5  # seconds by which a process's beginning may be told differently after a clock was set
 CHUNK = 500  # digests in one SELECT; SQLite allows at least 999 parameters
 
 TABLES = """
@@ -42,12 +43,16 @@ def default_path() -> Path:
     return Path(os.environ.get("PVD_CACHE_DIR") or Path(cache) / "pvd") / "answers.sqlite"
 
 
+class Unwritable(BadInput):
+    """The database takes nothing now: its disk is full, or another process does not let go."""
+
+
 class Store:
     """One connection to the database; used by one thread."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._owner = f"{platform.node()}/{os.getpid()}/{uuid.uuid4()}"
+        self._owner = f"{platform.node()}/{os.getpid()}/{_began(os.getpid())}/{uuid.uuid4()}"
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._db = sqlite3.connect(path, timeout=60, isolation_level=None)
@@ -61,6 +66,8 @@ class Store:
             self._use_wal()
             # A commit that was reported must survive a power cut: there is money on the row.
             self._db.execute("PRAGMA synchronous=FULL")
+            if version < SCHEMA:  # a lease of version 1 does not say when its process began
+                self._db.execute("DROP TABLE IF EXISTS leases")
             self._db.executescript(TABLES)
             self._db.execute(f"PRAGMA user_version={SCHEMA}")
         except (sqlite3.Error, OSError) as error:
@@ -93,28 +100,53 @@ class Store:
     ) -> None:
         self._db.close()
 
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        """All of it or nothing; whatever SQLite says against it becomes one sentence."""
+        try:
+            self._db.execute("BEGIN IMMEDIATE")  # a deferred one fails when two processes claim
+            try:
+                yield
+                self._db.execute("COMMIT")
+            finally:
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+        except sqlite3.Error as error:
+            raise Unwritable(
+                f"The store {self.path} cannot be written ({error}); make room, or end what holds "
+                "it, then give the same command again."
+            ) from None
+
     def get(self, digests: Iterable[str]) -> dict[str, tuple[Reply, str]]:
         """The replies that are here, each with its date, by digest."""
         wanted = list(dict.fromkeys(digests))
         found = {}
         for start in range(0, len(wanted), CHUNK):
-            part = wanted[start : start + CHUNK]
-            rows = self._db.execute(
-                "SELECT digest, reply, model, input_tokens, output_tokens, dollars, date"
-                f" FROM answers WHERE digest IN ({','.join('?' * len(part))})",
-                part,
-            )
-            for digest, text, model, tokens_in, tokens_out, dollars, date in rows:
+            for digest, text, model, tokens_in, tokens_out, dollars, date in self._select(
+                wanted[start : start + CHUNK]
+            ):
                 reply = Reply(text, model, Tokens(tokens_in, tokens_out), dollars)
                 found[digest] = (reply, date)
         return found
+
+    def _select(self, digests: Sequence[str]) -> list[tuple[str, str, str, int, int, float, str]]:
+        try:
+            return self._db.execute(
+                "SELECT digest, reply, model, input_tokens, output_tokens, dollars, date"
+                f" FROM answers WHERE digest IN ({','.join('?' * len(digests))})",
+                digests,
+            ).fetchall()
+        except sqlite3.Error as error:
+            raise BadInput(
+                f"The store {self.path} cannot be read ({error}); mend it or name another with "
+                "--store."
+            ) from None
 
     def claim(self, digests: Sequence[str], seconds: float = LEASE_SECONDS) -> set[str]:
         """Lease those that are neither answered nor leased by somebody else; which they are."""
         now = time.time()
         mine = set()
-        self._db.execute("BEGIN IMMEDIATE")  # a deferred one would fail when two processes claim
-        try:
+        with self._transaction():
             self._bury(now)
             for digest in digests:
                 claimed = self._db.execute(
@@ -125,25 +157,20 @@ class Store:
                 )
                 if claimed.rowcount:
                     mine.add(digest)
-            self._db.execute("COMMIT")
-        except BaseException:
-            self._db.execute("ROLLBACK")
-            raise
         return mine
 
     def _bury(self, now: float) -> None:
         """End the leases that ran out, and those of processes that died on this machine."""
         self._db.execute("DELETE FROM leases WHERE until < ?", (now,))
         for (owner,) in self._db.execute("SELECT DISTINCT owner FROM leases").fetchall():
-            host, pid, _ = owner.rsplit("/", 2)
-            if host == platform.node() and not _alive(int(pid)):
+            host, pid, began, _ = owner.rsplit("/", 3)
+            if host == platform.node() and not _alive(int(pid), int(began)):
                 self._db.execute("DELETE FROM leases WHERE owner = ?", (owner,))
 
     def put(self, teacher: str, answered: Sequence[tuple[Request, Reply]]) -> str:
         """Keep the replies of one call in one commit, and end their leases; the date given."""
         date = datetime.now(UTC).isoformat(timespec="seconds")
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
+        with self._transaction():
             self._db.executemany(
                 "INSERT INTO answers VALUES (?,?,?,?,?,?,?,?,?) ON CONFLICT (digest) DO NOTHING",
                 [
@@ -152,7 +179,7 @@ class Store:
                         teacher,
                         reply.model,
                         json.dumps(request.body, ensure_ascii=False),
-                        # SQLite takes no half of a surrogate pair; models send it as "\\ud83d".
+                        # SQLite takes no half of a surrogate pair; models send it as "\ud83d".
                         reply.text and reply.text.encode("utf-8", "replace").decode(),
                         reply.tokens.input,
                         reply.tokens.output,
@@ -163,17 +190,12 @@ class Store:
                 ],
             )
             self._release(request.digest for request, _ in answered)
-            self._db.execute("COMMIT")
-        except BaseException:
-            self._db.execute("ROLLBACK")
-            raise
         return date
 
     def release(self, digests: Iterable[str]) -> None:
         """End leases without an answer."""
-        self._db.execute("BEGIN IMMEDIATE")
-        self._release(digests)
-        self._db.execute("COMMIT")
+        with self._transaction():
+            self._release(digests)
 
     def _release(self, digests: Iterable[str]) -> None:
         self._db.executemany(
@@ -182,13 +204,22 @@ class Store:
         )
 
 
-def _alive(pid: int) -> bool:
-    if sys.platform == "win32":
-        return True  # signal 0 would end the process there; the lease runs out by itself
+def _began(pid: int) -> int:
+    """When a process began, in seconds since 1970: its number alone may be somebody else's next."""
+    import psutil
+
+    return int(psutil.Process(pid).create_time())
+
+
+def _alive(pid: int, began: int) -> bool:
+    import psutil
+
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+        process = psutil.Process(pid)
+        if process.status() == psutil.STATUS_ZOMBIE:
+            return False
+        return abs(_began(pid) - began) <= CLOCK
+    except psutil.NoSuchProcess:
         return False
-    except PermissionError:
-        pass  # it runs, as another user
-    return True
+    except psutil.AccessDenied:
+        return True  # it runs, as another user

@@ -84,6 +84,17 @@ def metrics(
     }
 
 
+def values(paper: Paper, results: Mapping[str, Mapping[str, Estimate]]) -> dict[str, Any]:
+    """Each system's numbers for each persona of the exam: what comparisons of runs pair up."""
+    return {
+        "personas": [persona.id for persona in paper.personas],
+        "systems": {
+            system: {name: list(estimate.values) for name, estimate in found.items()}
+            for system, found in results.items()
+        },
+    }
+
+
 def _plain(found: Mapping[str, Estimate]) -> dict[str, Any]:
     return {name: plain(estimate) for name, estimate in found.items()}
 

@@ -257,7 +257,7 @@ class Busy(Clerk):
 def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """What would have been slept."""
     found: list[float] = []
-    monkeypatch.setattr(time, "sleep", found.append)
+    monkeypatch.setattr("pvd.asking._waited", lambda stopping, pause: found.append(pause))
     return found
 
 

@@ -245,11 +245,39 @@ def test_the_leases_of_another_machine_are_left_alone(
     """A process number says nothing about a process elsewhere: its lease must run out."""
     monkeypatch.setattr(store.platform, "node", lambda: "elsewhere")
     monkeypatch.setattr(store.os, "getpid", lambda: 2**22 + 1)  # above the largest of Linux
+    monkeypatch.setattr(store, "_began", lambda pid: 0)
     with Store(path) as there:
         there.claim(DIGESTS[:1])
     monkeypatch.undo()
     with Store(path) as here:
         assert here.claim(DIGESTS[:1]) == set()
+
+
+def test_the_number_of_a_dead_process_may_be_given_again(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a container every run has the same small number: when it began tells them apart."""
+    began = store._began(os.getpid())
+    monkeypatch.setattr(store, "_began", lambda pid: began - 3600)
+    with Store(path) as earlier:
+        earlier.claim(DIGESTS[:1])
+    monkeypatch.undo()
+    with Store(path) as here:
+        assert here.claim(DIGESTS[:1]) == set(DIGESTS[:1])
+
+
+def test_the_lease_of_a_zombie_is_free(spawn: Spawn, path: Path) -> None:
+    """A killed process whose parent does not look stays in the table of processes."""
+    process = spawn(HOLD, str(path), ",".join(DIGESTS[:1]))
+    assert process.stdout is not None
+    process.stdout.readline()
+    os.kill(process.pid, signal.SIGKILL)
+    with Store(path) as here:
+        deadline = time.monotonic() + 10
+        while here.claim(DIGESTS[:1]) != set(DIGESTS[:1]):
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+    process.communicate()
 
 
 OPEN = """
@@ -324,6 +352,7 @@ def test_a_place_that_cannot_be_written_is_one_sentence(tmp_path: Path, name: st
 def test_a_folder_without_permission_is_one_sentence(spawn: Spawn, tmp_path: Path) -> None:
     source = """
 import os
+import psutil  # while the standard library can still be read
 os.chmod(sys.argv[1], 0o555)
 if os.getuid() == 0:
     os.setuid(65534)  # root may write anywhere

@@ -13,7 +13,7 @@ import click
 from pvd import __version__
 from pvd.cli.inspecting import doctor, plugins, show_options
 from pvd.cli.running import evaluate, label, run, train
-from pvd.errors import Interrupted, PvdError
+from pvd.errors import GivenUp, Interrupted, PvdError
 
 
 class Commands(click.Group):
@@ -22,6 +22,12 @@ class Commands(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
+        except Interrupted as stop:
+            click.echo(str(stop), err=True)
+            if isinstance(stop, GivenUp):
+                # Leaving the usual way would wait for the threads of the calls given up.
+                os._exit(stop.exit_code)
+            ctx.exit(stop.exit_code)
         except PvdError as error:
             click.echo(f"Error: {error}", err=True)
             ctx.exit(error.exit_code)

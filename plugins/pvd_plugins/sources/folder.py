@@ -24,9 +24,11 @@ class Folder(pvd.Source):
         for file in sorted(root.rglob("*")):
             if file.suffix.lower() in SUFFIXES and not file.is_dir():
                 name = file.relative_to(root)
-                kit.image_path(root, str(name), f"{path}")
+                kit.image_path(root, str(name), path)
                 attributes = {"folder": str(name.parent)} if name.parent.name else {}
                 items.append(pvd.Item(name.as_posix(), file, None, attributes))
+        if not items:
+            raise kit.BadInput(f"There is no picture in {path}; put some there ({', '.join(SUFFIXES)}).")
         return pvd.Catalog(tuple(items), path)
 
 

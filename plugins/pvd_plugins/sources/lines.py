@@ -16,20 +16,24 @@ class Lines(pvd.Source):
     """Every line that is not blank is a persona; its id is a hash of the text."""
 
     def personas(self, path: str) -> list[pvd.Persona]:
-        try:
-            text = Path(path).read_text(encoding="utf-8-sig")
-        except FileNotFoundError:
-            raise kit.MissingFile(f"There is no file {path}; check the path.") from None
-        except (UnicodeDecodeError, OSError) as error:
-            raise kit.BadInput(f"{path} cannot be read as UTF-8 text: {error}.") from None
+        lines: dict[str, int] = {}
         # Only \n ends a line: str.splitlines would also cut at U+2028 inside a text.
-        lines = [line.strip() for line in text.split("\n")]
+        for number, line in enumerate(kit.read_text(Path(path)).split("\n"), 1):
+            text = line.strip()
+            if text in lines:
+                raise kit.BadInput(
+                    f"{path}, line {number} has the text of line {lines[text]}; write each persona "
+                    "once."
+                )
+            if text:
+                lines[text] = number
+        if not lines:
+            raise kit.BadInput(f"{path} has nothing in it; write one persona a line.")
         return [
             kit.persona_record(
-                hashlib.sha256(line.encode()).hexdigest()[:12], line, {}, f"{path}, line {number}"
+                hashlib.sha256(text.encode()).hexdigest()[:12], text, {}, f"{path}, line {number}"
             )
-            for number, line in enumerate(lines, 1)
-            if line
+            for text, number in lines.items()
         ]
 
 
