@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-SHOWN = ("mpr", "mpr_true", "hit@20", "hit@5")  # the first three that there are
-FULL_WIDTH = 76  # columns that three metrics take
+from pvd.report import measure
+
+SHOWN = ("mpr", "mpr_true", "hit@20", "hit@5")  # the first three that there are, if they fit
+GAP = 2  # columns between two numbers
 TITLES = {"mpr": "MPR", "mpr_true": "true MPR"}  # of the judge's winner, of the truly best
 SYSTEMS = {
     "random": "random",
@@ -27,28 +29,41 @@ def show(metrics: Mapping[str, Any], report: Path) -> None:
 
     console = Console(highlight=False, soft_wrap=False)
     exam, data = metrics["exam"], metrics["data"]
-    there = [name for name in SHOWN if name in exam["systems"]["distilled"]]
-    shown = there[: 3 if console.width >= FULL_WIDTH else 2]
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    there = [name for name in SHOWN if name in exam["systems"]["distilled"]][:3]
+    rows = {
+        SYSTEMS.get(system, system): [interval(numbers.get(name)) for name in there]
+        for system, numbers in exam["systems"].items()
+    }
+    rows["chance"] = [f"{exam['chance'][n]:.1f}" if n in exam["chance"] else "" for n in there]
+    widths = [
+        max(map(len, rows)),
+        *(max(map(len, column)) for column in zip(*rows.values(), strict=True)),
+    ]
+    shown = len(there)
+    while shown > 1 and sum(widths[: shown + 1]) + GAP * shown > console.width:
+        shown -= 1
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True)
     table.add_column("system", no_wrap=True)
-    for name in shown:
+    for name in there[:shown]:
         table.add_column(TITLES.get(name, name), justify="right")
-    for system, numbers in exam["systems"].items():
-        cells = [interval(numbers[name]) if name in numbers else "" for name in shown]
-        bold = "bold" if system == "distilled" else ""
-        table.add_row(SYSTEMS.get(system, system), *cells, style=bold)
-    table.add_row(
-        "chance",
-        *(f"{exam['chance'][n]:.1f}" if n in exam["chance"] else "" for n in shown),
-        style="dim",
-    )
+    looks = {"distilled": "bold", "chance": "dim"}
+    for system, cells in rows.items():
+        table.add_row(system, *cells[:shown], style=looks.get(system, ""))
+    console.print()
     console.print(table)
+    console.print()
+    if metrics["best_round"] == 0:
+        console.print(
+            "No round was better on the validation personas than the student before training, so "
+            "the\nresult is the untrained student.\n"
+        )
+    name = measure(exam)
+    console.print(f"Gain of the distilled student in {TITLES[name]}, paired over the personas:")
     for control, found in exam["gains"].items():
-        name = "mpr_true" if "mpr_true" in found else "mpr"
         gain = found[name]
         console.print(
-            f"distilled - {SYSTEMS[control]:<17} {gain['value']:+6.1f}"
-            f"  ({gain['low']:+.1f} to {gain['high']:+.1f})  {TITLES[name]}"
+            f"  over {SYSTEMS[control]:<16} {gain['value']:+6.1f}"
+            f" ({gain['low']:+.1f} to {gain['high']:+.1f})"
         )
     console.print(
         f"\nN = {exam['personas']} held-out personas ({data['novelty']}) x {exam['items']} "
@@ -60,6 +75,8 @@ def show(metrics: Mapping[str, Any], report: Path) -> None:
     console.print(f"Report: {report}", soft_wrap=True)
 
 
-def interval(estimate: Mapping[str, float]) -> str:
-    """`71.2 (66.0-76.1)`."""
+def interval(estimate: Mapping[str, float] | None) -> str:
+    """`71.2 (66.0-76.1)`, or nothing."""
+    if estimate is None:
+        return ""
     return f"{estimate['value']:.1f} ({estimate['low']:.1f}-{estimate['high']:.1f})"

@@ -14,7 +14,7 @@ from typing import Any
 import pvd
 from pvd import exam, options, report, rounds, scoring, summary, validation
 from pvd.discovery import registry
-from pvd.errors import UsageError
+from pvd.errors import MissingFile, UsageError
 from pvd.exam import Paper
 from pvd.folder import read_json, replaced, write_bytes, write_json, write_lines
 from pvd.ledger import Ledger, judgment_row
@@ -241,10 +241,24 @@ def examine(session: Session, paper: Paper) -> None:
     session.save_usage()
     write_json(folder / "exam" / "values.json", summary.values(paper, results))
     write_json(folder / "gallery.json", gallery)
-    page = report.render(metrics, read_json(folder / "usage.json"), gallery)
-    write_bytes(folder / "report.html", page.encode())
+    write_report(folder, metrics)
     session.watchers.tell("on_report", metrics=copy.deepcopy(metrics))
     write_json(folder / METRICS, metrics)  # last: a run with metrics has everything else
+
+
+def write_report(folder: Path, metrics: dict[str, Any]) -> Path:
+    """report.html, from the files of the run alone."""
+    usage, gallery = (read_json(folder / name) for name in ("usage.json", "gallery.json"))
+    path = folder / "report.html"
+    write_bytes(path, report.render(metrics, usage, gallery).encode())
+    return path
+
+
+def make_report(folder: Path) -> Path:
+    """The report of a finished run once more; nothing is asked, loaded or computed."""
+    if not (folder / METRICS).exists():
+        raise MissingFile(f"There is no result in {folder} yet; give `pvd evaluate` first.")
+    return write_report(folder, read_json(folder / METRICS))
 
 
 def save_student(student: Student, folder: Path) -> None:

@@ -61,7 +61,7 @@ def render(metrics: Mapping[str, Any], usage: Mapping[str, Any], gallery: Mappin
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    filters = (count, dollars, number, show, signed, thumb)
+    filters = (cost, count, dollars, number, show, signed, thumb)
     environment.filters.update({function.__name__: function for function in filters})
     page = environment.get_template("report.html.j2").render(
         run=metrics,
@@ -70,11 +70,12 @@ def render(metrics: Mapping[str, Any], usage: Mapping[str, Any], gallery: Mappin
         gallery=gallery,
         headline=headline(metrics),
         personal=personal(metrics),
+        measure=measure(exam),
         systems=systems,
         metrics=sorted({n: None for row in systems.values() for n in row}, key=_place),
         metric_label=metric_label,
         about_system=SYSTEMS,
-        gain_of=lambda name: verdict(exam["gains"][name]["mpr"], exam["personas"]),
+        gain_of=lambda name: verdict(exam["gains"][name][measure(exam)], exam["personas"]),
         judge_is=same(metrics["components"]["teacher"], metrics["components"]["judge"]),
         charts=[chart for chart in charts if chart],
         time=figures.times(usage["seconds"]),
@@ -85,33 +86,40 @@ def render(metrics: Mapping[str, Any], usage: Mapping[str, Any], gallery: Mappin
     return page.encode("utf-8", "replace").decode()
 
 
+def measure(exam: Mapping[str, Any]) -> str:
+    """The metric that the words are about: against the truth where it is known."""
+    return "mpr_true" if "mpr_true" in exam["systems"]["distilled"] else "mpr"
+
+
 def headline(metrics: Mapping[str, Any]) -> str:
     """The result in one sentence, worded by whether the gain's interval excludes zero."""
     exam = metrics["exam"]
-    gain = exam["gains"]["zero-shot"]["mpr"]
-    before, after = (exam["systems"][name]["mpr"] for name in ("zero-shot", "distilled"))
+    name = measure(exam)
+    gain = exam["gains"]["zero-shot"][name]
+    before, after = (exam["systems"][system][name] for system in ("zero-shot", "distilled"))
     student = metrics["components"]["student"]["use"]
     opening = {
         "better": f"the distilled {student} student ranks",
         "unclear": f"distilling the {student} student made no clear difference: it ranks",
         "worse": f"the distilled {student} student is worse than before: it ranks",
     }[verdict(gain, exam["personas"])]
-    judge = "the simulated judge's" if metrics["simulated"] else "the judge's"
+    judge = "the simulated judge" if metrics["simulated"] else "the judge"
+    what = f"what {judge} truly likes best" if name == "mpr_true" else f"{judge}'s winner"
     interval = "one persona gives no interval"
     if exam["personas"] > 1:
         interval = f"95 % interval {_interval(gain)}"
     return (
         f"On {count(exam['personas'], 'held-out persona')} and "
-        f"{count(exam['items'], 'held-out item')}, {opening} {judge} winner at percentile "
-        f"{number(after['value'], 'mpr')}, before {number(before['value'], 'mpr')}: "
-        f"{signed(gain['value'], 'mpr')} points ({interval})."
+        f"{count(exam['items'], 'held-out item')}, {opening} {what} at percentile "
+        f"{number(after['value'], name)}, before {number(before['value'], name)}: "
+        f"{signed(gain['value'], name)} points ({interval})."
     )
 
 
 def personal(metrics: Mapping[str, Any]) -> str:
     """Whether the student tells personas apart, or learned only what everybody likes."""
     exam = metrics["exam"]
-    gain = exam["gains"].get("persona-blind", {}).get("mpr")
+    gain = exam["gains"].get("persona-blind", {}).get(measure(exam))
     if not gain or exam["personas"] < 2:
         return ""
     by = f"{signed(gain['value'], 'mpr')} points, {_interval(gain)}"
@@ -123,6 +131,15 @@ def personal(metrics: Mapping[str, Any]) -> str:
         "worse": f"It is worse than one ranking for everybody ({by}): for these personas, what "
         "most of them like is the better guess.",
     }[verdict(gain, exam["personas"])]
+
+
+def cost(metrics: Mapping[str, Any]) -> str:
+    """What the answers behind the result cost, once."""
+    parts = metrics["answers"].values()
+    answers, paid = (sum(part[name] for part in parts) for name in ("judgments", "dollars"))
+    price = "nothing, since a program made them up" if metrics["simulated"] and not paid else ""
+    price = price or dollars(paid)
+    return f"{count(answers, 'answer')}, which cost {price}."
 
 
 def verdict(gain: Estimate, personas: int) -> Literal["better", "unclear", "worse"]:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 SCHEMA = 1
 SHOWN = 10  # length of the lists in the gallery
+LISTS = {"before": "zero-shot", "after": "distilled", "judge": "oracle"}
 THUMB = 112  # pixels
 
 
@@ -125,7 +126,8 @@ def _answers(judgments: Iterable[Judgment]) -> dict[str, Any]:
 
 
 def gallery(paper: Paper, scores: Mapping[str, Tensor], count: int, seed: int) -> dict[str, Any]:
-    """A few personas, chosen by lot: the top ten before and after, and the judge's winner."""
+    """A few personas, chosen by lot: the top ten before, after, and of the judge where its
+    utilities are known, and the judge's winner."""
     order = list(range(len(paper.personas)))
     stream("gallery", seed).shuffle(order)
     people = _people(paper, scores)
@@ -135,9 +137,10 @@ def gallery(paper: Paper, scores: Mapping[str, Tensor], count: int, seed: int) -
             name: [
                 int(i) for i in scores[system][row].argsort(descending=True, stable=True)[:SHOWN]
             ]
-            for name, system in (("before", "zero-shot"), ("after", "distilled"))
+            for name, system in LISTS.items()
+            if system in scores
         }
-        shown |= {paper.winners[row], *tops["before"], *tops["after"]}
+        shown |= {paper.winners[row], *(i for top in tops.values() for i in top)}
         lists = {name: [paper.items[i].id for i in top] for name, top in tops.items()}
         rows.append({**people[row], **lists})
     items = {

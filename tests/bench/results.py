@@ -11,7 +11,6 @@ again.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import subprocess
 import sys
@@ -197,6 +196,11 @@ def page(
                    lambda n, b=b: measured[b].grid("distilled", n))]
         for number, a in enumerate(measured) for b in list(measured)[:number]
     ]  # fmt: skip
+    verdicts = [
+        verdict(a, b, measured)
+        for number, a in enumerate(measured)
+        for b in list(measured)[:number]
+    ]
     return Template((HERE / "results.md.template").read_text()).substitute(
         seeds=len(SEEDS),
         personas=exam["personas"],
@@ -216,9 +220,27 @@ def page(
         systems=table(["system", *METRICS.values()], systems),
         controls=table(["arm and control", *METRICS.values()], controls),
         pairs=table(["arms", *METRICS.values()], pairs),
-        raw=json.dumps({arm: [round(float(v), 2) for v in m.grid("distilled", "mpr_true").mean(1)]
-                        for arm, m in measured.items()}, indent=1),
+        number=len(pairs),
+        verdicts="\n".join(f"- {line}" for line in verdicts),
+        raw=table(
+            ["arm", *(f"seed {seed}" for seed in SEEDS)],
+            [[arm, *(f"{v:.1f}" for v in m.grid("distilled", "mpr_true").mean(1))]
+             for arm, m in measured.items()],
+        ),
     )  # fmt: skip
+
+
+def verdict(a: str, b: str, measured: Mapping[str, Measured]) -> str:
+    """What the true MPR of two arms says, in words."""
+    grids = [measured[arm].grid("distilled", "mpr_true") for arm in (a, b)]
+    found = estimates.two_way(grids[0] - grids[1])
+    if found.low <= 0 <= found.high:
+        return (
+            f"`{a}` against `{b}`: not resolved; the difference lies between {found.low:+.1f} and "
+            f"{found.high:+.1f} points."
+        )
+    word = "better" if found.value > 0 else "worse"
+    return f"`{a}` is {word} than `{b}` by {show(found, '+')} points."
 
 
 def mean_of_one(values: np.ndarray) -> Estimate:

@@ -20,7 +20,7 @@ import torch
 import pvd
 import pvd.pipeline
 import pvd.testing
-from pvd.errors import BadInput, PartialResult, UsageError
+from pvd.errors import BadInput, MissingFile, PartialResult, UsageError
 from pvd.folder import read_json
 
 COLOURS = Path(__file__).parents[2] / "examples/colours.py"
@@ -49,6 +49,29 @@ def test_a_run_returns_numbers_student_and_paths(done: pvd.pipeline.Run) -> None
     rounds = done.metrics["rounds"]
     assert [r["round"] for r in rounds] == list(range(len(rounds)))
     assert all(r["slates"] == 30 for r in rounds[1:])
+
+
+def test_the_values_behind_the_numbers(done: pvd.pipeline.Run) -> None:
+    """exam/values.json has one value a persona; their mean is what metrics.json says."""
+    values = read_json(done.folder / "exam/values.json")
+    systems = done.metrics["exam"]["systems"]
+    assert list(values["systems"]) == list(systems)
+    assert values["personas"] == [row["id"] for row in done.metrics["exam"]["people"]]
+    for system, found in values["systems"].items():
+        for name, per_persona in found.items():
+            assert len(per_persona) == len(values["personas"])
+            assert sum(per_persona) / len(per_persona) == pytest.approx(
+                systems[system][name]["value"]
+            )
+
+
+def test_the_report_can_be_made_again(done: pvd.pipeline.Run) -> None:
+    want = done.report.read_bytes()
+    done.report.unlink()
+    assert pvd.pipeline.make_report(done.folder) == done.report
+    assert done.report.read_bytes() == want
+    with pytest.raises(MissingFile, match=r"There is no result in .*nowhere yet; give `pvd eval"):
+        pvd.pipeline.make_report(done.folder / "nowhere")
 
 
 def test_the_saved_student_is_the_distilled_one(done: pvd.pipeline.Run) -> None:
@@ -121,7 +144,7 @@ def test_a_finished_run_is_not_repeated(done: pvd.pipeline.Run, small: Tables) -
 def test_another_configuration_in_the_same_folder_is_refused(
     done: pvd.pipeline.Run, small: Tables
 ) -> None:
-    with pytest.raises(BadInput, match=r"noise is 1\.0 there and 0\.5 here"):
+    with pytest.raises(BadInput, match=r"begun with teacher\.noise 1\.0, and .* says 0\.5"):
         pvd.run(out=done.folder, teacher={"use": "simulated", "noise": 0.5}, **small)
     with pytest.raises(UsageError, match="is no run folder"):
         pvd.run(out=done.folder.parent, fresh=True, **small)
@@ -133,7 +156,8 @@ def test_another_configuration_in_the_same_folder_is_refused(
 
 def test_data_that_changed_under_a_run_is_refused(small: Tables, tmp_path: Path) -> None:
     table = tmp_path / "people.jsonl"
-    rows = [{"id": p.id, "text": p.text, **p.attributes} for p in pvd.testing.personas(60)]
+    tastes = {"colour=red": 1.0}
+    rows = [{"id": p.id, "text": p.text, "tastes": tastes} for p in pvd.testing.personas(60)]
     table.write_text("".join(json.dumps(row) + "\n" for row in rows))
     small["personas"] = {"use": "table", "path": str(table)}
     run = pvd.run(out=tmp_path / "run", **small)
@@ -207,12 +231,15 @@ def test_nothing_paid_is_asked_without_a_limit(small: Tables, tmp_path: Path) ->
 
     with pytest.raises(UsageError, match="name your --catalog"):
         pvd.run(out=tmp_path / "run", teacher=Paid(), **small)
-    rows = ["id,image,colour"]
+    rows = ["id,image,colour,size"]
     for item in pvd.testing.items(90):
         (tmp_path / f"{item.id}.png").write_bytes(item.read())
-        rows.append(f"{item.id},{item.id}.png,{item.attributes['colour']}")
+        rows.append(f"{item.id},{item.id}.png,{item.attributes['colour']},large")
     (tmp_path / "shop.csv").write_text("\n".join(rows) + "\n")
     small["catalog"] = {"use": "table", "path": str(tmp_path / "shop.csv")}
+    people = [{"id": p.id, "text": p.text, **p.attributes} for p in pvd.testing.personas(60)]
+    (tmp_path / "people.jsonl").write_text("".join(json.dumps(row) + "\n" for row in people))
+    small["personas"] = {"use": "table", "path": str(tmp_path / "people.jsonl")}
     with pytest.raises(UsageError, match="--max-cost"):
         pvd.run(out=tmp_path / "paid", teacher=Paid(), **small)
     from pvd.errors import BudgetReached

@@ -15,7 +15,18 @@ import pytest
 from PIL import Image, ImageDraw
 
 from pvd import figures
-from pvd.report import flat, headline, note_tables, number, personal, render, show, signed, thumb
+from pvd.report import (
+    cost,
+    flat,
+    headline,
+    note_tables,
+    number,
+    personal,
+    render,
+    show,
+    signed,
+    thumb,
+)
 
 HOSTILE = "</script></style>\"'><img src=x onerror=alert(1)><script>alert(2)</script>{{ 7*7 }}"
 BINS = ("[0, .70)", "[.70, .90)", "[.90, .95)", "[.95, 1]")
@@ -284,20 +295,31 @@ def test_every_figure_has_a_caption_of_its_own() -> None:
 
 
 @pytest.mark.parametrize(
+    ("metric", "what"),
+    [
+        ("mpr", "ranks the simulated judge's winner at"),
+        ("mpr_true", "ranks what the simulated judge truly likes best at"),
+    ],
+)
+@pytest.mark.parametrize(
     ("gain", "low", "high", "wording"),
     [
-        (29.9, 25.1, 34.6, "the distilled tiny student ranks the simulated judge's winner"),
+        (29.9, 25.1, 34.6, "the distilled tiny student ranks"),
         (0.7, -1.2, 2.6, "made no clear difference: it ranks"),
         (-6.3, -9.1, -3.5, "is worse than before: it ranks"),
     ],
 )
-def test_headline(gain: float, low: float, high: float, wording: str) -> None:
-    metrics, usage, gallery = sample()
+def test_headline(
+    metric: str, what: str, gain: float, low: float, high: float, wording: str
+) -> None:
+    """It is about the truth where that is known, as the terminal's gains are."""
+    metrics, usage, gallery = sample(utilities=metric == "mpr_true")
     exam = metrics["exam"]
-    exam["gains"]["zero-shot"]["mpr"] = {"value": gain, "low": low, "high": high, "over": ""}
+    exam["gains"]["zero-shot"][metric] = {"value": gain, "low": low, "high": high, "over": ""}
     said = headline(metrics)
     assert said.startswith("On 50 held-out personas and 240 held-out items, ")
     assert wording in said
+    assert what in said
     assert f"({'95 % interval'} {number(low, 'mpr')} to {number(high, 'mpr')})." in said
     assert signed(gain, "mpr") + " points" in said
     assert said in Page(render(metrics, usage, gallery)).text
@@ -311,9 +333,22 @@ def test_headline(gain: float, low: float, high: float, wording: str) -> None:
     [(1.0, 9.0, "tells personas apart"), (-1.0, 9.0, "not clearly"), (-9.0, -1.0, "is worse")],
 )
 def test_the_gain_over_one_ranking_for_everybody(low: float, high: float, wording: str) -> None:
-    metrics, _, _ = sample()
-    metrics["exam"]["gains"]["persona-blind"]["mpr"] = {"value": 5.0, "low": low, "high": high}
-    assert wording in personal(metrics)
+    for metric in ("mpr", "mpr_true"):
+        metrics, _, _ = sample(utilities=metric == "mpr_true")
+        metrics["exam"]["gains"]["persona-blind"][metric] = {"value": 5.0, "low": low, "high": high}
+        assert wording in personal(metrics)
+
+
+def test_what_it_cost() -> None:
+    metrics, usage, gallery = sample()
+    metrics["answers"] = {
+        part: {"judgments": 1200, "tokens": {"input": 0, "output": 0}, "dollars": 0.0}
+        for part in ("training", "exam")
+    }
+    assert cost(metrics) == "2,400 answers, which cost nothing, since a program made them up."
+    metrics["answers"]["exam"]["dollars"] = 12.5
+    assert cost(metrics) == "2,400 answers, which cost $12.50."
+    assert cost(metrics) in Page(render(metrics, usage, gallery)).text
 
 
 def test_absent_parts() -> None:

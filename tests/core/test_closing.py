@@ -1,0 +1,71 @@
+"""The closing table: in every window each number stands on one line."""
+
+from __future__ import annotations
+
+import copy
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pvd import closing
+
+PERFECT = {"value": 100.0, "low": 100.0, "high": 100.0}
+GOOD = {"value": 81.8, "low": 75.0, "high": 87.7}
+NUMBERS = ("mpr", "mpr_true", "hit@5", "hit@20")
+METRICS: dict[str, Any] = {
+    "exam": {
+        "systems": {
+            name: dict.fromkeys(NUMBERS, PERFECT if name == "oracle" else GOOD)
+            for name in closing.SYSTEMS
+        },
+        "chance": {"mpr": 50.1, "mpr_true": 50.1, "hit@20": 5.4},
+        "gains": {
+            name: {"mpr": GOOD, "mpr_true": GOOD}
+            for name in ("zero-shot", "persona-blind", "shuffled-persona")
+        },
+        "personas": 49,
+        "items": 372,
+    },
+    "data": {"novelty": "recombined"},
+    "seed": 0,
+    "simulated": True,
+    "best_round": 3,
+}
+
+
+def shown(capsys: pytest.CaptureFixture[str], metrics: dict[str, Any]) -> list[str]:
+    closing.show(metrics, Path("runs/a/report.html"))
+    return capsys.readouterr().out.splitlines()
+
+
+@pytest.mark.parametrize(("width", "numbers"), [(40, 1), (60, 2), (78, 2), (80, 3), (130, 3)])
+def test_numbers_are_never_broken(
+    width: int, numbers: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    lines = shown(capsys, METRICS)
+    (oracle,) = [line for line in lines if line.strip().startswith("oracle")]
+    assert oracle.count("100.0 (100.0-100.0)") == numbers
+    assert len(oracle.rstrip()) <= width
+    (below,) = [line for line in lines if line.strip().startswith("chance")]
+    assert re.split(r"\s{2,}", below.strip())[1:] == ["50.1", "50.1", "5.4"][:numbers]
+
+
+def test_a_run_that_brought_nothing_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    metrics = copy.deepcopy(METRICS)
+    assert "untrained" not in " ".join(shown(capsys, metrics))
+    metrics["best_round"] = 0
+    said = " ".join(shown(capsys, metrics))
+    assert "No round was better on the validation personas" in said
+    assert "result is the untrained student." in said
+
+
+def test_gains_are_about_the_truth_where_it_is_known(capsys: pytest.CaptureFixture[str]) -> None:
+    metrics = copy.deepcopy(METRICS)
+    assert any("student in true MPR, paired" in line for line in shown(capsys, metrics))
+    for part in ("gains", "systems"):
+        for numbers in metrics["exam"][part].values():
+            del numbers["mpr_true"]
+    assert any("student in MPR, paired" in line for line in shown(capsys, metrics))
