@@ -94,9 +94,15 @@ def load(kind: str, name: str, **options: Any) -> Any:
 
 def open_student(folder: str | Path, device: str = "cpu") -> Student:
     """The student that a run saved in `RUN/student`, on a device."""
+    from pvd.errors import MissingFile
     from pvd.pipeline import open_student
 
-    return open_student(Path(folder), device)
+    folder = Path(folder)
+    if not (folder / "pvd.json").exists():
+        inside = folder / "student"
+        mend = f"open {inside}." if inside.is_dir() else "name the folder RUN/student of a run."
+        raise MissingFile(f"There is no student in {folder}; {mend}")
+    return open_student(folder, device)
 
 
 def run(**settings: Any) -> Run:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,10 +11,11 @@ from typing import Any, TypeVar
 from pvd.errors import BadInput
 from pvd.protocols import Source
 from pvd.records import Catalog, Item, Persona, check_distinct, digest_of
-from pvd.settings import SplitSettings
+from pvd.settings import ExamSettings, SplitSettings
 from pvd.streams import derive
 
 PARTS = ("train", "validation", "test")
+FEW_PERSONAS, FEW_ITEMS = 10, 20  # in the exam; below that, one line warns
 ALIASES = {"val": "validation", "valid": "validation", "dev": "validation"}
 T = TypeVar("T", Item, Persona)
 
@@ -101,7 +103,8 @@ def _split(
         else:
             if group is not None and group not in record.attributes:
                 raise BadInput(
-                    f"The {what} {record.id!r} has no attribute {group!r}, which split.group names."
+                    f"The {what} {record.id!r} has no attribute {group!r}, which split.group "
+                    f"names, only {', '.join(record.attributes) or 'none'}."
                 )
             key = record.id if group is None else str(record.attributes[group])
             # A hash of the key alone: who is in the exam does not depend on who else is there.
@@ -115,12 +118,42 @@ def _split(
             )
         parts[part].append(record)
     for part, members in parts.items():
+        if not members and own:
+            raise BadInput(
+                f"The column `split` puts no {what} into the part {part!r}; give some that value, "
+                "or take the column out."
+            )
+        if not members and group is not None:
+            raise BadInput(
+                f"No {what} falls into the part {part!r}, since whole values of {group!r} are held "
+                "out; bring more values, or name another split.group."
+            )
         if not members:
             raise BadInput(
                 f"No {what} falls into the part {part!r} ({len(records)} in all); bring more, "
                 "or change split.validation and split.test."
             )
     return Split(*(tuple(parts[part]) for part in PARTS))
+
+
+def check_sizes(data: Data, size: int, settings: ExamSettings) -> str | None:
+    """Raise BadInput if a part has too few items for its slates; a warning if the exam is tiny."""
+    for part, least, mend in (
+        ("train", size, "lower train.size"),
+        ("validation", 2, "raise split.validation"),
+        ("test", 2, "raise split.test"),
+    ):
+        count = data.items.counts()[part]
+        if count < least:
+            raise BadInput(
+                f"The part {part!r} has {count} of {sum(data.items.counts().values())} items, too "
+                f"few for a slate of {least}; bring more, or {mend}."
+            )
+    people = min(len(data.people.test), settings.personas or math.inf)
+    shelf = min(len(data.items.test), settings.items or math.inf)
+    if people >= FEW_PERSONAS and shelf >= FEW_ITEMS:
+        return None
+    return f"The exam is small ({people} personas, {shelf} items): its intervals will be wide."
 
 
 def _novelty(people: Split, group: str | None) -> tuple[str, str]:

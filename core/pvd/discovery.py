@@ -127,10 +127,9 @@ class Registry:
             except MissingPrerequisite:
                 raise
             except Exception as error:
-                self._errors[full] = (
-                    f"The plug-in {full} of {_distribution(entry)} cannot be loaded: "
-                    f"{_one_line(error)}."
-                )
+                plugin = f"The plug-in {full} of {_distribution(entry)}"
+                _need_packages(error, plugin, entry.value)
+                self._errors[full] = f"{plugin} cannot be loaded: {_one_line(error)}."
         if full in self._errors:
             raise PluginError(self._errors[full])
 
@@ -155,11 +154,13 @@ class Registry:
                 raise
             except Exception as error:
                 del sys.modules[module_name]
+                _need_packages(error, f"The plug-in file {path}", module_name)
                 raise PluginError(
                     f"The plug-in file {path} cannot be loaded: {_one_line(error)}."
                 ) from error
         for name, source in list(self._from_file.items()):
-            if source == str(path) and self._classes[name].__module__ != module_name:
+            same = Path(source).resolve() == path.resolve()
+            if same and self._classes[name].__module__ != module_name:
                 # An older version of this file, in a notebook that goes on: the new one counts.
                 self._manager.unregister(name=self._classes[name].__module__)
                 del self._classes[name], self._from_file[name]
@@ -217,12 +218,27 @@ class Registry:
         self._classes[full] = component
 
 
-def unknown(kind: str, name: str, known: Iterable[str]) -> str:
-    """The sentence for a name that does not exist: the nearest one, and all of them."""
+def unknown(kind: str, name: str, known: Iterable[str], also: Iterable[str] = ()) -> str:
+    """The sentence for a name that does not exist: the nearest one, here or in `also`, and all."""
     names = list(known)
-    near = difflib.get_close_matches(name, names, n=1)
-    hint = f"did you mean {near[0]!r}? " if near else ""
-    return f"There is no {kind} {name!r}; {hint}There are: {', '.join(names) or 'none'}."
+    near = nearest(name, [*names, *also])
+    return f"There is no {kind} {name!r}{near} There are: {', '.join(names) or 'none'}."
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """The end of a sentence about a name that does not exist."""
+    near = difflib.get_close_matches(name, known, n=1)
+    return f"; did you mean {near[0]!r}?" if near else "."
+
+
+def _need_packages(error: Exception, plugin: str, own: str) -> None:
+    """Raise MissingPrerequisite if a plug-in failed for want of somebody else's package."""
+    name = error.name if isinstance(error, ModuleNotFoundError) else None
+    package = (name or own).partition(".")[0]
+    if package not in (own.partition(".")[0], "pvd"):
+        raise MissingPrerequisite(
+            f"{plugin} needs the Python package {package!r}, which is not installed; install it."
+        ) from None
 
 
 def _distribution(entry: EntryPoint) -> str:
@@ -235,7 +251,8 @@ def _clash(name: str, entries: list[EntryPoint]) -> str:
 
 
 def _one_line(error: Exception) -> str:
-    return f"{type(error).__name__}: {' '.join(str(error).split())}".rstrip(".")
+    kind = "" if isinstance(error, PluginError) else f"{type(error).__name__}: "
+    return kind + " ".join(str(error).split()).rstrip(".")
 
 
 registry = Registry()

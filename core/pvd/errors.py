@@ -11,6 +11,9 @@ class PvdError(Exception):
 
     exit_code = 1
 
+    def __str__(self) -> str:
+        return " ".join(super().__str__().splitlines())  # a file's name may have several
+
 
 class UsageError(PvdError):
     """The command was put together wrongly; exit code 2."""
@@ -66,7 +69,3 @@ class Interrupted(PvdError):
     """Stopped by the user after what was under way had been kept; exit code 130."""
 
     exit_code = 130
-
-
-class GivenUp(Interrupted):
-    """Stopped twice: calls under way were given up, and nobody may wait for their threads."""

@@ -21,17 +21,16 @@ def decode(data: bytes, where: str) -> Image:
     from PIL import Image, ImageOps, UnidentifiedImageError
 
     if len(data) > MAX_BYTES:
-        raise BadInput(f"The image of {where} has {len(data):,} bytes; at most {MAX_BYTES:,}.")
+        raise BadInput(
+            f"The image of {where} has {len(data):,} bytes; make it smaller, at most {MAX_BYTES:,}."
+        )
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             image: Image.Image = Image.open(io.BytesIO(data), formats=FORMATS)
             # The header is enough to refuse a bomb: nothing has been unpacked yet.
             if image.width * image.height > MAX_PIXELS:
-                raise BadInput(
-                    f"The image of {where} has {image.width} x {image.height} pixels; "
-                    f"scale it down to at most {MAX_PIXELS // 1_000_000} megapixels."
-                )
+                raise BadInput(_too_large(where))
             image.load()
             return _rgb(ImageOps.exif_transpose(image))
     except UnidentifiedImageError:
@@ -39,12 +38,17 @@ def decode(data: bytes, where: str) -> Image:
             f"The image of {where} is no {', '.join(FORMATS[:-1])} or {FORMATS[-1]} file; "
             "convert it or leave it out."
         ) from None
+    except (Image.DecompressionBombWarning, Image.DecompressionBombError):
+        raise BadInput(_too_large(where)) from None
     except BadInput:
         raise
-    except Exception as error:  # damaged EXIF alone brings struct.error, TypeError and others
-        raise BadInput(
-            f"The image of {where} cannot be decoded ({error}); replace the file."
-        ) from None
+    except Exception:  # damaged EXIF alone brings struct.error, TypeError and others
+        raise BadInput(f"The image of {where} is damaged; replace the file.") from None
+
+
+def _too_large(where: str) -> str:
+    most = MAX_PIXELS // 1_000_000
+    return f"The image of {where} has more than {most} megapixels; scale it down."
 
 
 def _rgb(image: Image) -> Image:

@@ -112,6 +112,8 @@ def image_path(folder: Path, name: str, where: str) -> Path:
     """A picture's path below `folder`; BadInput if it leaves it, also through a symbolic link."""
     if "\0" in name or "://" in name or re.match(r"^[A-Za-z]:[\\/]", name):
         raise BadInput(f"{where}: {name!r} is no path below {folder}; write it relative to there.")
+    if any("\ud800" <= letter <= "\udfff" for letter in name):
+        raise BadInput(f"{where}: the name {name!r} is not UTF-8; rename the file.")
     path = folder / name
     try:
         path.resolve().relative_to(folder.resolve())

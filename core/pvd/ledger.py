@@ -137,26 +137,38 @@ class Ledger:
     def read_judgments(self, path: Path) -> list[Judgment]:
         """The judgments of any file in this layout."""
         found = []
-        for number, row in enumerate(read_lines(path), 1):
+        for number, row in enumerate(read_lines(path)):
             try:
                 found.append(self._judgment(row))
-            except (KeyError, TypeError) as error:
-                raise BadInput(
-                    f"{path}, line {number} is no judgment ({type(error).__name__}: {error})."
-                ) from None
+            except KeyError as error:
+                why = f"has no {error}; a judgment needs persona, items and tiers."
+            except (TypeError, ValueError, OverflowError):
+                why = 'is no judgment like {"persona": ID, "items": [ID, ID], "tiers": [[1], [0]]}.'
+            except BadInput as error:
+                why = f"cannot be used. {error}"
+            else:
+                continue
+            raise BadInput(f"{path}, line {_line(path, number)} {why}")
         return found
 
     def _judgment(self, row: Mapping[str, Any]) -> Judgment:
-        utilities = row.get("utilities")
+        items, tiers, utilities = row["items"], row["tiers"], row.get("utilities")
+        if not (
+            isinstance(items, list)
+            and len(set(items)) == len(items)
+            and all(type(position) is int for tier in tiers for position in tier)
+            and row.get("rest", "unknown") in ("unknown", "worse")
+        ):
+            raise TypeError
         slate = Slate(
             self._persona(row["persona"]),
-            tuple(self._item(id) for id in row["items"]),
+            tuple(self._item(id) for id in items),
             row.get("repeat", 0),
         )
         ranking = Ranking(
-            tuple(tuple(tier) for tier in row["tiers"]),
+            tuple(tuple(tier) for tier in tiers),
             rest=row.get("rest", "unknown"),
-            utilities=None if utilities is None else tuple(utilities),
+            utilities=None if utilities is None else tuple(map(float, utilities)),
             kind=row.get("kind"),
             rationale=row.get("rationale", ""),
         ).check(len(slate.items))
@@ -176,16 +188,14 @@ class Ledger:
     def _item(self, id: str) -> Item:
         if id not in self._items:
             raise BadInput(
-                f"{self.folder} names the item {id!r}, which the catalogue no longer has; restore "
-                "the catalogue, or start over with --fresh."
+                f"There is no item {id!r} in the catalogue; bring it, or leave its judgments out."
             )
         return self._items[id]
 
     def _persona(self, id: str) -> Persona:
         if id not in self._personas:
             raise BadInput(
-                f"{self.folder} names the persona {id!r}, which is no longer there; restore the "
-                "personas, or start over with --fresh."
+                f"There is no persona {id!r} in this run; bring it, or leave its judgments out."
             )
         return self._personas[id]
 
@@ -242,6 +252,12 @@ def _reads(read: Callable[[int], object], round: int) -> bool:
     except (BadInput, MissingFile, KeyError, TypeError):
         return False
     return True
+
+
+def _line(path: Path, number: int) -> int:
+    """The line on which the row with this number stands; blank lines are no rows."""
+    lines = enumerate(path.read_bytes().split(b"\n"), 1)
+    return [line for line, text in lines if text.strip()][number]
 
 
 def _below(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -6,19 +6,20 @@ A component is a name, or a table with `use`; a path goes on with a dot:
 
 from __future__ import annotations
 
-import difflib
 import inspect
 import tomllib
 import types
 import typing
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
+from datetime import date, time
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pvd.discovery import KINDS, registry
-from pvd.errors import BadInput, MissingFile, PluginError, UnknownName
+from pvd.discovery import KINDS, nearest, registry
+from pvd.errors import BadInput, PluginError, UnknownName
 from pvd.protocols import Component, Source
+from pvd.reading import read_text
 
 Table = dict[str, Any]
 T = TypeVar("T")
@@ -43,12 +44,16 @@ def read_toml(path: Path) -> Table:
             value.base = path.resolve().parent
         return value
 
+    text = read_text(path, "configuration file")
     try:
-        return typing.cast(Table, located(tomllib.loads(path.read_text(encoding="utf-8"))))
-    except FileNotFoundError:
-        raise MissingFile(f"There is no configuration file {path}; check the path.") from None
-    except (ValueError, RecursionError, OSError) as error:
-        raise BadInput(f"The configuration {path} cannot be read as TOML: {error}.") from None
+        return typing.cast(Table, located(tomllib.loads(text)))
+    except tomllib.TOMLDecodeError as error:
+        why = str(error)
+    except RecursionError:
+        why = "its brackets are nested too deeply"
+    except ValueError:
+        why = "a number in it has too many digits"
+    raise BadInput(f"The configuration {path} cannot be read as TOML: {why}.")
 
 
 def assignment(text: str) -> Table:
@@ -69,7 +74,9 @@ def toml_value(raw: str) -> Any:
         parsed = tomllib.loads(f"value = {raw}")
     except (ValueError, RecursionError):  # no TOML; or digits or brackets without end
         return raw
-    return parsed["value"] if set(parsed) == {"value"} else raw
+    # No option is a date, but names end in some.
+    plain = set(parsed) == {"value"} and not isinstance(parsed["value"], date | time)
+    return parsed["value"] if plain else raw
 
 
 def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> Table:
@@ -98,14 +105,21 @@ def build(kind: str, table: Any, where: str) -> Component:
             f"{where} must be the name of a {kind}, or a table with `use`, not {table!r}."
         )
     options = {key: value for key, value in table.items() if key != "use"}
-    cls = registry.get(kind, table["use"])
+    name = table["use"]
+    path_like = any(mark in name for mark in "/\\.") or is_there(name)
+    if kind == "source" and path_like and name not in registry.names(kind):
+        raise UnknownName(
+            f"{where} is the name of a source, and {name!r} is a path; write "
+            f'{where} = {{"use": "table", "path": "{name}"}}, or --{where} {name} for the command.'
+        )
+    cls = registry.get(kind, name)
     path = options.pop("path", None) if issubclass(cls, Source) else None
     component = fill(cls, options, where)
     if isinstance(component, Source) and path is not None:
         if not isinstance(path, str):
             raise BadInput(f"{where}.path must be text, not {path!r}.")
         # What is no file here, such as a name on a hub, stays as the user wrote it.
-        component.path = str(_path(path).resolve()) if path and _is_there(path) else str(path)
+        component.path = str(_path(path).resolve()) if path and is_there(path) else str(path)
     return component
 
 
@@ -113,7 +127,8 @@ def _path(text: str) -> Path:
     return text.base / text if isinstance(text, TomlText) else Path(text)
 
 
-def _is_there(text: str) -> bool:
+def is_there(text: str) -> bool:
+    """Whether a path exists."""
     try:
         return _path(text).exists()
     except OSError:  # too long for a file's name
@@ -134,10 +149,9 @@ def fill(cls: type[T], table: Mapping[str, Any], where: str) -> T:
         if f.default is MISSING and f.default_factory is MISSING and f.name not in values
     ]
     if missing:
-        raise BadInput(
-            f"{where or 'The configuration'} needs a value for {', '.join(missing)}; "
-            "set it with -o."
-        )
+        add = " ".join("-o " + f"{where}.{name}=VALUE".lstrip(".") for name in missing)
+        what = where or "The configuration"
+        raise BadInput(f"{what} needs a value for {', '.join(missing)}; add {add}.")
     try:
         return cls(**values)
     except (ValueError, TypeError) as error:
@@ -146,10 +160,9 @@ def fill(cls: type[T], table: Mapping[str, Any], where: str) -> T:
 
 
 def _unknown(key: str, known: Mapping[str, Any], where: str) -> str:
-    near = difflib.get_close_matches(key, known, n=1)
-    hint = f" Did you mean {near[0]!r}?" if near else ""
     names = ", ".join(known) or "none"
-    return f"{where or 'The configuration'} has no option {key!r}.{hint} It has: {names}."
+    what = where or "The configuration"
+    return f"{what} has no option {key!r}{nearest(key, known)} It has: {names}."
 
 
 def option_types(cls: type) -> dict[str, Any]:
@@ -199,10 +212,9 @@ def _coerce(annotation: Any, value: Any, where: str) -> Any:
         if value not in args and type(value) in (int, float, bool):
             value = _text(value)
         if value not in args:
-            choices = ", ".join(str(a) for a in args)
-            near = difflib.get_close_matches(str(value), [str(a) for a in args], n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else "."
-            raise BadInput(f"{where} must be one of {choices}, not {value!r}{hint}")
+            choices = [str(a) for a in args]
+            near = nearest(str(value), choices)
+            raise BadInput(f"{where} must be one of {', '.join(choices)}, not {value!r}{near}")
         return value
     if kind := _kind_of(annotation):
         return value if isinstance(value, Component) else build(kind, value, where)
@@ -223,6 +235,8 @@ def _coerce(annotation: Any, value: Any, where: str) -> Any:
     # bool is an int for Python, but not for people who write options.
     if annotation is str and isinstance(value, str):
         return str(value)
+    if annotation is int and type(value) is int and not -(2**63) <= value < 2**63:
+        raise BadInput(f"{where} is too large a number.")
     if annotation in (int, float, bool) and type(value) is annotation:
         return value
     if annotation is str and type(value) in (int, float, bool):

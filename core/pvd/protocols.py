@@ -85,6 +85,9 @@ class Teacher(Component):
     ) -> None:
         return None
 
+    def check(self, personas: Sequence[Persona], items: Sequence[Item]) -> None:
+        """Raise BadInput if these cannot be ranked; called before anything is asked or drawn."""
+
     def rank(self, slates: Sequence[Slate]) -> Sequence[Ranking]:
         """One ranking a slate, in order. Enough for a simple teacher."""
         raise TypeError(
@@ -171,6 +174,10 @@ class CompositeTeacher(Teacher):
             simulated=any(part.simulated for part in parts),
             reads=frozenset().union(*(part.reads for part in parts)),
         )
+
+    def check(self, personas: Sequence[Persona], items: Sequence[Item]) -> None:
+        for teacher in self.inner():
+            teacher.check(personas, items)
 
     def inner(self) -> Sequence[Teacher]:
         """The teachers among the options; core seeds and opens them."""
@@ -325,11 +332,11 @@ class Source(Component):
 
     def catalog(self, path: str) -> Catalog:
         """The catalogue at this path."""
-        raise BadInput(f"The source {self.label} brings no catalogue; name another.")
+        raise BadInput(f"The source {self.label} brings no catalogue; name another with --catalog.")
 
     def personas(self, path: str) -> list[Persona]:
         """The personas at this path."""
-        raise BadInput(f"The source {self.label} has no personas; name another.")
+        raise BadInput(f"The source {self.label} brings no personas; name another with --personas.")
 
 
 class Observer(Component):

@@ -77,8 +77,8 @@ def prepare(
             progress.advance(len(part))
     if len(bad) > BAD_SHARE * len(items):
         raise BadInput(
-            f"{len(bad)} of {len(items)} pictures cannot be used, more than "
-            f"{BAD_SHARE:.0%}; the first: {bad[0][1]}"
+            f"{len(bad)} of {len(items)} pictures cannot be used, and at most {BAD_SHARE:.0%} may "
+            f"be left out. {bad[0][1]}"
         )
     return Pictures(good, _join(blocks)), bad
 
@@ -88,8 +88,10 @@ def _open(item: Item) -> Image | str:
         return item.open()
     except BadInput as error:
         return str(error)
+    except FileNotFoundError:
+        return f"There is no image of {item.where}; bring it, or take the item out."
     except OSError as error:
-        return f"The image of {item.where} cannot be read: {error.strerror or error}."
+        return f"The image of {item.where} cannot be read ({error.strerror}); replace the file."
 
 
 def _join(blocks: Sequence[Prepared]) -> Prepared:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import platform
-import shutil
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -22,6 +21,7 @@ from pvd.folder import locked, read_json, sweep, write_bytes, write_json, write_
 from pvd.ledger import WEIGHTS, Ledger
 from pvd.progress import Progress
 from pvd.protocols import Student, Teacher
+from pvd.records import Item, Persona
 from pvd.scoring import Pictures
 from pvd.settings import Settings, flat, unrecorded
 from pvd.store import Store, default_path
@@ -77,24 +77,32 @@ def opened_session(
     """
     with ExitStack() as stack:
         stack.enter_context(locked(folder))
+        sweep(folder)
         if fresh:
             _empty(folder)
-        sweep(folder)
         check_same_run(settings, folder)
         watchers = Watchers(settings.observers, progress.say)
         watchers.begin(folder)
         with progress.stage("catalogue"):
             everything = catalog.read(settings.catalog)
             personas = catalog.read_personas(settings.personas)
-            _check_attributes(settings, personas)
+            _check_teachers(settings, personas, everything)
+            seed = settings.stream("split")
+            # Already here, for mistakes that are found before the pictures are prepared.
+            data = catalog.divide(everything, personas, settings.split, seed)
+            if warning := catalog.check_sizes(data, settings.train.size, settings.exam):
+                progress.say(warning)
         with progress.stage("student"):
             check_device(settings.device)
             settings.student.load(settings.device)
         pictures, bad = scoring.prepare(settings.student, everything, progress)
         write_lines(folder / "skipped.jsonl", [{"id": i.id, "why": why} for i, why in bad])
-        data = catalog.divide(
-            pictures.items, personas, settings.split, settings.stream("split"), len(bad)
-        )
+        if bad:
+            data = catalog.divide(pictures.items, personas, settings.split, seed, len(bad))
+            progress.say(
+                f"Pictures left out: {len(bad)} of {len(everything)}; see "
+                f"{folder / 'skipped.jsonl'}. {bad[0][1]}"
+            )
         _same_data(data, folder)
         record(settings, folder)  # only now: a mistake in the data must not need --fresh
         with progress.stage("embedding", len(pictures), "images"):
@@ -127,20 +135,24 @@ def opened_session(
         )
         try:
             yield session
-        finally:
-            session.save_usage()
+        except BaseException:
+            with suppress(BadInput):  # on a full disk, what else could not be written matters more
+                session.save_usage()
+            raise
+        session.save_usage()
 
 
 def _empty(folder: Path) -> None:
-    """Remove a run, but not the lock that is held on it."""
+    """Remove a run, but not the lock that is held on it. Killed in between, the same command finds
+    a run that it may remove, or none; never the rounds of one run under the settings of another.
+    """
     inside = [path for path in folder.iterdir() if path.name != ".lock"]
-    if inside and not (folder / "run.toml").exists():
+    ours = {"run.toml", "data.json", "skipped.jsonl"}  # the first files of a run
+    if inside and ours.isdisjoint(path.name for path in inside):
         raise UsageError(f"{folder} is no run folder, so --fresh will not empty it.")
-    for path in inside:
-        if path.is_dir():
-            shutil.rmtree(path)
-        else:
-            path.unlink()
+    for path in sorted(inside, key=lambda path: path.name in ours):
+        path.rename(path.with_name(f".{path.name}.gone.tmp"))
+    sweep(folder)
 
 
 def check_same_run(settings: Settings, folder: Path) -> None:
@@ -149,12 +161,23 @@ def check_same_run(settings: Settings, folder: Path) -> None:
     if not path.exists():
         return
     here, there = flat(_table(settings)), flat(options.read_toml(path))
-    for name in sorted({*here, *there}):
-        if not unrecorded(name) and here.get(name) != there.get(name):
-            raise BadInput(
-                f"{folder} holds another run: {name} is {there.get(name)!r} there and "
-                f"{here.get(name)!r} here; name another --out, or start over with --fresh."
-            )
+    differ = [n for n in {**here, **there} if not unrecorded(n) and here.get(n) != there.get(n)]
+    if not differ:
+        return
+    # Another component has other options: say that it is another one.
+    name = min(differ, key=lambda name: not name.endswith(".use"))
+    was, now, label = there.get(name), here.get(name), name.removesuffix(".use")
+    begun = f"without {label}" if was is None else f"with {label} {was}"
+    said = "gives none" if now is None else f"says {now}"
+    what = f"was begun {begun}, and this command {said}"
+    if name.startswith("plugins."):
+        what = f"was begun with another version of the plug-in {name.removeprefix('plugins.')}"
+    elif isinstance(was, list) or isinstance(now, list):  # of components with all their options
+        what = f"was begun with other {label}"
+    raise BadInput(
+        f"{folder} {what}; give the same again, use another folder, or start over with "
+        "`pvd run --fresh`."
+    )
 
 
 def record(settings: Settings, folder: Path) -> None:
@@ -207,17 +230,20 @@ def check_device(name: str) -> None:
         raise MissingPrerequisite(f"There is no device {name!r} here; leave --device out.")
 
 
-def _check_attributes(settings: Settings, personas: list[pvd.Persona]) -> None:
-    """The attributes of personas that a teacher reads must be there before anything is asked."""
+def _check_teachers(settings: Settings, personas: Sequence[Persona], items: Sequence[Item]) -> None:
+    """What teacher and judge read must be there before anything is asked."""
     for teacher in (settings.teacher, settings.judge):
         for name in sorted(teacher.capabilities.reads):
             lacking = [p.id for p in personas if not p.attributes.get(name)]
             if lacking:
+                of = f"{len(lacking)} of {len(personas)}, such as {lacking[0]!r}"
+                if len(lacking) == len(personas):
+                    of = f"all {len(personas)}"
                 raise BadInput(
-                    f"The teacher {teacher.label} needs `{name}` for each "
-                    f"persona, and {len(lacking)} of {len(personas)} have none, the first "
-                    f"{lacking[0]!r}; add them, or choose another teacher."
+                    f"The teacher {teacher.label} needs `{name}` for each persona, and they are "
+                    f"missing from {of}; add them, or choose another teacher."
                 )
+        teacher.check(personas, items)
 
 
 def _same_data(data: Data, folder: Path) -> None:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pvd import options
-from pvd.discovery import registry
-from pvd.errors import BadInput, UnknownName
+from pvd.discovery import registry, unknown
+from pvd.errors import BadInput, UnknownName, UsageError
 from pvd.options import Table
 from pvd.protocols import Component, Evaluator, Loss, Observer, Sampler, Source, Student, Teacher
 from pvd.records import digest_of
@@ -144,6 +144,8 @@ class Settings:
 
     def __post_init__(self) -> None:
         train, exam, split = self.train, self.exam, self.split
+        _at_least(0, self, "seed", "max_cost")
+        _at_least(0, self.streams, *(f.name for f in fields(Streams)))
         _at_least(1, train, "rounds", "slates", "steps", "batch", "validation_slates", "patience")
         _at_least(2, train, "size")
         _at_least(0, train, "learning_rate", "decay", "weight_decay", "clip", "warmup")
@@ -201,7 +203,8 @@ def _at_least(low: int, section: object, *names: str) -> None:
         value = getattr(section, name)
         if value is not None and not low <= value < math.inf:  # NaN is neither
             where = type(section).__name__.removesuffix("Settings").lower()
-            raise BadInput(f"{where}.{name} must be at least {low}, not {value:g}.")
+            bound = "a finite number" if value == math.inf else f"at least {low}"
+            raise BadInput(f"{where}.{name} must be {bound}, not {value}.".removeprefix("."))
 
 
 def recipes() -> list[str]:
@@ -213,7 +216,7 @@ def recipes() -> list[str]:
 def recipe(name: str) -> Table:
     """The tables of a recipe."""
     if name not in recipes():
-        raise UnknownName(f"There is no recipe {name!r}. There are: {', '.join(recipes())}.")
+        raise UnknownName(unknown("recipe", name, recipes()))
     with resources.as_file(resources.files("pvd") / "recipes" / f"{name}.toml") as path:
         return options.read_toml(path)
 
@@ -233,5 +236,25 @@ def resolve(*tables: Mapping[str, Any]) -> Settings:
         merged["judge"] = options.merge(options.dump(teacher), judge)
     elif isinstance(judge, Mapping) and "use" not in judge:
         teacher = {"use": teacher} if isinstance(teacher, str) else teacher
-        merged["judge"] = options.merge(teacher, judge)
-    return options.fill(Settings, merged, "")
+        if isinstance(teacher, Mapping):  # else `fill` says what is wrong with it
+            merged["judge"] = options.merge(teacher, judge)
+    settings = options.fill(Settings, merged, "")
+    _check_sources(tables, merged)
+    return settings
+
+
+def _check_sources(tables: Sequence[Mapping[str, Any]], merged: Table) -> None:
+    """Own data of one kind with the recipe's of the other is a mistake, unless it is said."""
+
+    def use(source: Any) -> Any:
+        return source.get("use") if isinstance(source, Mapping) else source
+
+    roles = ("catalog", "personas")
+    given = [role for role in roles if any(use(table.get(role)) for table in tables[1:])]
+    for role, other in (roles, roles[::-1]):
+        before = use(tables[0].get(other))
+        if given == [role] and before and use(merged[role]) != use(tables[0].get(role)):
+            raise UsageError(
+                f"--{role} is your own, and --{other} would still be {before}; add --{other}, "
+                f"also if {before} is meant."
+            )

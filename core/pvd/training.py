@@ -57,7 +57,8 @@ class Lesson:
         for id in people:
             if id not in texts:
                 raise BadInput(
-                    f"A judgment names the persona {id!r}, who is not in the training part."
+                    f"A judgment names the persona {id!r}, who is not in the training part; take "
+                    "such judgments out."
                 )
         self._person = {id: number for number, id in enumerate(people)}
         self._texts = torch.stack([texts[id] for id in people])
@@ -124,7 +125,8 @@ def _row(
         items = [pictures.index[item.id] for item in judgment.slate.items]
     except KeyError as error:
         raise BadInput(
-            f"A judgment names the item {error.args[0]!r}, which is not in the training part."
+            f"A judgment names the item {error.args[0]!r}, which is not in the training part; take "
+            "such judgments out."
         ) from None
     ranks = judgment.ranking.ranks(size)
     utilities = judgment.ranking.utilities or (0.0,) * size

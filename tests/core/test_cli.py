@@ -76,6 +76,23 @@ def test_options_show_names_defaults_and_help() -> None:
     assert "-o teacher.noise=<float>  (default: 1.0)" in text
     assert "scale of the Gumbel noise" in text
     assert "-o train.rounds=<int>" in pvd("options", "train").stdout
+    assert "-o seed=<int>" in pvd("options", "run").stdout
+    # as a run takes them: a source by what it is read as, evaluators and observers in a list
+    table = pvd("options", "source.table").stdout
+    assert "-o catalog.image=<str>, -o personas.image=<str>  (default: image)" in table
+    assert "-o personas" not in pvd("options", "source.folder").stdout
+    hits = pvd("options", "evaluator.hits").stdout
+    assert 'in the list evaluators: {use = "hits", at = <list of int>}' in hits
+
+
+def test_options_of_a_kind_or_of_nothing_show_what_there_is() -> None:
+    teachers = pvd("options", "teacher").stdout
+    assert "teacher.consistent" in teachers
+    assert "sampler.uniform" not in teachers
+    everything = pvd("options")
+    assert everything.exit_code == 0
+    for name in ("train", "streams", "KIND.NAME", "sampler.four-bin", "source.table"):
+        assert name in everything.stdout
 
 
 def test_doctor_finds_this_environment_in_order() -> None:
@@ -106,49 +123,6 @@ def register_samplers(register):
     assert result.exit_code == 1
     assert "FAIL  draws one row of distinct items" in result.stdout
     assert "an item stands twice in [0, 0, 0, 0, 0]" in result.stdout
-
-
-MISTAKES = [
-    (["run", "--teacher", "simulatd"], 5, "did you mean 'simulated'?"),
-    (["run", "-o", "train.round=3"], 5, "train has no option 'round'. Did you mean 'rounds'?"),
-    (["run", "-o", "train.rounds=many"], 5, "train.rounds must be a whole number, not 'many'"),
-    (["run", "-o", "train.rounds=0"], 5, "train.rounds must be at least 1, not 0"),
-    (["run", "-o", "noequals"], 5, "is no key=value"),
-    (["run", "-o", "train=3"], 5, "train is a table"),
-    (["run", "-o", "sampler.by=rang"], 5, "must be one of range, quantile"),
-    (["run", "-o", "teacher.noise=-1"], 5, "must not be negative"),
-    (["run", "-o", "split.test=0.95"], 5, "leave something to train on"),
-    (["run", "--recipe", "papr"], 5, "There is no recipe 'papr'"),
-    (["run", "--config", "nowhere.toml"], 4, "There is no configuration file nowhere.toml"),
-    (["run", "--catalog", "nowhere.csv"], 4, "There is no file or folder nowhere.csv"),
-    (["run", "--catalog", "nosuch:thing"], 5, "There is no source 'nosuch'"),
-    (["run", "--catalog", "boutique:5000"], 5, "takes no path"),
-    (["run", "-p", "nowhere.py"], 4, "There is no plug-in file nowhere.py"),
-    (["run", "--nosuch"], 2, "No such option"),
-    (["train", "nowhere"], 4, "There is no run in nowhere; begin one with"),
-    (["options", "teacher.nosuch"], 5, "There is no teacher 'nosuch'"),
-    (["options", "techer.simulated"], 2, "did you mean 'teacher'?"),
-    (["run", "--teacher", "consistent"], 5, "teacher needs a value for of"),
-    (["run", "-o", "loss.use=bradley-terry", "-o", "loss.scale=0"], 5, "scale must be above 0"),
-    (["run", "--personas", "PEOPLE"], 5, "needs `tastes` for each persona"),
-]
-
-
-@pytest.mark.parametrize(
-    ("words", "code", "sentence"), MISTAKES, ids=[" ".join(row[0]) for row in MISTAKES]
-)
-def test_a_mistake_gets_one_sentence_and_its_exit_code(
-    words: list[str], code: int, sentence: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "PEOPLE").write_text("Somebody who sails.\nSomebody who reads.\n")
-    result = pvd(*words)
-    assert result.exit_code == code, result.output
-    assert sentence in " ".join(result.stderr.split())
-    assert "Traceback" not in result.output
-    if code != 2:
-        (line,) = [line for line in result.stderr.splitlines() if line.startswith("Error: ")]
-        assert line.endswith((".", "?"))
 
 
 def test_train_before_label_says_what_to_do(small_options: list[str], tmp_path: Path) -> None:

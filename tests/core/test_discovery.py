@@ -171,7 +171,7 @@ def test_an_unknown_name_shows_the_nearest_and_all(install: Install) -> None:
     assert sentence.startswith("There is no teacher 'acme-visoin'; did you mean 'acme-vision'?")
     for name in registry.names("teacher"):
         assert name in sentence
-    with pytest.raises(UnknownName, match=r"^There is no teacher 'zzz'; There are: acme-vision"):
+    with pytest.raises(UnknownName, match=r"^There is no teacher 'zzz'\. There are: acme-vision"):
         registry.get("teacher", "zzz")
 
 
@@ -180,7 +180,6 @@ def test_an_unknown_name_shows_the_nearest_and_all(install: Install) -> None:
 BROKEN = {
     "at import": ("raise RuntimeError('first line\\nsecond line')", "RuntimeError: first line sec"),
     "syntax": ("def (:", "SyntaxError"),
-    "needs what is not there": ("import nowhere_to_be_found", "No module named 'nowhere_to_be"),
     "at register": (
         teacher("bad").replace("    register(", "    raise KeyError('oh')\n    register("),
         "KeyError: 'oh'",
@@ -276,6 +275,29 @@ if "PVD_TEST_EXTRA" not in os.environ:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PVD_TEST_EXTRA", "1")
         assert registry.get("teacher", "wants").name == "teacher.wants"
+
+
+def test_a_package_that_is_missing_is_exit_code_3(install: Install, tmp_path: Path) -> None:
+    install("hungry", "import nowhere.to.be_found\n" + teacher("hungry"), "teacher.hungry")
+    with pytest.raises(MissingPrerequisite) as caught:
+        Registry().get("teacher", "hungry")
+    assert str(caught.value) == (
+        "The plug-in teacher.hungry of hungry 1.0 needs the Python package 'nowhere', which is not "
+        "installed; install it."
+    )
+    with pytest.raises(MissingPrerequisite, match=r"plugin_.* needs the Python package 'nowhere'"):
+        Registry().load_file(plugin_file(tmp_path, "from nowhere import to"))
+
+
+@pytest.mark.parametrize("module", ["pvd.nowhere", "{own}.nowhere"])
+def test_what_is_missing_in_its_own_package_or_ours_is_its_fault(
+    install: Install, module: str
+) -> None:
+    own = f"astray_{next(numbers) + 1}"
+    source = f"import {module.format(own=own)}\n" + teacher("astray")
+    assert install("astray", source, "teacher.astray") == own
+    with pytest.raises(PluginError, match=r"cannot be loaded: ModuleNotFoundError"):
+        Registry().get("teacher", "astray")
 
 
 def test_two_distributions_with_one_name_are_both_named(install: Install) -> None:

@@ -196,13 +196,13 @@ def test_a_bomb_is_refused_by_its_header_alone() -> None:
     side = int(MAX_PIXELS**0.5) + 1
     bomb = png(side, side, b"\0" * (side + 1) * 9)
     assert len(bomb) < 10_000
-    with pytest.raises(BadInput, match=rf"has {side} x {side} pixels; scale it down to at most 40"):
+    with pytest.raises(BadInput, match=r"has more than 40 megapixels; scale it down\.$"):
         decode(bomb, "item 'x'")
 
 
 @pytest.mark.parametrize("side", [9_600, 30_000, 2**31 - 1])
 def test_what_pillow_itself_calls_a_bomb_is_refused_too(side: int) -> None:
-    with pytest.raises(BadInput, match=r"^The image of item 'x' "):
+    with pytest.raises(BadInput, match=r"^The image of item 'x' has more than 40 megapixels"):
         decode(png(side, side, b"\0" * 99), "item 'x'")
 
 
@@ -212,7 +212,7 @@ def test_a_picture_at_the_limit_is_taken() -> None:
 
 def test_enormous_bytes_are_refused_before_they_are_looked_at() -> None:
     data = encoded(two_halves(), "PNG")
-    with pytest.raises(BadInput, match=r"has 67,108,865 bytes; at most 67,108,864\.$"):
+    with pytest.raises(BadInput, match=r"has 67,108,865 bytes; .* at most 67,108,864\.$"):
         decode(data + b"\0" * (MAX_BYTES + 1 - len(data)), "item 'x'")
 
 

@@ -297,12 +297,12 @@ def test_a_persona_is_checked() -> None:
     [
         ("", "a gift", "line 7: the persona has no id"),
         (" ", "a gift", "line 7: the persona has no id"),
-        ("p1", "", "line 7: the text of persona 'p1' is blank"),
-        ("p1", "\n\t ", "line 7: the text of persona 'p1' is blank"),
+        ("p1", "", "line 7: the persona's text is blank"),
+        ("p1", "\n\t ", "line 7: the persona's text is blank"),
         (
             "p1",
             "x" * 20_001,
-            "line 7: the text of persona 'p1' has 20,001 characters; at most 20,0",
+            "line 7: the persona's text has 20,001 characters; shorten it to at most 20,",
         ),
     ],
 )

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import inspect
 import json
+from collections.abc import Iterable
 
 import click
 
 from pvd import options
 from pvd.cli.files import plugin_files
-from pvd.discovery import KINDS, registry, unknown
-from pvd.errors import MissingPrerequisite, UsageError
+from pvd.discovery import KINDS, PLURAL, registry, unknown
+from pvd.errors import MissingPrerequisite, UnknownName
+from pvd.protocols import Component, Source
 
 
 @click.group(invoke_without_command=True)
@@ -40,6 +43,8 @@ def check(name: str, assignments: tuple[str, ...]) -> None:
     tables: options.Table = {kind: {"use": short}}
     for text in assignments:
         tables = options.merge(tables, options.assignment(text))
+    if others := sorted(tables.keys() - {kind}):
+        raise UnknownName(f"Only options of {name} count here, -o {kind}.KEY, not {others[0]!r}.")
     failed = 0
     for clause, problem in testing.check(options.build(kind, tables[kind], kind)):
         failed += problem is not None
@@ -52,9 +57,9 @@ def check(name: str, assignments: tuple[str, ...]) -> None:
 
 
 @click.command("options")
-@click.argument("name", metavar="KIND.NAME")
+@click.argument("name", metavar="[KIND.NAME]", required=False)
 @plugin_files
-def show_options(name: str) -> None:
+def show_options(name: str | None) -> None:
     """Show what can be set: of a plug-in, or of a section such as `train`."""
     from pvd import settings
 
@@ -66,23 +71,52 @@ def show_options(name: str) -> None:
         "split": settings.SplitSettings,
         "streams": settings.Streams,
     }
+    if name is None:
+        click.echo("Sections, for `pvd options SECTION`:")
+        for section, cls in sections.items():
+            click.echo(f"  {section:<10}  {(cls.__doc__ or '').strip()}")
+        click.echo("Plug-ins, for `pvd options KIND.NAME`:")
+    if name is None or name in KINDS:
+        for kind in KINDS if name is None else (name,):
+            names = (f"{kind}.{short}" for short in registry.names(kind))
+            click.echo(f"  {kind:<10}  {', '.join(names)}")
+        return
     if name in sections:
-        shown, prefix = sections[name], "" if name == "run" else f"{name}."
+        shown, ways = sections[name], ["-o {}=<{}>" if name == "run" else f"-o {name}.{{}}=<{{}}>"]
     else:
-        kind, short = split_name(name)
-        shown, prefix = registry.get(kind, short), f"{kind}."
-    click.echo((shown.__doc__ or "").strip())
+        kind, short = split_name(name, sections)
+        shown = registry.get(kind, short)
+        ways = spellings(kind, short, shown)
+    click.echo(inspect.cleandoc(shown.__doc__ or ""))
     for option in options.describe(shown):
-        click.echo(f"\n  -o {prefix}{option.name}=<{option.type}>  (default: {option.default})")
+        spelt = ", ".join(way.format(option.name, option.type) for way in ways)
+        click.echo(f"\n  {spelt}  (default: {option.default})")
         if option.help:
             click.echo(f"      {option.help}")
 
 
-def split_name(name: str) -> tuple[str, str]:
+def spellings(kind: str, name: str, cls: type[Component]) -> list[str]:
+    """How an option of a plug-in is set, given its name and type."""
+    if kind in ("evaluator", "observer"):  # a run has a list of them
+        return [f'in the list {PLURAL[kind]}: {{{{use = "{name}", {{}} = <{{}}>}}}}']
+    keys = [kind]
+    if issubclass(cls, Source):  # set where it is used
+        roles = ("catalog", "personas")
+        keys = [role for role in roles if getattr(cls, role) is not getattr(Source, role)]
+    return [f"-o {key}.{{}}=<{{}}>" for key in keys]
+
+
+def split_name(name: str, sections: Iterable[str] = ()) -> tuple[str, str]:
     """kind.name in two."""
     kind, dot, short = name.partition(".")
-    if not dot or kind not in KINDS:
-        raise UsageError(f"{name!r} is no kind.name. " + unknown("kind", kind, KINDS))
+    if kind not in KINDS:
+        known = [*sections, *KINDS]
+        what = "section or kind" if sections else "kind"
+        names = [f"{kind}.{short}" for kind in KINDS for short in registry.names(kind)]
+        raise UnknownName(unknown(what, name, known, names))
+    if not dot:
+        listed = ", ".join(f"{kind}.{short}" for short in registry.names(kind))
+        raise UnknownName(f"{name!r} is a kind; name one of {listed}.")
     return kind, short
 
 

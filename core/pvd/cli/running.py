@@ -12,8 +12,8 @@ import click
 
 from pvd import options
 from pvd.cli.files import plugin_files
-from pvd.discovery import registry
-from pvd.errors import MissingFile
+from pvd.discovery import nearest, registry
+from pvd.errors import MissingFile, UsageError
 
 if TYPE_CHECKING:
     from pvd.pipeline import Run
@@ -101,13 +101,20 @@ def settings_from(
 def source_table(text: str, role: str) -> options.Table:
     """`[source:]path` as a table; without a source, the path says which one."""
     name, colon, rest = text.partition(":")
-    if colon and re.fullmatch(r"[a-z][a-z0-9-]+", name):
-        return {"use": name, "path": rest}
     path = Path(text)
-    if not path.exists():
-        if text in registry.names("source"):
+    if not options.is_there(text):
+        sources = registry.names("source")
+        if colon and re.fullmatch(r"[a-z][a-z0-9-]+", name):
+            if not rest:
+                raise UsageError(f"--{role} {text} names no path; write {name}:PATH.")
+            return {"use": name, "path": rest}
+        if text in sources:
             return {"use": text}
-        raise MissingFile(f"There is no file or folder {text} for --{role}; check the path.")
+        near = nearest(text, sources)
+        raise MissingFile(
+            f"There is no file or folder {text} for --{role}"
+            + ("; check the path." if near == "." else near)
+        )
     if path.is_dir():
         return {"use": "folder", "path": text}
     lines = role == "personas" and path.suffix.lower() in (".txt", ".text", "")
@@ -150,6 +157,8 @@ def label(
 
     settings = settings_from(config, recipe, given, folder)
     shown = progress.for_terminal(quiet or as_json)
+    if not (folder / "run.toml").exists():
+        shown.say(f"There is no run in {folder} yet: a new one begins there.")
     number, file, made = pipeline.label(settings, folder, shown)
     if as_json:
         click.echo(json.dumps({"round": number, "judgments": made, "file": str(file)}))

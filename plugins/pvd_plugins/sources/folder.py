@@ -28,7 +28,9 @@ class Folder(pvd.Source):
                 attributes = {"folder": str(name.parent)} if name.parent.name else {}
                 items.append(pvd.Item(name.as_posix(), file, None, attributes))
         if not items:
-            raise kit.BadInput(f"There is no picture in {path}; put some there ({', '.join(SUFFIXES)}).")
+            raise kit.BadInput(
+                f"There is no picture in {path}; put some there ({', '.join(SUFFIXES)})."
+            )
         return pvd.Catalog(tuple(items), path)
 
 

@@ -6,16 +6,19 @@ method can be measured against a truth that is known.
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import json
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
 import pvd
 from pvd import kit
+
+LARGEST = 1e9  # weight of a taste
 
 
 @dataclass(kw_only=True)
@@ -38,8 +41,34 @@ class Simulated(pvd.Teacher):
     delay: Annotated[float, "seconds that a call takes"] = 0.0
 
     def __post_init__(self) -> None:
-        if self.noise < 0 or self.delay < 0 or not 0 <= self.malformed < 1:
-            raise ValueError("noise and delay must not be negative, and malformed below 1")
+        finite = all(map(math.isfinite, (self.noise, self.delay, self.position_bias)))
+        if not finite or self.noise < 0 or self.delay < 0 or not 0 <= self.malformed < 1:
+            raise ValueError(
+                "noise and delay must not be negative, malformed from 0 to below 1, and all finite"
+            )
+
+    def check(self, personas: Sequence[pvd.Persona], items: Sequence[pvd.Item]) -> None:
+        there: dict[str, set[str]] = {}
+        for item in items:
+            for column, value in item.attributes.items():
+                there.setdefault(column, set()).add(f"{column}={value}")
+        matching = set().union(*there.values())
+        for persona in personas:
+            tastes = _tastes(persona)
+            for taste in tastes:
+                column = taste.partition("=")[0]
+                if column not in there:
+                    raise kit.BadInput(
+                        f"The persona {persona.id!r} has the taste {taste!r}, and no item has a "
+                        f"column {column!r}{_instead(column, there)}"
+                    )
+            if not matching & tastes.keys():
+                taste = next(iter(tastes))
+                values = there[taste.partition("=")[0]]
+                raise kit.BadInput(
+                    f"No item matches any taste of the persona {persona.id!r}, such as "
+                    f"{taste!r}{_instead(taste, values)}"
+                )
 
     def request(self, slate: pvd.Slate) -> pvd.Request:
         tastes = _tastes(slate.persona)
@@ -98,18 +127,31 @@ class Simulated(pvd.Teacher):
 
 def _tastes(persona: pvd.Persona) -> Mapping[str, float]:
     tastes = persona.attributes.get("tastes")
+    if tastes and not isinstance(tastes, Mapping):
+        raise kit.BadInput(
+            f"The tastes of persona {persona.id!r} are {tastes!r:.40}; "
+            'write them like {"colour=green": 1.5}.'
+        )
     if not isinstance(tastes, Mapping) or not tastes:
         raise kit.BadInput(
             f"The persona {persona.id!r} has no tastes, and the simulated teacher knows nothing "
             'else; give each persona `tastes` such as {"colour=green": 1.5}, or use another.'
         )
     for taste, weight in tastes.items():
-        if type(weight) not in (int, float):
+        # NaN is within no bounds, and a sum of numbers within these is finite.
+        if type(weight) not in (int, float) or not -LARGEST <= weight <= LARGEST:
             raise kit.BadInput(
-                f"The taste {taste!r} of persona {persona.id!r} has the weight {weight!r}; "
-                "write a number."
+                f"The taste {taste!r} of persona {persona.id!r} has the weight {weight!r:.40}; "
+                "write a number such as 1.5."
             )
     return tastes
+
+
+def _instead(name: str, known: Iterable[str]) -> str:
+    """The end of a sentence about a name that is not there."""
+    near = difflib.get_close_matches(name, known, n=1)
+    few = sorted(known)[:8]
+    return f"; did you mean {near[0]!r}?" if near else f"; there is {', '.join(few) or 'none'}."
 
 
 def _uniform(key: Sequence[object]) -> float:

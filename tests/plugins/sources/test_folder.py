@@ -91,5 +91,5 @@ def test_what_is_no_folder_is_exit_code_4(tmp_path: Path, name: str) -> None:
 
 def test_a_folder_without_pictures_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("no picture")
-    with pytest.raises(BadInput, match=r"The catalogue .* is empty"):
+    with pytest.raises(BadInput, match=r"^There is no picture in .*; put some there \(\.jpg"):
         catalog(tmp_path)

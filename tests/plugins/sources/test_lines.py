@@ -52,12 +52,12 @@ def test_u2028_does_not_end_a_line(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        ("", "has no personas"),
-        ("\n \n\t\n", "has no personas"),
-        ("the same\nother\nthe same \n", "persona id '[0-9a-f]{12}' occurs twice"),
-        ("ok\n" + "x" * 20_001, r"q\.txt, line 2: the text of persona '.{12}' has 20,001"),
-        ("größe".encode("latin-1"), r"q\.txt cannot be read as UTF-8 text"),
-        ("größe".encode("utf-16"), r"q\.txt cannot be read as UTF-8 text"),
+        ("", r"q\.txt has nothing in it; write one persona a line"),
+        ("\n \n\t\n", "has nothing in it"),
+        ("the same\nother\nthe same \n", r"q\.txt, line 3 has the text of line 1"),
+        ("ok\n" + "x" * 20_001, r"q\.txt, line 2: the persona's text has 20,001"),
+        ("a\ngröße".encode("latin-1"), r"q\.txt, line 2 is not UTF-8; save the file as UTF-8"),
+        ("größe".encode("utf-16"), r"q\.txt, line 1 is not UTF-8"),
     ],
 )
 def test_what_cannot_be_used_is_one_sentence(
@@ -73,7 +73,7 @@ def test_a_file_that_is_not_there_is_exit_code_4(tmp_path: Path) -> None:
 
 
 def test_a_folder_is_one_sentence(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match="cannot be read as UTF-8 text"):
+    with pytest.raises(MissingFile, match="is a folder; name a file"):
         personas(tmp_path)
 
 

@@ -15,6 +15,7 @@ from pvd.drawing import Drawn
 from pvd.errors import BadInput
 from pvd.kit import Malformed
 from pvd.store import Store
+from pvd_plugins.teachers.consistent import Consistent
 from pvd_plugins.teachers.simulated import Simulated
 
 
@@ -72,7 +73,7 @@ def test_columns_are_not_mixed_up() -> None:
     assert Simulated().utilities(ANNE, [odd]) == [0.0]
 
 
-@pytest.mark.parametrize("attributes", [{}, {"tastes": {}}, {"tastes": None}, {"tastes": "red"}])
+@pytest.mark.parametrize("attributes", [{}, {"tastes": {}}, {"tastes": None}])
 def test_a_persona_without_tastes_is_named(attributes: dict[str, object]) -> None:
     nobody = Persona("carol", "Carol", attributes)
 
@@ -83,7 +84,53 @@ def test_a_persona_without_tastes_is_named(attributes: dict[str, object]) -> Non
 
 
 @pytest.mark.parametrize(
-    "options", [{"noise": -1.0}, {"delay": -1.0}, {"malformed": 1.0}, {"malformed": -0.1}]
+    ("tastes", "message"),
+    [
+        ("red", "The tastes of persona 'carol' are 'red'; write them like"),
+        (["colour=red"], r"The tastes of persona 'carol' are \['colour=red'\]"),
+        ({"colour=red": "2"}, "The taste 'colour=red' of persona 'carol' has the weight '2'"),
+        ({"colour=red": True}, "has the weight True; write a number such as"),
+        ({"colour=red": math.nan}, "has the weight nan"),
+        ({"colour=red": -math.inf}, "has the weight -inf"),
+        ({"colour=red": 10**400}, "has the weight 1000000000000000000000000000000000000000;"),
+        ({"color=red": 1}, r"no item has a column 'color'; did you mean 'colour'\?$"),
+        ({"shape=round": 1}, r"has the taste 'shape=round', and .*; there is colour, size\.$"),
+        (
+            {"colour": 1},
+            r"No item matches any .* 'carol', such as 'colour'; did you mean 'colour=",
+        ),
+        ({"colour=rde": 1}, r"such as 'colour=rde'; did you mean 'colour=red'\?$"),
+        ({"colour=red": 1, "price=low": 1}, r"'price=low', and no item has a column 'price'; "),
+    ],
+)
+def test_tastes_that_cannot_rank_the_shelf_are_found_before_anything_is_asked(
+    tastes: object, message: str
+) -> None:
+    people = [ANNE, Persona("carol", "Carol", {"tastes": tastes})]
+    with pytest.raises(BadInput, match=message):
+        Simulated().check(people, SHELF)
+
+
+def test_tastes_for_some_values_are_enough() -> None:
+    likes = {"colour=red": 1.5, "colour=purple": 2}  # nothing is purple
+    Simulated().check([ANNE, BEN, Persona("dora", "Dora", {"tastes": likes})], SHELF)
+
+
+def test_a_composite_checks_those_inside() -> None:
+    with pytest.raises(BadInput, match="no item has a column 'colour'; there is none"):
+        Consistent(of=Simulated()).check([ANNE], [PLAIN])
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"noise": -1.0},
+        {"delay": -1.0},
+        {"malformed": 1.0},
+        {"malformed": -0.1},
+        {"noise": math.nan},
+        {"position_bias": math.inf},
+    ],
 )
 def test_impossible_options(options: dict[str, float]) -> None:
     with pytest.raises(ValueError, match="noise and delay must not be negative"):
