@@ -192,6 +192,7 @@ def bins(rounds: Sequence[Mapping[str, Any]]) -> Chart | None:
     held, scarce = min((held, name) for (held, _), name in zip(last, names, strict=True))
     missed, worst = max((missed, name) for (_, missed), name in zip(last, names, strict=True))
     caption = (
+        "A bin is a range of the student's scores for one persona. "
         f"In round {numbers[-1]} the emptiest bin, {scarce}, held {held:,.1f} items of a persona "
         "on average. "
     )

@@ -69,6 +69,7 @@ def render(metrics: Mapping[str, Any], usage: Mapping[str, Any], gallery: Mappin
         usage=usage,
         gallery=gallery,
         headline=headline(metrics),
+        scope=scope(metrics),
         personal=personal(metrics),
         measure=measure(exam),
         systems=systems,
@@ -97,40 +98,55 @@ def headline(metrics: Mapping[str, Any]) -> str:
     name = measure(exam)
     gain = exam["gains"]["zero-shot"][name]
     before, after = (exam["systems"][system][name] for system in ("zero-shot", "distilled"))
-    student = metrics["components"]["student"]["use"]
     opening = {
-        "better": f"the distilled {student} student ranks",
-        "unclear": f"distilling the {student} student made no clear difference: it ranks",
-        "worse": f"the distilled {student} student is worse than before: it ranks",
+        "better": "helped: it places",
+        "unclear": "made no clear difference: it places",
+        "worse": "made it worse: it places",
     }[verdict(gain, exam["personas"])]
-    judge = "the simulated judge" if metrics["simulated"] else "the judge"
-    what = f"what {judge} truly likes best" if name == "mpr_true" else f"{judge}'s winner"
+    judge = "the simulated judge's" if metrics["simulated"] else "the judge's"
+    what = "favourites" if name == "mpr_true" else "winner"
     interval = "one persona gives no interval"
     if exam["personas"] > 1:
         interval = f"95 % interval {_interval(gain)}"
     return (
-        f"On {count(exam['personas'], 'held-out persona')} and "
-        f"{count(exam['items'], 'held-out item')}, {opening} {what} at percentile "
-        f"{number(after['value'], name)}, before {number(before['value'], name)}: "
-        f"{signed(gain['value'], name)} points ({interval})."
+        f"Training the {metrics['components']['student']['use']} student {opening} {judge} {what} "
+        f"at percentile {number(after['value'], name)}, before {number(before['value'], name)} "
+        f"(gain {signed(gain['value'], name)} points, {interval})."
+    )
+
+
+def scope(metrics: Mapping[str, Any]) -> str:
+    """What the headline is about, and what its interval covers."""
+    exam = metrics["exam"]
+    name = measure(exam)
+    best = exam["systems"].get("oracle", {}).get(name)
+    ends = f"the judge's own order gets {number(best['value'], name)}" if best else ""
+    luck = f"luck {number(exam['chance'][name], name)}" if name in exam["chance"] else ""
+    marks = ", ".join(mark for mark in (ends, luck) if mark)
+    return (
+        f"{count(exam['personas'], 'held-out persona')} and "
+        f"{count(exam['items'], 'held-out item')}, one trained student, one seed: the interval "
+        "says how sure this is for other personas, not for another seed. Percentile 100 is the top "
+        f"of the list{f'; {marks}' if marks else ''}."
     )
 
 
 def personal(metrics: Mapping[str, Any]) -> str:
-    """Whether the student tells personas apart, or learned only what everybody likes."""
+    """Whether the student uses the persona, or learned only what everybody likes."""
     exam = metrics["exam"]
-    gain = exam["gains"].get("persona-blind", {}).get(measure(exam))
+    name = measure(exam)
+    gain = exam["gains"].get("shuffled-persona", {}).get(name)
     if not gain or exam["personas"] < 2:
         return ""
-    by = f"{signed(gain['value'], 'mpr')} points, {_interval(gain)}"
-    return {
-        "better": f"It beats one ranking for everybody ({by}): it tells personas apart "
-        "rather than knowing only what most of them like.",
-        "unclear": f"It is not clearly better than one ranking for everybody ({by}), so what it "
-        "learned may be only what most personas like.",
-        "worse": f"It is worse than one ranking for everybody ({by}): for these personas, what "
-        "most of them like is the better guess.",
-    }[verdict(gain, exam["personas"])]
+    other = number(exam["systems"]["shuffled-persona"][name]["value"], name)
+    return (
+        f"With another persona's text it gets {other}"
+        + {
+            "better": ": it uses what the persona says.",
+            "unclear": ", not clearly less: what it learned may be only what most personas like.",
+            "worse": ", which is more: it does not use what the persona says.",
+        }[verdict(gain, exam["personas"])]
+    )
 
 
 def cost(metrics: Mapping[str, Any]) -> str:

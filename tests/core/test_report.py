@@ -23,6 +23,7 @@ from pvd.report import (
     number,
     personal,
     render,
+    scope,
     show,
     signed,
     thumb,
@@ -297,16 +298,16 @@ def test_every_figure_has_a_caption_of_its_own() -> None:
 @pytest.mark.parametrize(
     ("metric", "what"),
     [
-        ("mpr", "ranks the simulated judge's winner at"),
-        ("mpr_true", "ranks what the simulated judge truly likes best at"),
+        ("mpr", "it places the simulated judge's winner at percentile"),
+        ("mpr_true", "it places the simulated judge's favourites at percentile"),
     ],
 )
 @pytest.mark.parametrize(
     ("gain", "low", "high", "wording"),
     [
-        (29.9, 25.1, 34.6, "the distilled tiny student ranks"),
-        (0.7, -1.2, 2.6, "made no clear difference: it ranks"),
-        (-6.3, -9.1, -3.5, "is worse than before: it ranks"),
+        (29.9, 25.1, 34.6, "Training the tiny student helped: it"),
+        (0.7, -1.2, 2.6, "made no clear difference: it places"),
+        (-6.3, -9.1, -3.5, "made it worse: it places"),
     ],
 )
 def test_headline(
@@ -317,10 +318,13 @@ def test_headline(
     exam = metrics["exam"]
     exam["gains"]["zero-shot"][metric] = {"value": gain, "low": low, "high": high, "over": ""}
     said = headline(metrics)
-    assert said.startswith("On 50 held-out personas and 240 held-out items, ")
+    about = scope(metrics)
+    assert about.startswith("50 held-out personas and 240 held-out items, one trained student")
+    assert ("the judge's own order gets 100.0" in about) == (metric == "mpr_true")
+    assert about in Page(render(metrics, usage, gallery)).text
     assert wording in said
     assert what in said
-    assert f"({'95 % interval'} {number(low, 'mpr')} to {number(high, 'mpr')})." in said
+    assert f"95 % interval {number(low, 'mpr')} to {number(high, 'mpr')})." in said
     assert signed(gain, "mpr") + " points" in said
     assert said in Page(render(metrics, usage, gallery)).text
     metrics["simulated"] = False
@@ -330,12 +334,20 @@ def test_headline(
 
 @pytest.mark.parametrize(
     ("low", "high", "wording"),
-    [(1.0, 9.0, "tells personas apart"), (-1.0, 9.0, "not clearly"), (-9.0, -1.0, "is worse")],
+    [
+        (1.0, 9.0, "it uses what the persona says"),
+        (-1.0, 9.0, "not clearly"),
+        (-9.0, -1.0, "which is more"),
+    ],
 )
-def test_the_gain_over_one_ranking_for_everybody(low: float, high: float, wording: str) -> None:
+def test_whether_it_uses_the_persona(low: float, high: float, wording: str) -> None:
     for metric in ("mpr", "mpr_true"):
         metrics, _, _ = sample(utilities=metric == "mpr_true")
-        metrics["exam"]["gains"]["persona-blind"][metric] = {"value": 5.0, "low": low, "high": high}
+        metrics["exam"]["gains"]["shuffled-persona"][metric] = {
+            "value": 5.0,
+            "low": low,
+            "high": high,
+        }
         assert wording in personal(metrics)
 
 
