@@ -2,21 +2,48 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
+import threading
+from types import FrameType
+
+from pvd.errors import Interrupted
+
+STOPS = (signal.SIGINT, signal.SIGTERM)  # Ctrl-C; what schedulers and containers send
+AGAIN = 0.05  # seconds
 
 
 def main() -> None:
     """Being told to stop is no error, not even while the command is still being loaded."""
     try:
-        # What a scheduler or a container sends before it kills: the same as Ctrl-C.
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
-        from pvd.cli import main as command
+        try:
+            for number in STOPS:
+                signal.signal(number, _interrupt)
+            from pvd.cli import main as command
 
-        command()
-    except KeyboardInterrupt:
-        print("Stopped; the same command goes on from here.", file=sys.stderr)
-        sys.exit(130)
+            command()
+        finally:
+            for number in STOPS:  # from here on there is nothing to keep
+                signal.signal(number, lambda number, frame: os._exit(Interrupted.exit_code))
+    except (Interrupted, KeyboardInterrupt) as stop:
+        said = str(stop) or "Stopped; the same command goes on from here."
+        print(said, file=sys.stderr, flush=True)
+        # Leaving the usual way would wait for the threads of calls that were given up.
+        os._exit(Interrupted.exit_code)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    """Raise KeyboardInterrupt, but not inside an import: C++ does not survive it there (torch
+    aborts), and Python's locks of imports swallow it."""
+    while frame is not None:
+        if frame.f_code.co_filename.startswith("<frozen importlib"):
+            later = threading.Timer(AGAIN, signal.raise_signal, [number])
+            later.daemon = True
+            later.start()
+            return
+        frame = frame.f_back
+    raise KeyboardInterrupt
 
 
 if __name__ == "__main__":

@@ -8,14 +8,14 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TypeVar
 
 from pvd.errors import (
     BadInput,
     BudgetReached,
-    GivenUp,
     Interrupted,
     PluginError,
     ProviderFailure,
@@ -167,7 +167,10 @@ class Desk:
                     elsewhere += [r for r in call if r.digest not in mine]
                     if todo := [r for r in call if r.digest in mine]:
                         self._reserve(teacher, todo)
-                        running[pool.submit(self._call, teacher, todo, stopping)] = todo
+                        future: Future[Sequence[Reply]] = Future()
+                        # Before it is sent: an interrupt between the two must not lose the answer.
+                        running[future] = todo
+                        pool.submit(_fulfil, future, partial(self._call, teacher, todo, stopping))
                 for future in wait(running, return_when=FIRST_COMPLETED).done:
                     self._keep(teacher, running[future], future.result(), answers)
                     del running[future]
@@ -188,7 +191,7 @@ class Desk:
     ) -> None:
         """What is under way is paid for: wait for it and keep it. Who interrupts that too means
         it."""
-        under_way = sum(not future.done() for future in running)
+        under_way = sum(not (future.cancel() or future.done()) for future in running)
         if interrupted and under_way:
             self.progress.say(
                 f"Stopping; calls under way: {under_way}. Their answers are kept when they come "
@@ -196,14 +199,12 @@ class Desk:
             )
         try:
             for future, todo in running.items():
-                if future.exception() is None:
+                if not future.cancelled() and future.exception() is None:
                     self._keep(teacher, todo, future.result(), answers)
                 else:
                     self.store.release(request.digest for request in todo)
         except KeyboardInterrupt:
-            with suppress(Unwritable):  # the leases of a process that ends are free anyway
-                self.store.release(r.digest for todo in running.values() for r in todo)
-            raise GivenUp(
+            raise Interrupted(
                 f"Stopped at once; calls given up: {under_way}. The same command goes on from here."
             ) from None
 
@@ -295,6 +296,15 @@ class Desk:
                     )
                 return replies
         raise AssertionError("the loop ends by returning or raising")
+
+
+def _fulfil(future: Future[T], work: Callable[[], T]) -> None:
+    """Do the work, unless it was cancelled before."""
+    if future.set_running_or_notify_cancel():
+        try:
+            future.set_result(work())
+        except BaseException as error:
+            future.set_exception(error)
 
 
 def _waited(stopping: threading.Event, seconds: float) -> bool:

@@ -66,6 +66,8 @@ class Ledger:
         for round in range(self.finished() + 1):
             if self.has(round, "done") and not _reads(self.result, round):
                 taken.append(self.path(round, "done"))
+        if self.has(0, WEIGHTS) and not self.has(0, "done") and not _reads(self.weights, 0):
+            taken.append(self.path(0, WEIGHTS))  # those of later rounds are written over
         round = self.finished() + 1
         # Without slates the judgments came from the user's file, and are not ours to make again.
         made = ("slates.jsonl", "notes.json", "judgments.jsonl") * self.has(round, "slates.jsonl")
@@ -205,9 +207,13 @@ class Ledger:
         weights = {f"student.{name}": tensor for name, tensor in student.state().items()}
         write_tensors(self.path(round, WEIGHTS), weights | own)
 
+    def weights(self, round: int) -> dict[str, Tensor]:
+        """What learned, as it was after a round."""
+        return read_tensors(self.path(round, WEIGHTS))
+
     def load_weights(self, round: int, student: Student, loss: Loss) -> None:
         """Put a round's weights into the student and the loss."""
-        tensors = read_tensors(self.path(round, WEIGHTS))
+        tensors = self.weights(round)
         student.load_state(_below("student.", tensors))
         own = _below("loss.", tensors)
         for number, tensor in enumerate(loss.parameters()):

@@ -14,7 +14,7 @@ from typing import Any
 import pvd
 from pvd import exam, options, report, rounds, scoring, summary, validation
 from pvd.discovery import registry
-from pvd.errors import MissingFile, UsageError
+from pvd.errors import BadInput, MissingFile, UsageError
 from pvd.exam import Paper
 from pvd.folder import read_json, replaced, write_bytes, write_json, write_lines
 from pvd.ledger import Ledger, judgment_row
@@ -127,9 +127,17 @@ def is_finished(settings: Settings, folder: Path) -> bool:
 
 def finished(settings: Settings, folder: Path) -> Run:
     """The result that lies in a run folder."""
+    from safetensors import SafetensorError
+
     student = settings.student
     student.load(settings.device)
-    student.open(folder / "student")
+    try:
+        student.open(folder / "student")
+    except (SafetensorError, OSError, EOFError, ValueError, KeyError) as error:
+        raise BadInput(
+            f"The student in {folder / 'student'} cannot be opened ({error}); delete "
+            f"{folder / METRICS}, and the same command makes both again."
+        ) from None
     return Run(read_json(folder / METRICS), student, folder, folder / "report.html")
 
 

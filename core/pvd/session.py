@@ -77,7 +77,8 @@ def opened_session(
     """
     with ExitStack() as stack:
         stack.enter_context(locked(folder))
-        sweep(folder)
+        if (folder / "run.toml").exists():  # any other folder's files are not ours to remove
+            sweep(folder)
         if fresh:
             _empty(folder)
         check_same_run(settings, folder)
@@ -142,17 +143,27 @@ def opened_session(
         session.save_usage()
 
 
+FIRST = ("run.toml", "data.json", "skipped.jsonl")  # what a run folder has before anything else
+
+
+def _is_ours(folder: Path) -> bool:
+    """Whether files in the folder may be removed: it holds a run, or nothing but our beginnings."""
+    seen = {path.name for path in folder.iterdir() if not path.name.startswith(".")}
+    return not seen or not seen.isdisjoint(FIRST)
+
+
 def _empty(folder: Path) -> None:
     """Remove a run, but not the lock that is held on it. Killed in between, the same command finds
-    a run that it may remove, or none; never the rounds of one run under the settings of another.
+    a run that it may remove; never are rounds of one run left under the settings of another.
     """
-    inside = [path for path in folder.iterdir() if path.name != ".lock"]
-    ours = {"run.toml", "data.json", "skipped.jsonl"}  # the first files of a run
-    if inside and ours.isdisjoint(path.name for path in inside):
+    if not _is_ours(folder):
         raise UsageError(f"{folder} is no run folder, so --fresh will not empty it.")
-    for path in sorted(inside, key=lambda path: path.name in ours):
+    inside = [path for path in folder.iterdir() if path.name not in (".lock", *FIRST)]
+    for path in sorted(inside, key=lambda path: path.name != "metrics.json"):
         path.rename(path.with_name(f".{path.name}.gone.tmp"))
     sweep(folder)
+    for name in FIRST:
+        (folder / name).unlink(missing_ok=True)
 
 
 def check_same_run(settings: Settings, folder: Path) -> None:
@@ -254,7 +265,7 @@ def _same_data(data: Data, folder: Path) -> None:
         "items": data.items.counts(),
         "personas": data.people.counts(),
     }
-    if not (folder / "run.toml").exists():
+    if not ((folder / "run.toml").exists() and path.exists()):
         write_json(path, now)
     elif read_json(path) != now:
         raise BadInput(

@@ -13,7 +13,7 @@ import sqlite3
 import time
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -25,16 +25,17 @@ from pvd.records import Reply, Request, Tokens
 SCHEMA = 2
 LEASE_SECONDS = 900.0  # longer than one call may take, pauses aside
 CLOCK = 5  # seconds by which a process's beginning may be told differently after a clock was set
+BUSY = 2000  # milliseconds that one try waits for another process; Ctrl-C waits as long
 CHUNK = 500  # digests in one SELECT; SQLite allows at least 999 parameters
 
-TABLES = """
-CREATE TABLE IF NOT EXISTS answers (
-    digest TEXT PRIMARY KEY, teacher TEXT NOT NULL, model TEXT NOT NULL, request TEXT NOT NULL,
-    reply TEXT NOT NULL, input_tokens INTEGER NOT NULL, output_tokens INTEGER NOT NULL,
-    dollars REAL NOT NULL, date TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS leases (
-    digest TEXT PRIMARY KEY, owner TEXT NOT NULL, until REAL NOT NULL) WITHOUT ROWID;
-"""
+TABLES = (
+    "CREATE TABLE IF NOT EXISTS answers ("
+    "digest TEXT PRIMARY KEY, teacher TEXT NOT NULL, model TEXT NOT NULL, request TEXT NOT NULL,"
+    " reply TEXT NOT NULL, input_tokens INTEGER NOT NULL, output_tokens INTEGER NOT NULL,"
+    " dollars REAL NOT NULL, date TEXT NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE leases ("
+    "digest TEXT PRIMARY KEY, owner TEXT NOT NULL, until REAL NOT NULL) WITHOUT ROWID",
+)
 
 
 def default_path() -> Path:
@@ -66,10 +67,9 @@ class Store:
             self._use_wal()
             # A commit that was reported must survive a power cut: there is money on the row.
             self._db.execute("PRAGMA synchronous=FULL")
-            if version < SCHEMA:  # a lease of version 1 does not say when its process began
-                self._db.execute("DROP TABLE IF EXISTS leases")
-            self._db.executescript(TABLES)
-            self._db.execute(f"PRAGMA user_version={SCHEMA}")
+            if version < SCHEMA:  # else nothing is written: a full store can still be read
+                self._make()
+            self._db.execute(f"PRAGMA busy_timeout={BUSY}")
         except (sqlite3.Error, OSError) as error:
             raise BadInput(
                 f"The store {path} cannot be opened ({error}); "
@@ -89,6 +89,17 @@ class Store:
                     raise
                 time.sleep(0.02)
 
+    def _make(self) -> None:
+        """Make the tables, unless another process did meanwhile: its leases must stay."""
+        self._db.execute("BEGIN IMMEDIATE")
+        if self._db.execute("PRAGMA user_version").fetchone()[0] < SCHEMA:
+            # A lease of version 1 does not say when its process began.
+            self._db.execute("DROP TABLE IF EXISTS leases")
+            for table in TABLES:
+                self._db.execute(table)
+            self._db.execute(f"PRAGMA user_version={SCHEMA}")
+        self._db.execute("COMMIT")
+
     def __enter__(self) -> Self:
         return self
 
@@ -98,6 +109,11 @@ class Store:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        # An interrupt may have come between a lease and what ends it; else a second try in the same
+        # process (a notebook) would wait until it runs out.
+        self._db.execute("PRAGMA busy_timeout=0")
+        with suppress(Unwritable), self._transaction():
+            self._db.execute("DELETE FROM leases WHERE owner = ?", (self._owner,))
         self._db.close()
 
     @contextmanager

@@ -3,12 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import random
-import signal
-import subprocess
-import sys
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,7 +18,6 @@ import pvd.testing
 from pvd.errors import BadInput, MissingFile, PartialResult, UsageError
 from pvd.folder import read_json
 
-COLOURS = Path(__file__).parents[2] / "examples/colours.py"
 Tables = dict[str, Any]
 
 
@@ -251,48 +245,6 @@ def test_nothing_paid_is_asked_without_a_limit(small: Tables, tmp_path: Path) ->
     with pytest.raises(BudgetReached):
         pvd.run(out=tmp_path / "paid", teacher=Paid(), max_cost=0.06, **small)
     assert 0.05 < read_json(tmp_path / "paid/usage.json")["run_dollars"] <= 0.06
-
-
-SCRIPT = """
-import json, sys
-import pvd
-pvd.run(
-    plugins=sys.argv[3:], out=sys.argv[1],
-    teacher={"use": "simulated", "delay": 0.02}, **json.loads(sys.argv[2]),
-)
-"""
-
-
-def test_kill_9_at_random_moments_changes_nothing(small: Tables, tmp_path: Path) -> None:
-    """The same command given again, killed again and again, ends like an undisturbed run, and
-    asks nothing that the store has.
-    """
-    small["train"] |= {"patience": 3}
-    teacher = {"use": "simulated", "delay": 0.02}
-    want = pvd.run(
-        out=tmp_path / "want", store=str(tmp_path / "w.sqlite"), teacher=teacher, **small
-    )
-    folder = tmp_path / "killed"
-    store = str(tmp_path / "killed.sqlite")
-    words = [
-        sys.executable,
-        "-c",
-        SCRIPT,
-        str(folder),
-        json.dumps({**small, "store": store}),
-        str(COLOURS),
-    ]
-    seed = random.randrange(10**6)
-    rng = random.Random(seed)
-    moments = [round(rng.uniform(1.0, 8.0), 2) for _ in range(6)]
-    print(f"seed {seed}: killed after {moments} seconds")
-    for moment in moments:
-        child = subprocess.Popen(words, env=os.environ)
-        time.sleep(moment)
-        child.send_signal(signal.SIGKILL)
-        child.wait()
-    subprocess.run(words, check=True, env=os.environ)
-    assert bytes_of(folder) == bytes_of(want.folder)
 
 
 def test_label_train_evaluate_by_hand_equal_a_run(

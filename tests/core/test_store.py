@@ -151,10 +151,21 @@ def test_release_and_put_end_a_lease(path: Path) -> None:
         one.release(DIGESTS[:1])
         one.put("x", [(asked, reply())])
         assert two.claim([*DIGESTS[:2], asked.digest]) == {DIGESTS[0]}
-    with sqlite3.connect(path) as db:
-        left = {digest for (digest,) in db.execute("SELECT digest FROM leases")}
-    db.close()
-    assert left == {DIGESTS[0], DIGESTS[1]}
+        with sqlite3.connect(path) as db:
+            left = {digest for (digest,) in db.execute("SELECT digest FROM leases")}
+        db.close()
+        assert left == {DIGESTS[0], DIGESTS[1]}
+
+
+def test_who_closes_the_store_leases_nothing_any_more(path: Path) -> None:
+    """Else whoever is interrupted in a notebook waits for himself at the next try."""
+    with Store(path) as two:
+        with Store(path) as one:
+            one.claim(DIGESTS[:2])
+            two.claim(DIGESTS[2:3])
+        assert two.claim(DIGESTS[:2]) == set(DIGESTS[:2])
+    with Store(path) as three:
+        assert three.claim(DIGESTS[:3]) == set(DIGESTS[:3])
 
 
 def test_nobody_releases_what_somebody_else_leased(path: Path) -> None:
@@ -248,9 +259,9 @@ def test_the_leases_of_another_machine_are_left_alone(
     monkeypatch.setattr(store, "_began", lambda pid: 0)
     with Store(path) as there:
         there.claim(DIGESTS[:1])
-    monkeypatch.undo()
-    with Store(path) as here:
-        assert here.claim(DIGESTS[:1]) == set()
+        monkeypatch.undo()
+        with Store(path) as here:
+            assert here.claim(DIGESTS[:1]) == set()
 
 
 def test_the_number_of_a_dead_process_may_be_given_again(
@@ -261,9 +272,9 @@ def test_the_number_of_a_dead_process_may_be_given_again(
     monkeypatch.setattr(store, "_began", lambda pid: began - 3600)
     with Store(path) as earlier:
         earlier.claim(DIGESTS[:1])
-    monkeypatch.undo()
-    with Store(path) as here:
-        assert here.claim(DIGESTS[:1]) == set(DIGESTS[:1])
+        monkeypatch.undo()
+        with Store(path) as here:
+            assert here.claim(DIGESTS[:1]) == set(DIGESTS[:1])
 
 
 def test_the_lease_of_a_zombie_is_free(spawn: Spawn, path: Path) -> None:
@@ -301,6 +312,38 @@ def test_a_new_store_that_somebody_writes_is_waited_for(path: Path) -> None:
             assert here.claim(["a"]) == {"a"}
     finally:
         timer.join()
+
+
+def test_who_makes_the_store_second_leaves_the_leases_of_the_first(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both saw that there were no tables; the first made them, and was asking already."""
+    make, firsts = Store._make, []
+
+    def slowly(self: Store) -> None:
+        if not firsts:
+            firsts.append(None)
+            firsts[0] = Store(path)
+            assert firsts[0].claim(DIGESTS[:1]) == set(DIGESTS[:1])
+        make(self)
+
+    monkeypatch.setattr(Store, "_make", slowly)
+    with Store(path) as second:
+        assert second.claim(DIGESTS[:1]) == set()
+    with firsts[0]:
+        pass
+
+
+def test_a_store_that_is_being_written_can_be_opened_and_read(path: Path) -> None:
+    with Store(path) as here:
+        here.put("x", [(request(1), reply())])
+    writer = sqlite3.connect(path, isolation_level=None)
+    writer.execute("BEGIN IMMEDIATE")
+    start = time.monotonic()
+    with Store(path) as here:
+        assert here.get([request(1).digest])
+        assert time.monotonic() - start < store.BUSY / 1000
+        writer.close()
 
 
 def test_many_may_open_a_new_store_at_once(spawn: Spawn, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from pvd import __version__
 from pvd.cli.inspecting import doctor, plugins, show_options
 from pvd.cli.reporting import report
 from pvd.cli.running import evaluate, label, run, train
-from pvd.errors import GivenUp, Interrupted, PvdError
+from pvd.errors import Interrupted, PvdError
 
 
 class Commands(click.Group):
@@ -23,18 +23,13 @@ class Commands(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
-        except Interrupted as stop:
-            click.echo(str(stop), err=True)
-            if isinstance(stop, GivenUp):
-                # Leaving the usual way would wait for the threads of the calls given up.
-                os._exit(stop.exit_code)
-            ctx.exit(stop.exit_code)
+        except Interrupted:
+            raise  # the end of a process is not ours to say
         except PvdError as error:
             click.echo(f"Error: {error}", err=True)
             ctx.exit(error.exit_code)
-        except KeyboardInterrupt:
-            click.echo("Stopped; the same command goes on from here.", err=True)
-            ctx.exit(Interrupted.exit_code)
+        except KeyboardInterrupt:  # click would say "Aborted!", and exit with 1
+            raise Interrupted("Stopped; the same command goes on from here.") from None
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
