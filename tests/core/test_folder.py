@@ -69,6 +69,25 @@ def test_a_file_is_replaced_and_its_folder_made(tmp_path: Path) -> None:
     assert [path.name for path in file.parent.iterdir()] == ["done"], "nothing is left beside it"
 
 
+def test_what_gets_the_name_is_on_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else a power cut after the renaming leaves a file of zeros; no kill of a process shows it."""
+    events: list[object] = []
+    sync, rename = os.fsync, os.replace
+
+    def synced(file: int) -> None:
+        sync(file)
+        events.append(os.fstat(file).st_size)
+
+    def renamed(old: Path, new: Path) -> None:
+        rename(old, new)
+        events.append((old.parent, old.name != new.name, new.name))
+
+    monkeypatch.setattr(os, "fsync", synced)
+    monkeypatch.setattr(os, "replace", renamed)
+    write_bytes(tmp_path / "done", b"seven..")
+    assert events == [7, (tmp_path, True, "done")]
+
+
 def test_a_reader_keeps_what_it_opened(tmp_path: Path) -> None:
     """The new content is another file under the old name, so nobody sees a half."""
     file = tmp_path / "metrics.json"

@@ -104,3 +104,18 @@ def test_while_the_command_is_being_loaded(place: Any) -> None:
         process.signal(signal.SIGINT)
         assert process.wait() == 130, (moment, process.said())
         assert "Stopped; " in said_why(process)
+
+
+IMPATIENT = """
+import os, signal, sys
+os.kill(os.getpid(), signal.SIGINT)
+print("loaded to its end", file=sys.stderr)
+"""
+
+
+def test_an_import_is_not_torn(place: Any, tmp_path: Path) -> None:
+    """C++ that is interrupted there aborts the process (torch did)."""
+    (tmp_path / "impatient.py").write_text(IMPATIENT)
+    process = place("run").spawn("-p", str(tmp_path / "impatient.py"), staged=False)
+    assert process.wait() == 130
+    assert "loaded to its end" in said_why(process)
