@@ -58,7 +58,7 @@ def prepare(
     if not won or lost > failures * (played + lost):
         raise PartialResult(
             f"{lost} of {len(brackets)} tournaments have a group without an answer, more than "
-            "ask.failures allows; look at the teacher's replies in the store."
+            f"ask.failures allows; the last reason: {desk.last_failure}."
         )
     sitting = tuple(persona for persona, _ in won)
     repeats: list[Bracket] = []

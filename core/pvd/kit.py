@@ -13,8 +13,19 @@ from typing import Any
 
 from pvd.errors import BadInput, MissingFile, MissingPrerequisite, ProviderFailure
 from pvd.estimates import difference, mean
+from pvd.failures import (
+    Busy,
+    Malformed,
+    Refused,
+    Rejected,
+    check_url,
+    http_failure,
+    one_line,
+    seconds,
+)
 from pvd.images import jpeg
 from pvd.percentiles import percentile_ranks
+from pvd.prompting import Prompt, PromptedTeacher
 from pvd.reading import parse_json, read_text
 from pvd.records import JSON, Persona, Ranking, digest_of
 from pvd.streams import derive, generator, stream
@@ -25,36 +36,32 @@ __all__ = [
     "Malformed",
     "MissingFile",
     "MissingPrerequisite",
+    "Prompt",
+    "PromptedTeacher",
     "ProviderFailure",
+    "Refused",
+    "Rejected",
+    "check_url",
     "derive",
     "difference",
     "digest_of",
     "generator",
+    "http_failure",
     "image_path",
     "jpeg",
     "mean",
     "need",
+    "one_line",
     "parse_json",
     "percentile_ranks",
     "persona_record",
     "read_json",
     "read_order",
     "read_text",
+    "seconds",
     "secret",
     "stream",
 ]
-
-
-class Busy(Exception):
-    """Raised by `answer`: call me again, after so many seconds if the provider said so."""
-
-    def __init__(self, why: str, after: float | None = None) -> None:
-        super().__init__(why)
-        self.after = after
-
-
-class Malformed(Exception):
-    """Raised by `read`: this reply is no ranking. The slate is asked again in another order."""
 
 
 LANGUAGE = re.compile(r'^[A-Za-z]+(?=[\s\[{"])')  # what stands after the opening fence

@@ -7,7 +7,6 @@ P texts, D the width of the space.
 
 from __future__ import annotations
 
-import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -88,6 +87,11 @@ class Teacher(Component):
     def check(self, personas: Sequence[Persona], items: Sequence[Item]) -> None:
         """Raise BadInput if these cannot be ranked; called before anything is asked or drawn."""
 
+    def connect(self) -> Sequence[str]:
+        """Get ready to answer: package, key, client, weights. Called once, before the first
+        question that is not in the store; the lines that it returns are shown to the user."""
+        return ()
+
     def rank(self, slates: Sequence[Slate]) -> Sequence[Ranking]:
         """One ranking a slate, in order. Enough for a simple teacher."""
         raise TypeError(
@@ -115,11 +119,11 @@ class Teacher(Component):
     def answer(self, requests: Sequence[Request]) -> Sequence[Reply]:
         """One call. Raise `pvd.kit.Busy` to be called again later, `ProviderFailure` to stop."""
         rankings = self.rank([request.slate for request in requests])
-        return [Reply(_write(ranking), model=self.label) for ranking in rankings]
+        return [Reply(ranking.as_text(), model=self.label) for ranking in rankings]
 
     def read(self, request: Request, reply: Reply) -> Ranking:
         """The ranking in a raw reply. Raise `pvd.kit.Malformed` to be asked in another order."""
-        return _parse(reply.text)
+        return Ranking.from_text(reply.text)
 
     def estimate(self, slate: Slate) -> Tokens:
         """The tokens that one slate will cost, at the high end."""
@@ -132,18 +136,6 @@ class Teacher(Component):
     def utilities(self, persona: Persona, items: Sequence[Item]) -> Sequence[float] | None:
         """The noise-free utility of each item, if this teacher knows it; for evaluation only."""
         return None
-
-
-def _write(ranking: Ranking) -> str:
-    return json.dumps({f.name: getattr(ranking, f.name) for f in fields(ranking)})
-
-
-def _parse(text: str) -> Ranking:
-    values = json.loads(text)
-    values["tiers"] = tuple(tuple(tier) for tier in values["tiers"])
-    if values["utilities"] is not None:
-        values["utilities"] = tuple(values["utilities"])
-    return Ranking(**values)
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
@@ -143,6 +143,19 @@ class Ranking:
         )
         return cls(tiers, utilities=values, kind=kind)
 
+    def as_text(self) -> str:
+        """It as JSON: the raw reply of a teacher that only ranks."""
+        return json.dumps({f.name: getattr(self, f.name) for f in fields(self)})
+
+    @classmethod
+    def from_text(cls, text: str) -> Ranking:
+        """What `as_text` wrote."""
+        values = json.loads(text)
+        values["tiers"] = tuple(tuple(tier) for tier in values["tiers"])
+        if values["utilities"] is not None:
+            values["utilities"] = tuple(values["utilities"])
+        return cls(**values)
+
     def check(self, size: int) -> Ranking:
         """Itself, if every placed position is one of `size` and stands once; else BadInput."""
         placed = [position for tier in self.tiers for position in tier]
@@ -210,12 +223,14 @@ class Request:
 
 @dataclass(frozen=True)
 class Reply:
-    """A teacher's raw answer, as it is kept in the store."""
+    """A teacher's raw answer, as it is kept in the store. `model` is the id that the provider
+    returned; `finish` says how the answer ended, if not as it should: refused, truncated."""
 
     text: str
     model: str = ""
     tokens: Tokens = Tokens()
     dollars: float = 0.0
+    finish: str = ""
 
 
 @dataclass(frozen=True)

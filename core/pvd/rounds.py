@@ -96,8 +96,8 @@ def check_failures(session: Session, failed: int, asked: int, where: str) -> Non
     """Raise PartialResult if more slates brought no answer than the settings allow."""
     if failed > session.settings.ask.failures * asked:
         raise PartialResult(
-            f"{failed} of {asked} slates of {where} brought no answer that can be read, more than "
-            "ask.failures allows; look at the replies in the store."
+            f"{failed} of {asked} slates of {where} brought no answer that can be used, more than "
+            f"ask.failures allows; the last reason: {session.desk.last_failure}."
         )
 
 

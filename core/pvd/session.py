@@ -93,6 +93,15 @@ def opened_session(
             data = catalog.divide(everything, personas, settings.split, seed)
             if warning := catalog.check_sizes(data, settings.train.size, settings.exam):
                 progress.say(warning)
+        spent = 0.0
+        if (folder / "usage.json").exists():
+            spent = read_json(folder / "usage.json")["run_dollars"]
+        store = stack.enter_context(Store(settings.store or default_path()))
+        desk = Desk(store, settings.ask, progress, settings.max_cost, spent)
+        teacher = stack.enter_context(opened(settings.teacher, settings.stream("teacher")))
+        judge = stack.enter_context(opened(settings.judge, settings.stream("judge")))
+        for one in (teacher, judge):
+            desk.prepare(one)
         with progress.stage("student"):
             check_device(settings.device)
             settings.student.load(settings.device)
@@ -114,18 +123,14 @@ def opened_session(
             progress.say(f"{path} cannot be read; it is made again.")
         if not ledger.has(0, WEIGHTS):
             ledger.write_weights(0, settings.student, settings.loss)
-        spent = 0.0
-        if (folder / "usage.json").exists():
-            spent = read_json(folder / "usage.json")["run_dollars"]
-        store = stack.enter_context(Store(settings.store or default_path()))
         session = Session(
             settings=settings,
             folder=folder,
             data=data,
             student=settings.student,
-            teacher=stack.enter_context(opened(settings.teacher, settings.stream("teacher"))),
-            judge=stack.enter_context(opened(settings.judge, settings.stream("judge"))),
-            desk=Desk(store, settings.ask, progress, settings.max_cost, spent),
+            teacher=teacher,
+            judge=judge,
+            desk=desk,
             spent=spent,
             pictures=pictures,
             base=base,

@@ -28,6 +28,7 @@ UNRECORDED = (
     "ask.retries",
     "ask.patience",
     "ask.failures",
+    "ask.accept_model_change",
 )
 
 
@@ -61,6 +62,9 @@ class AskSettings:
     retries: Annotated[int, "times that a busy provider is called again"] = 8
     patience: Annotated[float, "seconds that one call may wait for a busy provider"] = 300.0
     failures: Annotated[float, "share of failed slates above which the run stops"] = 0.01
+    accept_model_change: Annotated[bool, "go on if another model answers under the same name"] = (
+        False
+    )
 
 
 @dataclass(kw_only=True)

@@ -22,19 +22,22 @@ from typing import Self
 from pvd.errors import BadInput
 from pvd.records import Reply, Request, Tokens
 
-SCHEMA = 2
+SCHEMA = 3
 LEASE_SECONDS = 900.0  # longer than one call may take, pauses aside
 CLOCK = 5  # seconds by which a process's beginning may be told differently after a clock was set
 BUSY = 2000  # milliseconds that one try waits for another process; Ctrl-C waits as long
 CHUNK = 500  # digests in one SELECT; SQLite allows at least 999 parameters
 
+Row = tuple[str, str, str, int, int, float, str, str]
 TABLES = (
-    "CREATE TABLE IF NOT EXISTS answers ("
-    "digest TEXT PRIMARY KEY, teacher TEXT NOT NULL, model TEXT NOT NULL, request TEXT NOT NULL,"
-    " reply TEXT NOT NULL, input_tokens INTEGER NOT NULL, output_tokens INTEGER NOT NULL,"
-    " dollars REAL NOT NULL, date TEXT NOT NULL) WITHOUT ROWID",
-    "CREATE TABLE leases ("
-    "digest TEXT PRIMARY KEY, owner TEXT NOT NULL, until REAL NOT NULL) WITHOUT ROWID",
+    """CREATE TABLE IF NOT EXISTS answers (
+    digest TEXT PRIMARY KEY, teacher TEXT NOT NULL, model TEXT NOT NULL, request TEXT NOT NULL,
+    reply TEXT NOT NULL, input_tokens INTEGER NOT NULL, output_tokens INTEGER NOT NULL,
+    dollars REAL NOT NULL, date TEXT NOT NULL, finish TEXT NOT NULL DEFAULT '') WITHOUT ROWID""",
+    "CREATE INDEX IF NOT EXISTS answers_teacher ON answers (teacher)",
+    # Who asks a question now, and until when nobody else may.
+    """CREATE TABLE IF NOT EXISTS leases (
+    digest TEXT PRIMARY KEY, owner TEXT NOT NULL, until REAL NOT NULL) WITHOUT ROWID""",
 )
 
 
@@ -92,11 +95,14 @@ class Store:
     def _make(self) -> None:
         """Make the tables, unless another process did meanwhile: its leases must stay."""
         self._db.execute("BEGIN IMMEDIATE")
-        if self._db.execute("PRAGMA user_version").fetchone()[0] < SCHEMA:
+        version = self._db.execute("PRAGMA user_version").fetchone()[0]
+        if version < SCHEMA:
             # A lease of version 1 does not say when its process began.
             self._db.execute("DROP TABLE IF EXISTS leases")
             for table in TABLES:
                 self._db.execute(table)
+            if 0 < version < 3:
+                self._db.execute("ALTER TABLE answers ADD COLUMN finish TEXT NOT NULL DEFAULT ''")
             self._db.execute(f"PRAGMA user_version={SCHEMA}")
         self._db.execute("COMMIT")
 
@@ -138,17 +144,24 @@ class Store:
         wanted = list(dict.fromkeys(digests))
         found = {}
         for start in range(0, len(wanted), CHUNK):
-            for digest, text, model, tokens_in, tokens_out, dollars, date in self._select(
-                wanted[start : start + CHUNK]
-            ):
-                reply = Reply(text, model, Tokens(tokens_in, tokens_out), dollars)
+            for row in self._select(wanted[start : start + CHUNK]):
+                digest, text, model, tokens_in, tokens_out, dollars, date, finish = row
+                reply = Reply(text, model, Tokens(tokens_in, tokens_out), dollars, finish)
                 found[digest] = (reply, date)
         return found
 
-    def _select(self, digests: Sequence[str]) -> list[tuple[str, str, str, int, int, float, str]]:
+    def knows(self, teacher: str) -> bool:
+        """Whether there is any answer of this teacher."""
+        return bool(
+            self._db.execute(
+                "SELECT 1 FROM answers WHERE teacher = ? LIMIT 1", (teacher,)
+            ).fetchone()
+        )
+
+    def _select(self, digests: Sequence[str]) -> list[Row]:
         try:
             return self._db.execute(
-                "SELECT digest, reply, model, input_tokens, output_tokens, dollars, date"
+                "SELECT digest, reply, model, input_tokens, output_tokens, dollars, date, finish"
                 f" FROM answers WHERE digest IN ({','.join('?' * len(digests))})",
                 digests,
             ).fetchall()
@@ -188,7 +201,7 @@ class Store:
         date = datetime.now(UTC).isoformat(timespec="seconds")
         with self._transaction():
             self._db.executemany(
-                "INSERT INTO answers VALUES (?,?,?,?,?,?,?,?,?) ON CONFLICT (digest) DO NOTHING",
+                "INSERT INTO answers VALUES (?,?,?,?,?,?,?,?,?,?) ON CONFLICT (digest) DO NOTHING",
                 [
                     (
                         request.digest,
@@ -201,6 +214,7 @@ class Store:
                         reply.tokens.output,
                         reply.dollars,
                         date,
+                        reply.finish,
                     )
                     for request, reply in answered
                 ],

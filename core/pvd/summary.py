@@ -122,7 +122,12 @@ def _answers(judgments: Iterable[Judgment]) -> dict[str, Any]:
     replies = {judgment.digest: judgment.reply for judgment in judgments}
     tokens = sum((reply.tokens for reply in replies.values()), Tokens())
     dollars = sum(reply.dollars for reply in replies.values())
-    return {"judgments": len(replies), "tokens": asdict(tokens), "dollars": dollars}
+    return {
+        "judgments": len(replies),
+        "models": sorted({reply.model for reply in replies.values()}),
+        "tokens": asdict(tokens),
+        "dollars": dollars,
+    }
 
 
 def gallery(paper: Paper, scores: Mapping[str, Tensor], count: int, seed: int) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +23,7 @@ import pytest
 
 import pvd
 from pvd import kit, testing
-from pvd.asking import Desk, Show, Usage, opened
+from pvd.asking import Desk, Show, opened
 from pvd.errors import (
     BadInput,
     BudgetReached,
@@ -33,6 +34,7 @@ from pvd.errors import (
 )
 from pvd.progress import Silent
 from pvd.records import Ranking, Reply, Request, Slate, Tokens
+from pvd.sending import Usage
 from pvd.settings import AskSettings
 from pvd.store import Store
 
@@ -257,7 +259,7 @@ class Busy(Clerk):
 def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """What would have been slept."""
     found: list[float] = []
-    monkeypatch.setattr("pvd.asking._waited", lambda stopping, pause: found.append(pause))
+    monkeypatch.setattr("pvd.sending._waited", lambda stopping, pause: found.append(pause))
     return found
 
 
@@ -437,6 +439,25 @@ def test_an_interrupt_keeps_what_is_under_way(store: Store) -> None:
     assert len(teacher.calls) == 1
     assert set(store.get(teacher.asked)) == set(teacher.asked)
     assert ask(store, Clerk(), 30)[1].cached == len(teacher.asked)
+
+
+def test_an_interrupt_at_the_moment_of_sending_keeps_the_answer(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    teacher = Clerk(seconds=0.2)
+
+    class Pool(ThreadPoolExecutor):
+        def submit(self, *work: Any) -> Any:  # type: ignore[override]
+            super().submit(*work)
+            while not teacher.calls:
+                time.sleep(0.01)
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("pvd.sending.ThreadPoolExecutor", Pool)
+    with pytest.raises(Interrupted):
+        ask(store, teacher, 30)
+    assert len(teacher.calls) == 1
+    assert set(store.get(teacher.asked)) == set(teacher.asked)
 
 
 # --- nothing is asked twice -------------------------------------------------------------------

@@ -12,6 +12,7 @@ import click
 
 from pvd import __version__
 from pvd.cli.inspecting import doctor, plugins, show_options
+from pvd.cli.prompting import prompt
 from pvd.cli.reporting import report
 from pvd.cli.running import evaluate, label, run, train
 from pvd.errors import Interrupted, PvdError
@@ -44,5 +45,5 @@ def main() -> None:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
-for command in (run, label, train, evaluate, report, plugins, show_options, doctor):
+for command in (run, label, train, evaluate, report, prompt, plugins, show_options, doctor):
     main.add_command(command)

@@ -51,6 +51,11 @@ def run_options(command: Callable[..., None]) -> Callable[..., None]:
             click.option(
                 "--max-cost", type=float, metavar="DOLLARS", help="Limit of the whole run."
             ),
+            click.option(
+                "--accept-model-change",
+                is_flag=True,
+                help="Go on if another model answers under the same name.",
+            ),
             plugin_files,
         )
     ):
@@ -93,6 +98,8 @@ def settings_from(
         over["store"] = str(given["store"])
     if given["observe"]:
         over["observers"] = list(given["observe"])
+    if given["accept_model_change"]:
+        over["ask"] = {"accept_model_change": True}
     for text in given["assignments"]:
         over = options.merge(over, options.assignment(text))
     return resolve(*tables, over)

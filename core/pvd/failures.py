@@ -1,0 +1,82 @@
+"""What can go wrong with one question, and what the asking does about it. `pvd.kit` shows them to
+authors of teachers; failures that stop the whole run are in `pvd.errors`.
+"""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from pvd.errors import ProviderFailure
+
+
+class Busy(Exception):
+    """Raised by `answer`: call me again, after so many seconds if the provider said so."""
+
+    def __init__(self, why: str, after: float | None = None) -> None:
+        super().__init__(why)
+        self.after = after
+
+
+class Malformed(Exception):
+    """Raised by `read`: this reply is no ranking. The slate is asked again in another order."""
+
+
+class Refused(Exception):
+    """Raised by `read`: the model will not answer this. The reply is kept, the slate is not shown
+    again, and its slot gets another one."""
+
+
+class Rejected(Exception):
+    """Raised by `answer`: the provider cannot take this request, for example a picture in it.
+    There is no reply to keep; the slot gets another slate."""
+
+
+def http_failure(service: str, status: int, why: str, after: float | None = None) -> Exception:
+    """What an HTTP status means for the question, the same for every provider.
+
+    Busy: 408, 409, 425, 429 and 5xx. ProviderFailure, which stops the run: 401, 402, 403 and 404,
+    which every other question would meet too. Rejected: what is wrong with this one (400, 413 ...).
+    """
+    said = f"{service} answered {status} ({why})"
+    mend = {
+        401: "check the key",
+        402: "look at the account's billing",
+        403: "this key may not use the model",
+        404: "check the model's name with teacher.model",
+    }
+    if status in mend:
+        return ProviderFailure(f"{said}; {mend[status]}.")
+    if status in (408, 409, 425, 429) or status >= 500:
+        return Busy(said, after)
+    return Rejected(said)
+
+
+MOST = 200  # characters of a provider's message that are passed on
+
+
+def one_line(message: object, secret: str = "") -> str:
+    """A provider's message as one short line, without the key that some of them repeat."""
+    text = " ".join(str(message).split())
+    if secret:
+        text = text.replace(secret, "[key]")
+    return (text if len(text) <= MOST else text[: MOST - 1] + "…").rstrip(".")
+
+
+def seconds(text: str | None) -> float | None:
+    """The seconds in a Retry-After header or a delay such as "7s"; None for anything else."""
+    try:
+        return max(float((text or "").removesuffix("s")), 0.0)
+    except ValueError:
+        return None  # a date: our own pauses will do
+
+
+def check_url(url: str | None) -> None:
+    """ValueError for a base_url that holds a password: it would be written into run.toml."""
+    if url is not None:
+        parts = urlsplit(url)
+        if parts.username or parts.password or parts.query:
+            raise ValueError(
+                "base_url must hold no user, password or query; use the key's variable"
+            )
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError(f"base_url must begin with http:// or https://, not {url!r}")

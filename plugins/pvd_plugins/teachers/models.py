@@ -1,0 +1,96 @@
+"""The dated table of models: what they cost, when they end, how they count pictures."""
+
+from __future__ import annotations
+
+import math
+import os
+import tomllib
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import pvd
+from pvd import kit
+
+LETTERS = 3.0  # characters of a token, at the low end
+
+
+@dataclass(frozen=True)
+class Model:
+    """One row; what is not known is None."""
+
+    input: float | None = None  # dollars a million tokens
+    output: float | None = None
+    ends: date | None = None
+    images: str | None = None
+    effort: str | None = None  # of thinking, sent where the model would think by default
+    service: str = ""
+
+
+@cache
+def table() -> dict[str, Any]:
+    """The bundled table, or the user's own."""
+    own = os.environ.get("PVD_MODELS")
+    if own:
+        text = kit.read_text(Path(own), "table of models")
+    else:
+        text = (resources.files(__package__) / "models.toml").read_text(encoding="utf-8")
+    try:
+        return tomllib.loads(text)
+    except ValueError as error:
+        raise kit.BadInput(f"{own} is no TOML: {error}.") from None
+
+
+def default(service: str) -> str:
+    """The model that a teacher uses if it is told none."""
+    return str(table()["default"][service])
+
+
+def find(name: str) -> Model:
+    """What is known of a model."""
+    row = table()["model"].get(name, {})
+    return Model(**{k: v for k, v in row.items() if k in Model.__dataclass_fields__})
+
+
+def check_alive(name: str) -> str | None:
+    """BadInput if the model has ended; a warning if it ends within 90 days."""
+    ends = find(name).ends
+    if ends is None:
+        return None
+    left = (ends - datetime.now(UTC).date()).days
+    if left < 0:
+        raise kit.BadInput(f"The model {name} ended on {ends}; name another with teacher.model.")
+    return f"The model {name} ends on {ends}." if left <= 90 else None
+
+
+def estimate(name: str, prompt: kit.Prompt, side: int, detail: str, most: int) -> pvd.Tokens:
+    """The tokens of one question, at the high end; of the answer as many as are allowed."""
+    rules = table()["images"].get(find(name).images or "", {})
+    rule = rules.get(detail) or next(iter(rules.values()), {"size": 28, "factor": 1.2})
+    words = len(prompt.system) + len(prompt.question) + 1000  # the schema is counted too
+    text = math.ceil(words / LETTERS)
+    return pvd.Tokens(text + len(prompt.items) * (image_tokens(rule, side) + 4), most)
+
+
+def image_tokens(rule: dict[str, float], side: int) -> int:
+    """The tokens of a square picture."""
+    if "fixed" in rule:
+        return int(rule["fixed"])
+    across = math.ceil(side / rule["size"])
+    if "tile" in rule:
+        return int(rule["base"] + rule["tile"] * across**2)
+    return math.ceil(across**2 * rule["factor"])
+
+
+def dollars(name: str, tokens: pvd.Tokens) -> float:
+    """What they cost. An unknown price is no price of 0: it is an error."""
+    model = find(name)
+    if model.input is None or model.output is None:
+        raise kit.BadInput(
+            f"The price of {name} is not in the table of {table()['date']}; copy the table, add "
+            "the model, and name the copy with PVD_MODELS."
+        )
+    return (tokens.input * model.input + tokens.output * model.output) / 1e6

@@ -1,0 +1,132 @@
+"""Models of OpenAI, through OpenAI's own SDK: `openai`, and `gpt-4o` for the model of that name."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Annotated, Any, ClassVar, Literal
+
+import pvd
+from pvd import kit
+from pvd_plugins.teachers import models
+
+SENT = ("max_completion_tokens", "reasoning_effort", "temperature")  # beside model and messages
+
+
+@dataclass(kw_only=True)
+class OpenAI(kit.PromptedTeacher):
+    """A vision model of OpenAI. The key comes from OPENAI_API_KEY."""
+
+    capabilities: ClassVar[pvd.Capabilities] = pvd.Capabilities(workers=8, paid=True)
+    service: ClassVar[str] = "openai"
+    keys: ClassVar[tuple[str, ...]] = ("OPENAI_API_KEY",)
+
+    model: Annotated[str, "the model's id"] = field(
+        default_factory=lambda: models.default("openai")
+    )
+    base_url: Annotated[str | None, "of a gateway that speaks this API, with /v1"] = None
+    detail: Annotated[Literal["low", "high"], "how closely pictures are looked at"] = "low"
+    temperature: Annotated[float | None, "sent only if set; some models refuse it"] = None
+    effort: Annotated[str | None, "of thinking; what the table of models says, if none"] = None
+    max_tokens: Annotated[int, "of an answer with its thinking, at most"] = 1000
+    timeout: Annotated[float, "seconds that a call may take"] = 60.0
+
+    def __post_init__(self) -> None:
+        kit.check_url(self.base_url)
+
+    def connect(self) -> Sequence[str]:
+        self._sdk = kit.need("openai", "openai")
+        self._key = self._secret()
+        self._client = self._sdk.OpenAI(
+            api_key=self._key, base_url=self.base_url, timeout=self.timeout, max_retries=0
+        )
+        warning = models.check_alive(self.model)
+        return [warning] if warning else []
+
+    def _secret(self) -> str:
+        return kit.secret(*self.keys)
+
+    def parameters(self) -> dict[str, Any]:
+        sent: dict[str, Any] = {"detail": self.detail, "max_completion_tokens": self.max_tokens}
+        if effort := self.effort or models.find(self.model).effort:
+            sent["reasoning_effort"] = effort
+        if self.temperature is not None:
+            sent["temperature"] = self.temperature
+        if self.base_url is not None:
+            sent["base_url"] = self.base_url
+        return sent
+
+    def ask(self, prompt: kit.Prompt) -> pvd.Reply:
+        return self._reply(self._create(prompt, **self._format(prompt)))
+
+    def _create(self, prompt: kit.Prompt, **more: Any) -> Any:
+        sent = {k: v for k, v in self.parameters().items() if k in SENT}
+        try:
+            return self._client.chat.completions.create(
+                model=self.model, messages=self._messages(prompt), **sent, **more
+            )
+        except self._sdk.APIStatusError as error:
+            raise self._failure(error) from None
+        except self._sdk.APIConnectionError as error:  # a timeout is one too
+            raise kit.Busy(f"{self.service}: {kit.one_line(error, self._key)}") from None
+
+    def _messages(self, prompt: kit.Prompt) -> list[dict[str, Any]]:
+        parts: list[dict[str, Any]] = []
+        for letter, data in zip(prompt.letters, self.pictures(prompt), strict=True):
+            url = "data:image/jpeg;base64," + base64.b64encode(data).decode()
+            parts += [
+                {"type": "text", "text": f"[{letter}]"},
+                {"type": "image_url", "image_url": {"url": url, "detail": self.detail}},
+            ]
+        parts.append({"type": "text", "text": prompt.question})
+        return [
+            {"role": "system", "content": prompt.system},
+            {"role": "user", "content": parts},
+        ]
+
+    def _format(self, prompt: kit.Prompt) -> dict[str, Any]:
+        schema = {"name": "ranking", "strict": True, "schema": prompt.schema}
+        return {"response_format": {"type": "json_schema", "json_schema": schema}}
+
+    def _failure(self, error: Any) -> Exception:
+        said = error.body.get("message") if isinstance(error.body, dict) else None
+        why = kit.one_line(said or error.message, self._key)
+        if error.code == "insufficient_quota":
+            return kit.ProviderFailure(f"{self.service}: the account's quota is used up ({why}).")
+        after = error.response.headers.get("retry-after")
+        return kit.http_failure(self.service, error.status_code, why, kit.seconds(after))
+
+    def _reply(self, got: Any) -> pvd.Reply:
+        used = got.usage
+        tokens = pvd.Tokens(used.prompt_tokens, used.completion_tokens) if used else pvd.Tokens()
+        text, finish = "", ""
+        if got.choices:
+            choice = got.choices[0]
+            text = choice.message.content or choice.message.refusal or ""
+            if choice.message.refusal or choice.finish_reason == "content_filter":
+                finish = "refused"
+            elif choice.finish_reason == "length":
+                finish = "truncated"
+        return pvd.Reply(text, got.model or "", tokens, self.dollars(tokens), finish)
+
+    def estimate(self, slate: pvd.Slate) -> pvd.Tokens:
+        return models.estimate(
+            self.model, self.prompt_for(slate), self.max_side, self.detail, self.max_tokens
+        )
+
+    def dollars(self, tokens: pvd.Tokens) -> float:
+        return models.dollars(self.model, tokens)
+
+
+@dataclass(kw_only=True)
+class GPT4o(OpenAI):
+    """The model gpt-4o, which its provider ends on 2027-01-14; else like `openai`."""
+
+    model: Annotated[str, "the model's id"] = "gpt-4o"
+
+
+@pvd.hookimpl
+def register_teachers(register: Callable[[str, type[pvd.Teacher]], None]) -> None:
+    register("openai", OpenAI)
+    register("gpt-4o", GPT4o)

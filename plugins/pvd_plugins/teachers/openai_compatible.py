@@ -1,0 +1,99 @@
+"""Models behind any server that speaks OpenAI's API: vLLM, SGLang, llama.cpp, Ollama."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Annotated, Any, ClassVar, Literal
+
+import pvd
+from pvd import kit
+from pvd_plugins.teachers.openai import OpenAI
+
+SHOWN = 5  # pictures in the probe: as many as a slate has by default
+
+
+@dataclass(kw_only=True)
+class OpenAICompatible(OpenAI):
+    """A model on a server of your own; a key, if it wants one, from OPENAI_COMPATIBLE_API_KEY.
+
+    At the start it is asked one small question, to find out how many pictures a request may hold
+    and whether answers can be bound to a JSON schema.
+    """
+
+    capabilities: ClassVar[pvd.Capabilities] = pvd.Capabilities(workers=16)
+    service: ClassVar[str] = "openai-compatible"
+
+    model: Annotated[str, "the model's id, as the server lists it"]
+    base_url: Annotated[str | None, "of the server, with /v1; required"]
+    schema: Annotated[
+        Literal["json_schema", "none"],
+        "how answers are bound to a permutation; none: by words alone",
+    ] = "json_schema"
+
+    def __post_init__(self) -> None:
+        if self.base_url is None:
+            raise ValueError("base_url is missing; write for example http://localhost:8000/v1")
+        kit.check_url(self.base_url)
+
+    def _secret(self) -> str:
+        names = ("OPENAI_COMPATIBLE_API_KEY",)
+        return kit.secret(*names) if os.environ.get(names[0]) else "none"
+
+    def connect(self) -> Sequence[str]:
+        lines = list(super().connect())
+        schema = self._format(_probe(self, 1))
+        if why := self._refuses(SHOWN, **schema):
+            if schema and not self._refuses(SHOWN):
+                raise kit.BadInput(
+                    f"{self.base_url} binds no answer to a schema ({why}); add "
+                    "-o teacher.schema=none."
+                )
+            few = next((n for n in range(SHOWN - 1, 0, -1) if not self._refuses(n)), 0)
+            raise kit.BadInput(
+                f"{self.base_url} takes {few} pictures in a request, and not {SHOWN} ({why}); "
+                f"start vLLM with --limit-mm-per-prompt.image {SHOWN}, or serve a model that sees."
+            )
+        if self._refuses(1, logprobs=True, top_logprobs=20):
+            lines.append(f"{self.base_url} gives no logprobs; rankings come without utilities.")
+        return lines
+
+    def _refuses(self, pictures: int, **more: Any) -> str:
+        """Why the server does not take such a request; nothing if it does."""
+        try:
+            self._create(_probe(self, pictures), **more)
+        except kit.Rejected as error:
+            return kit.one_line(error)
+        except kit.Busy as error:
+            raise kit.ProviderFailure(
+                f"{self.base_url} does not answer ({error}); start the server, or mend base_url."
+            ) from None
+        return ""
+
+    def parameters(self) -> dict[str, Any]:
+        return super().parameters() | {"schema": self.schema}
+
+    def _format(self, prompt: kit.Prompt) -> dict[str, Any]:
+        return super()._format(prompt) if self.schema == "json_schema" else {}
+
+    def dollars(self, tokens: pvd.Tokens) -> float:
+        return 0.0
+
+
+def _probe(teacher: OpenAICompatible, pictures: int) -> kit.Prompt:
+    """A question about small grey squares."""
+    items = tuple(pvd.Item(f"probe-{n}", partial(_square, 40 * n)) for n in range(pictures))
+    return teacher.prompt_for(pvd.Slate(pvd.Persona("probe", "Anybody."), items))
+
+
+def _square(grey: int) -> bytes:
+    from PIL import Image
+
+    return kit.jpeg(Image.new("RGB", (64, 64), (grey, grey, grey)), 64)
+
+
+@pvd.hookimpl
+def register_teachers(register: Callable[[str, type[pvd.Teacher]], None]) -> None:
+    register("openai-compatible", OpenAICompatible)
