@@ -14,7 +14,7 @@ from typing import Any
 import pvd
 from pvd import exam, options, report, rounds, scoring, summary, validation
 from pvd.discovery import registry
-from pvd.errors import BadInput, MissingFile, UsageError
+from pvd.errors import BadInput, MissingFile
 from pvd.exam import Paper
 from pvd.folder import read_json, replaced, write_bytes, write_json, write_lines
 from pvd.ledger import Ledger, judgment_row
@@ -72,7 +72,6 @@ def execute(
         check_same_run(settings, folder)
         return finished(settings, folder)
     with opened_session(settings, folder, progress or Silent(), fresh) as session:
-        check_budget(session)
         paper = ask_exam(session)
         test = ask_validation(session)
         rounds.validate_start(session, test)
@@ -86,7 +85,6 @@ def execute(
 def label(settings: Settings, folder: Path, progress: Progress) -> tuple[int, Path, int]:
     """Draw and ask the next round: its number, the file of its judgments, and how many they are."""
     with opened_session(settings, folder, progress) as session:
-        check_budget(session)
         number = rounds.label(session)
         made = len(session.ledger.judgments(number))
         return number, session.ledger.path(number, "judgments.jsonl"), made
@@ -99,7 +97,6 @@ def train(
     if judgments is None:
         rounds.check_labelled(Ledger(folder / "rounds", (), ()))  # before pictures are prepared
     with opened_session(settings, folder, progress) as session:
-        check_budget(session)
         if judgments is not None:
             rounds.bring(session, judgments)
         test = ask_validation(session)
@@ -110,7 +107,6 @@ def train(
 def evaluate(settings: Settings, folder: Path, progress: Progress) -> Run:
     """The best round's student so far sits the exam."""
     with opened_session(settings, folder, progress) as session:
-        check_budget(session)
         rounds.validate_start(session, ask_validation(session))
         examine(session, ask_exam(session))
     return finished(settings, folder)
@@ -149,29 +145,6 @@ def open_student(folder: Path, device: str = "cpu") -> Student:
     student.load(device)
     student.open(folder)
     return student
-
-
-# --- money ----------------------------------------------------------------------------------
-
-
-def check_budget(session: Session) -> None:
-    """Nothing that costs money is asked about a drawn shop, or without a limit."""
-    settings, data = session.settings, session.data
-    if not (settings.teacher.capabilities.paid or settings.judge.capabilities.paid):
-        return
-    if not settings.catalog.path:
-        raise UsageError(
-            f"The answers of {settings.teacher.label} cost money, and the source "
-            f"{settings.catalog.label} only serves to try things out; name your --catalog."
-        )
-    if settings.max_cost is None:
-        train = settings.train
-        asked = train.rounds * train.slates + train.validation_slates
-        judged = exam.questions(len(data.people.test), len(data.items.test), settings.exam)
-        raise UsageError(
-            f"This run would ask about {asked:,} slates for training and {judged:,} for the exam; "
-            "it costs money, so add --max-cost with the dollars that it may cost."
-        )
 
 
 # --- the stages -----------------------------------------------------------------------------

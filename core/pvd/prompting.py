@@ -15,6 +15,7 @@ from importlib import resources
 from itertools import permutations
 from pathlib import Path
 from string import ascii_uppercase
+from types import TracebackType
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pvd.discovery import unknown
@@ -207,6 +208,17 @@ class PromptedTeacher(Teacher):
     def ask(self, prompt: Prompt) -> Reply:
         """One call. Raise Busy, Rejected or ProviderFailure, and put what the provider says about
         the answer's end into `finish`: `refused`, `truncated`, or nothing."""
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of what `connect` made."""
 
     def parameters(self) -> dict[str, Any]:
         """What is sent beside the prompt, as JSON, never a secret; part of the store's key."""

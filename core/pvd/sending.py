@@ -66,16 +66,20 @@ class Post:
         self._left = None if max_cost is None else max_cost - spent
         self._full_since: float | None = None
         self._connected: set[int] = set()
+        self._said: set[str] = set()
         self._models: dict[
             tuple[str, str], str
         ] = {}  # (teacher, model asked for) -> model returned
         self._rejected = 0
+        self._began: float | None = None  # when the first question was sent
 
     def connect(self, teacher: Teacher) -> None:
         """Let the teacher get ready, once."""
         if id(teacher) not in self._connected:
             for line in teacher.connect():
-                self.progress.say(line)
+                if line not in self._said:  # teacher and judge may have the same to say
+                    self.progress.say(line)
+                self._said.add(line)
             self._connected.add(id(teacher))
 
     def answers(self, teacher: Teacher, requests: Sequence[Request]) -> Answers:
@@ -84,8 +88,8 @@ class Post:
         here = self.store.get(distinct)
         self.usage.cached += len(here)
         self.progress.advance(len(here))
-        for digest, (reply, _) in here.items():
-            self._same_model(teacher, distinct[digest], reply)
+        for digest, answer in here.items():
+            self._same_model(teacher, distinct[digest], answer)
         answers: Answers = dict(here)
         missing = [request for digest, request in distinct.items() if digest not in answers]
         if missing:
@@ -120,6 +124,7 @@ class Post:
                 while calls and len(running) < workers:
                     if running and not self._affords(teacher, calls[0]):
                         break  # what is under way may turn out cheaper than reserved
+                    self._check_deadline()
                     call = calls.popleft()
                     mine = self._claim(call)
                     elsewhere += [r for r in call if r.digest not in mine]
@@ -130,11 +135,15 @@ class Post:
                         running[future] = todo
                         pool.submit(_fulfil, future, partial(self._call, teacher, todo, stopping))
                 for future in wait(running, return_when=FIRST_COMPLETED).done:
+                    done = running[future]
                     if isinstance(why := future.exception(), Rejected):
-                        self._note(teacher, running[future], why, answers)
+                        self._note(teacher, done, why, answers)
                     else:
-                        self._keep(teacher, running[future], future.result(), answers)
+                        self._keep(teacher, done, future.result(), answers)
                     del running[future]
+                    # Only now: a change stops the run, but loses none of the answers under way.
+                    for request in done:
+                        self._same_model(teacher, request, answers[request.digest])
         except BaseException as error:
             stopping.set()
             self._drain(teacher, running, answers, isinstance(error, KeyboardInterrupt))
@@ -168,6 +177,16 @@ class Post:
             raise Interrupted(
                 f"Stopped at once; calls given up: {under_way}. The same command goes on from here."
             ) from None
+
+    def _check_deadline(self) -> None:
+        """Nothing is sent after the deadline; what is under way then is kept."""
+        now, deadline = time.monotonic(), self.settings.deadline
+        self._began = self._began if self._began is not None else now
+        if deadline is not None and now > self._began + deadline:
+            raise ProviderFailure(
+                f"Asking took longer than ask.deadline allows ({deadline:g} s); the same command "
+                "goes on from here."
+            )
 
     def _claim(self, call: Sequence[Request]) -> set[str]:
         # A busy provider may keep a call waiting for as long as the patience lasts.
@@ -232,8 +251,6 @@ class Post:
         self.usage.asked += len(requests)
         self.progress.advance(len(requests))
         self._rejected = 0
-        for request in requests:
-            self._same_model(teacher, request, kept[request.digest][0])
 
     def _note(
         self, teacher: Teacher, requests: Sequence[Request], why: Rejected, answers: Answers
@@ -252,8 +269,13 @@ class Post:
                 f"{why}; mend the teacher's options, then give the same command again."
             )
 
-    def _same_model(self, teacher: Teacher, request: Request, reply: Reply) -> None:
+    def _same_model(
+        self, teacher: Teacher, request: Request, answer: tuple[Reply, str] | str
+    ) -> None:
         """Raise ProviderFailure if another model answers than before under the same name."""
+        if isinstance(answer, str) or not answer[0].model:
+            return  # no reply, or an empty one that names no model
+        reply, _ = answer
         asked = (teacher.label, str(request.body.get("model", "")))
         first = self._models.setdefault(asked, reply.model)
         if reply.model != first and not self.settings.accept_model_change:

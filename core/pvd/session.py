@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import pvd
 from pvd import catalog, options, scoring
 from pvd.asking import Desk, opened
+from pvd.budget import check_budget
 from pvd.catalog import Data
 from pvd.discovery import registry
 from pvd.errors import BadInput, MissingPrerequisite, UsageError
@@ -93,6 +94,7 @@ def opened_session(
             data = catalog.divide(everything, personas, settings.split, seed)
             if warning := catalog.check_sizes(data, settings.train.size, settings.exam):
                 progress.say(warning)
+            check_budget(settings, data)
         spent = 0.0
         if (folder / "usage.json").exists():
             spent = read_json(folder / "usage.json")["run_dollars"]

@@ -27,6 +27,7 @@ UNRECORDED = (
     "ask.workers",
     "ask.retries",
     "ask.patience",
+    "ask.deadline",
     "ask.failures",
     "ask.accept_model_change",
 )
@@ -61,6 +62,7 @@ class AskSettings:
     attempts: Annotated[int, "orders in which a slate is shown before it counts as failed"] = 3
     retries: Annotated[int, "times that a busy provider is called again"] = 8
     patience: Annotated[float, "seconds that one call may wait for a busy provider"] = 300.0
+    deadline: Annotated[float | None, "seconds that one command may ask in all"] = None
     failures: Annotated[float, "share of failed slates above which the run stops"] = 0.01
     accept_model_change: Annotated[bool, "go on if another model answers under the same name"] = (
         False
@@ -157,7 +159,7 @@ class Settings:
         _at_least(2, exam, "items", "group")
         _at_least(0, exam, "repeats", "repeat_personas", "gallery")
         _at_least(1, self.ask, "workers", "attempts")
-        _at_least(0, self.ask, "retries", "patience", "failures")
+        _at_least(0, self.ask, "retries", "patience", "deadline", "failures")
         if not (split.validation > 0 and split.test > 0 and split.validation + split.test < 1):
             raise BadInput(
                 "split.validation and split.test must be above 0 and leave something to train on: "

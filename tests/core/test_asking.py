@@ -816,3 +816,19 @@ def test_a_teachers_own_failure_passes_unchanged(store: Store, error: type[PvdEr
     with pytest.raises(error, match=r"^The key is wrong\.$"):
         ask(store, teacher, 3)
     assert len(teacher.calls) == 1
+
+
+def test_nothing_is_sent_after_the_deadline_and_the_command_goes_on(store: Store) -> None:
+    @dataclass(kw_only=True)
+    class Slow(Clerk):
+        def serve(self, requests: Sequence[Request]) -> Sequence[Reply]:
+            time.sleep(0.05)
+            return super().serve(requests)
+
+    teacher = Slow()
+    with pytest.raises(ProviderFailure, match=r"longer than ask\.deadline allows \(0\.01 s\)"):
+        ask(store, teacher, 30, workers=1, deadline=0.01)
+    assert len(teacher.calls) == 1
+    assert set(store.get(teacher.asked)) == set(teacher.asked), "what was under way is kept"
+    _, usage = ask(store, Clerk(), 30)
+    assert usage.cached == len(teacher.asked)

@@ -159,6 +159,7 @@ def sample(
     }  # fmt: skip
     usage = {
         "calls": 120, "asked": 7800, "cached": 0, "repaired": 4, "failed": 0,
+        "refused": 3, "rejected": 2, "tidied": {f"fence{words}": 17},
         "tokens": {"input": 0, "output": 0}, "dollars": 0.0,
         "seconds": {"catalogue": 3.1, "exam questions": 6.0, "drawing": 1.0, "asking": 8.1,
                     f"training{words}": 64.0, "validation": 2.0, "exam": 1.2},
@@ -349,6 +350,14 @@ def test_whether_it_uses_the_persona(low: float, high: float, wording: str) -> N
             "high": high,
         }
         assert wording in personal(metrics)
+
+
+def test_what_was_overlooked_is_counted() -> None:
+    metrics, usage, gallery = sample()
+    assert "read in spite of: fence" in Page(render(metrics, usage, gallery)).text
+    for name in ("refused", "rejected", "tidied"):  # the run of an older version
+        del usage[name]
+    assert "refused by the model" in Page(render(metrics, usage, gallery)).text
 
 
 def test_what_it_cost() -> None:

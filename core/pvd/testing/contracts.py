@@ -110,6 +110,7 @@ def _reads_again(teacher: Teacher) -> None:
         return
     request = teacher.request(slate())
     with teacher:
+        teacher.connect()
         (reply,) = teacher.answer([request])
     assert teacher.read(request, reply) == teacher.read(request, reply)
 
