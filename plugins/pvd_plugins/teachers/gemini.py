@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar, Literal
 
 import pvd
 from pvd import kit
 from pvd_plugins.teachers import models
+from pvd_plugins.teachers.hosted import Hosted
 
 REFUSED = {
     "SAFETY", "RECITATION", "BLOCKLIST", "PROHIBITED_CONTENT", "SPII", "MODEL_ARMOR",
@@ -17,52 +19,40 @@ REFUSED = {
 
 
 @dataclass(kw_only=True)
-class Gemini(kit.PromptedTeacher):
+class Gemini(Hosted):
     """A model of Google. The key comes from GOOGLE_API_KEY, else from GEMINI_API_KEY."""
 
-    capabilities: ClassVar[pvd.Capabilities] = pvd.Capabilities(workers=8, paid=True)
     service: ClassVar[str] = "gemini"
+    keys: ClassVar[tuple[str, ...]] = ("GOOGLE_API_KEY", "GEMINI_API_KEY")
 
     model: Annotated[str, "the model's id"] = field(
         default_factory=lambda: models.default("gemini")
     )
-    base_url: Annotated[str | None, "of a gateway that speaks this API"] = None
     detail: Annotated[Literal["low", "medium", "high"], "how many tokens a picture becomes"] = "low"
     temperature: Annotated[float | None, "sent only if set"] = None
-    thinking: Annotated[str | None, "level of thinking, for example minimal; sent only if set"] = (
-        None
-    )
+    thinking: Annotated[str | None, "level, for example minimal; sent only if set"] = None
     max_tokens: Annotated[int, "of an answer with its thinking, at most"] = 2000
-    timeout: Annotated[float, "seconds that a call may take"] = 60.0
 
-    def __post_init__(self) -> None:
-        kit.check_url(self.base_url)
-
-    def connect(self) -> Sequence[str]:
+    def open(self, key: str) -> None:
         genai = kit.need("google.genai", "gemini")
-        self._types, self._errors = genai.types, genai.errors
+        self._types, self._errors, self._key = genai.types, genai.errors, key
         # What carries it depends on what is installed; both let dropped calls through as they are.
         carriers = (getattr(self._errors, name, None) for name in ("httpx2", "httpx"))
         self._dropped = tuple(carrier.HTTPError for carrier in carriers if carrier)
-        self._key = kit.secret("GOOGLE_API_KEY", "GEMINI_API_KEY")
         self._client = genai.Client(
-            api_key=self._key,
+            api_key=key,
             vertexai=False,
             http_options=self._types.HttpOptions(
                 base_url=self.base_url, timeout=int(self.timeout * 1000)
             ),
         )
-        warning = models.check_alive(self.model)
-        return [warning] if warning else []
 
     def parameters(self) -> dict[str, Any]:
-        sent: dict[str, Any] = {"detail": self.detail, "max_output_tokens": self.max_tokens}
+        sent = super().parameters() | {"detail": self.detail}
         if self.temperature is not None:
             sent["temperature"] = self.temperature
         if self.thinking is not None:
             sent["thinking_level"] = self.thinking.upper()
-        if self.base_url is not None:
-            sent["base_url"] = self.base_url
         return sent
 
     def ask(self, prompt: kit.Prompt) -> pvd.Reply:
@@ -85,6 +75,8 @@ class Gemini(kit.PromptedTeacher):
         except self._dropped as error:  # timeouts are among them
             why = kit.one_line(error, self._key) or type(error).__name__
             raise kit.Busy(f"gemini: {why}") from None
+        except json.JSONDecodeError:  # a proxy's page, half an answer
+            raise kit.Busy("gemini answered with no JSON, or broken JSON") from None
         return self._reply(got)
 
     def _config(self, prompt: kit.Prompt) -> Any:
@@ -103,7 +95,8 @@ class Gemini(kit.PromptedTeacher):
 
     def _failure(self, error: Any) -> Exception:
         why = kit.one_line(error.message or error.status or "", self._key)
-        details = (error.details or {}).get("error", {}).get("details", [])
+        told = error.details.get("error") if isinstance(error.details, dict) else None
+        details = told.get("details", []) if isinstance(told, dict) else []  # a proxy's: anything
         reasons = {row.get("reason") for row in details}
         if "API_KEY_INVALID" in reasons:
             return kit.http_failure("gemini", 401, why)
@@ -132,14 +125,6 @@ class Gemini(kit.PromptedTeacher):
             elif reason == "MAX_TOKENS":
                 finish = "truncated"
         return pvd.Reply(text, got.model_version or "", tokens, self.dollars(tokens), finish)
-
-    def estimate(self, slate: pvd.Slate) -> pvd.Tokens:
-        return models.estimate(
-            self.model, self.prompt_for(slate), self.max_side, self.detail, self.max_tokens
-        )
-
-    def dollars(self, tokens: pvd.Tokens) -> float:
-        return models.dollars(self.model, tokens)
 
 
 @pvd.hookimpl

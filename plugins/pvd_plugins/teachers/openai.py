@@ -3,58 +3,45 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Sequence
+import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar, Literal
 
 import pvd
 from pvd import kit
 from pvd_plugins.teachers import models
+from pvd_plugins.teachers.hosted import Hosted
 
-SENT = ("max_completion_tokens", "reasoning_effort", "temperature")  # beside model and messages
+SENT = ("reasoning_effort", "temperature")  # where they are set
 
 
 @dataclass(kw_only=True)
-class OpenAI(kit.PromptedTeacher):
+class OpenAI(Hosted):
     """A vision model of OpenAI. The key comes from OPENAI_API_KEY."""
 
-    capabilities: ClassVar[pvd.Capabilities] = pvd.Capabilities(workers=8, paid=True)
     service: ClassVar[str] = "openai"
     keys: ClassVar[tuple[str, ...]] = ("OPENAI_API_KEY",)
 
     model: Annotated[str, "the model's id"] = field(
         default_factory=lambda: models.default("openai")
     )
-    base_url: Annotated[str | None, "of a gateway that speaks this API, with /v1"] = None
     detail: Annotated[Literal["low", "high"], "how closely pictures are looked at"] = "low"
     temperature: Annotated[float | None, "sent only if set; some models refuse it"] = None
     effort: Annotated[str | None, "of thinking; what the table of models says, if none"] = None
-    max_tokens: Annotated[int, "of an answer with its thinking, at most"] = 1000
-    timeout: Annotated[float, "seconds that a call may take"] = 60.0
 
-    def __post_init__(self) -> None:
-        kit.check_url(self.base_url)
-
-    def connect(self) -> Sequence[str]:
-        self._sdk = kit.need("openai", "openai")
-        self._key = self._secret()
+    def open(self, key: str) -> None:
+        self._sdk, self._key = kit.need("openai", "openai"), key
         self._client = self._sdk.OpenAI(
-            api_key=self._key, base_url=self.base_url, timeout=self.timeout, max_retries=0
+            api_key=key, base_url=self.base_url, timeout=self.timeout, max_retries=0
         )
-        warning = models.check_alive(self.model)
-        return [warning] if warning else []
-
-    def _secret(self) -> str:
-        return kit.secret(*self.keys)
 
     def parameters(self) -> dict[str, Any]:
-        sent: dict[str, Any] = {"detail": self.detail, "max_completion_tokens": self.max_tokens}
+        sent = super().parameters() | {"detail": self.detail}
         if effort := self.effort or models.find(self.model).effort:
             sent["reasoning_effort"] = effort
         if self.temperature is not None:
             sent["temperature"] = self.temperature
-        if self.base_url is not None:
-            sent["base_url"] = self.base_url
         return sent
 
     def ask(self, prompt: kit.Prompt) -> pvd.Reply:
@@ -63,13 +50,22 @@ class OpenAI(kit.PromptedTeacher):
     def _create(self, prompt: kit.Prompt, **more: Any) -> Any:
         sent = {k: v for k, v in self.parameters().items() if k in SENT}
         try:
-            return self._client.chat.completions.create(
-                model=self.model, messages=self._messages(prompt), **sent, **more
+            got = self._client.chat.completions.create(
+                model=self.model,
+                messages=self._messages(prompt),
+                max_completion_tokens=self.max_tokens,
+                **sent,
+                **more,
             )
         except self._sdk.APIStatusError as error:
             raise self._failure(error) from None
         except self._sdk.APIConnectionError as error:  # a timeout is one too
             raise kit.Busy(f"{self.service}: {kit.one_line(error, self._key)}") from None
+        except json.JSONDecodeError:
+            raise kit.Busy(f"{self.service} answered with broken JSON") from None
+        if isinstance(got, str):  # a proxy's page, or a base_url without /v1
+            raise kit.Busy(f"{self.service} answered with no JSON ({kit.one_line(got, self._key)})")
+        return got
 
     def _messages(self, prompt: kit.Prompt) -> list[dict[str, Any]]:
         parts: list[dict[str, Any]] = []
@@ -109,14 +105,6 @@ class OpenAI(kit.PromptedTeacher):
             elif choice.finish_reason == "length":
                 finish = "truncated"
         return pvd.Reply(text, got.model or "", tokens, self.dollars(tokens), finish)
-
-    def estimate(self, slate: pvd.Slate) -> pvd.Tokens:
-        return models.estimate(
-            self.model, self.prompt_for(slate), self.max_side, self.detail, self.max_tokens
-        )
-
-    def dollars(self, tokens: pvd.Tokens) -> float:
-        return models.dollars(self.model, tokens)
 
 
 @dataclass(kw_only=True)

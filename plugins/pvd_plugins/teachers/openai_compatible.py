@@ -25,6 +25,7 @@ class OpenAICompatible(OpenAI):
 
     capabilities: ClassVar[pvd.Capabilities] = pvd.Capabilities(workers=16)
     service: ClassVar[str] = "openai-compatible"
+    keys: ClassVar[tuple[str, ...]] = ("OPENAI_COMPATIBLE_API_KEY",)
 
     model: Annotated[str, "the model's id, as the server lists it"]
     base_url: Annotated[str | None, "of the server, with /v1; required"]
@@ -38,9 +39,8 @@ class OpenAICompatible(OpenAI):
             raise ValueError("base_url is missing; write for example http://localhost:8000/v1")
         kit.check_url(self.base_url)
 
-    def _secret(self) -> str:
-        names = ("OPENAI_COMPATIBLE_API_KEY",)
-        return kit.secret(*names) if os.environ.get(names[0]) else "none"
+    def secret(self) -> str:
+        return super().secret() if os.environ.get(self.keys[0]) else "none"
 
     def connect(self) -> Sequence[str]:
         lines = list(super().connect())
