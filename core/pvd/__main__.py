@@ -6,7 +6,9 @@ import os
 import signal
 import sys
 import threading
+import warnings
 from types import FrameType
+from typing import TextIO
 
 from pvd.errors import Interrupted
 
@@ -20,6 +22,7 @@ def main() -> None:
         try:
             for number in STOPS:
                 signal.signal(number, _interrupt)
+            warnings.showwarning = _warn
             from pvd.cli import main as command
 
             command()
@@ -31,6 +34,19 @@ def main() -> None:
         print(said, file=sys.stderr, flush=True)
         # Leaving the usual way would wait for the threads of calls that were given up.
         os._exit(Interrupted.exit_code)
+
+
+def _warn(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    """A warning as one sentence; users need not see which line of whose code it came from."""
+    if not issubclass(category, DeprecationWarning | FutureWarning):
+        print(f"Warning: {message}", file=sys.stderr, flush=True)
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

@@ -142,3 +142,41 @@ def test_a_second_process_is_kept_out(small_options: list[str], tmp_path: Path) 
         second = subprocess.run([*words, *small_options], capture_output=True, text=True)
     assert second.returncode == 5
     assert "Another process is working" in second.stderr
+
+
+PAID = """
+from dataclasses import dataclass
+import socket
+import pvd
+
+@dataclass(kw_only=True)
+class Dear(pvd.Teacher):
+    capabilities = pvd.Capabilities(paid=True)
+    def rank(self, slates):
+        raise AssertionError("asked, and paid for")
+
+@dataclass(kw_only=True)
+class Far(pvd.Teacher):
+    def rank(self, slates):
+        socket.create_connection(("192.0.2.1", 80), timeout=1)
+
+@pvd.hookimpl
+def register_teachers(register):
+    register("dear", Dear)
+    register("far", Far)
+"""
+
+
+def test_check_never_pays_and_never_leaves_this_machine(tmp_path: Path) -> None:
+    file = tmp_path / "paid.py"
+    file.write_text(PAID)
+    dear = pvd("plugins", "check", "-p", str(file), "teacher.dear")
+    assert dear.exit_code == 0, dear.output
+    assert dear.stdout.count("skip") == 2
+    assert "an answer of this teacher costs money" in dear.stdout
+    far = pvd("plugins", "check", "-p", str(file), "teacher.far")
+    assert far.exit_code == 1
+    assert "192.0.2.1 is not looked up: a check never uses the network" in far.stdout
+    import socket
+
+    assert socket.getaddrinfo.__module__ == "socket", "what was taken away is given back"

@@ -6,7 +6,7 @@ For authors of plug-ins: `pvd plugins check kind.name`, or in a test
         pvd.testing.assert_contract(MyTeacher())
 """
 
-from pvd.testing.contracts import assert_contract, check
+from pvd.testing.checking import Skipped, assert_contract, check
 from pvd.testing.material import (
     items,
     judgment,
@@ -18,6 +18,7 @@ from pvd.testing.material import (
 )
 
 __all__ = [
+    "Skipped",
     "assert_contract",
     "check",
     "items",

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import math
 import tempfile
-import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pvd.discovery import KINDS
 from pvd.errors import PvdError
 from pvd.protocols import (
-    Component,
     CompositeTeacher,
     Evaluator,
     Loss,
@@ -38,29 +35,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 Clause = Callable[[Any], None]
-
-
-def check(component: Component) -> Iterator[tuple[str, str | None]]:
-    """Each clause of the component's contract, with None, or what is wrong."""
-    kind = next(kind for kind, cls in KINDS.items() if isinstance(component, cls))
-    for clause in CONTRACTS[kind]:
-        sentence = (clause.__doc__ or "").strip()
-        try:
-            clause(component)
-        except AssertionError as error:
-            yield sentence, str(error) or traceback.format_exc(limit=-1).strip()
-        except PvdError as error:
-            yield sentence, str(error)
-        except Exception as error:  # a stranger's code: whatever it raises is the finding
-            yield sentence, f"{type(error).__name__}: {error}"
-        else:
-            yield sentence, None
-
-
-def assert_contract(component: Component) -> None:
-    """Raise AssertionError that lists the broken clauses."""
-    broken = [f"{clause}: {problem}" for clause, problem in check(component) if problem]
-    assert not broken, "\n".join(broken)
 
 
 # --- teachers ---------------------------------------------------------------------------------
@@ -335,6 +309,7 @@ def _catalog_is_whole(source: Source) -> None:
             item.open()
 
 
+ASKING = (_answers_every_slate, _reads_again)  # the clauses that need an answer
 CONTRACTS: dict[str, tuple[Clause, ...]] = {
     "teacher": (_answers_every_slate, _repeats_itself, _reads_again, _utilities_fit),
     "student": (_unit_length, _rows_alone, _learns, _saves),
