@@ -121,6 +121,7 @@ def load(folder: Path, device: str, dtype: str) -> tuple[Any, Any, Any]:
     import torch
 
     hf = kit.need("transformers", "hf")
+    hf.logging.disable_progress_bar()  # progress is core's
     local = {"local_files_only": True, "trust_remote_code": False}
     try:
         tokenizer = hf.AutoTokenizer.from_pretrained(folder, **local)
