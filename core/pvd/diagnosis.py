@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, requires, version
@@ -11,6 +12,7 @@ from pvd.discovery import registry
 from pvd.errors import BadInput
 from pvd.store import Store, default_path
 
+BUNDLES = ("all", "dev", "test")  # extras for those who work on pvd
 KEYS = ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GOOGLE_API_KEY", "GEMINI_API_KEY")
 
 
@@ -36,15 +38,18 @@ def examine() -> list[Finding]:
 
 
 def _packages() -> list[Finding]:
+    """What must be there; and what an extra would bring, which may be missing."""
     found = []
     for line in requires("pvd-distill") or []:
-        if "extra ==" in line:
+        name = re.split(r"[^A-Za-z0-9._-]", line, maxsplit=1)[0]
+        extra = re.search(r"extra == ['\"]([^'\"]+)", line)
+        if extra and (extra[1] in BUNDLES or name == "pvd-distill"):
             continue
-        name = line.split(">")[0].split("=")[0].split("<")[0].strip()
         try:
             found.append(Finding(name, True, version(name)))
         except PackageNotFoundError:
-            found.append(Finding(name, False, "not installed; type: pip install pvd-distill"))
+            what = f"pip install 'pvd-distill[{extra[1]}]'" if extra else "pip install pvd-distill"
+            found.append(Finding(name, extra is not None, f"not installed; type: {what}"))
     return found
 
 
