@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import socket
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,50 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the command does, befo
 
 ROOT = Path(__file__).parents[1]
 COLOURS = ROOT / "examples/colours.py"  # a student that knows colours only, and is fast
+
+
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+
+def _at_home(connect: Callable[[socket.socket, Any], Any]) -> Callable[[socket.socket, Any], Any]:
+    def checked(self: socket.socket, address: Any) -> Any:
+        if self.family != socket.AF_UNIX and address[0] not in LOOPBACK:
+            raise PermissionError(f"No test speaks with {address}: sockets lead to loopback only.")
+        return connect(self, address)
+
+    return checked
+
+
+# For the whole session, also while modules are imported and between tests.
+for method in ("connect", "connect_ex"):
+    setattr(socket.socket, method, _at_home(getattr(socket.socket, method)))
+
+_find = socket.getaddrinfo
+
+
+def _found(host: Any, *rest: Any, **more: Any) -> Any:
+    try:
+        return _find(host, *rest, **{**more, "flags": socket.AI_NUMERICHOST})  # an address
+    except (socket.gaierror, TypeError):
+        if host not in LOOPBACK:
+            raise socket.gaierror(f"No test looks up {host!r}: only this machine.") from None
+        return _find(host, *rest, **more)
+
+
+socket.getaddrinfo = _found
+
+KEYS = ("OPENAI", "ANTHROPIC", "GOOGLE", "GEMINI", "OPENAI_COMPATIBLE")
+PLACES = ("OPENAI_BASE_URL", "ANTHROPIC_BASE_URL", "GOOGLE_GEMINI_BASE_URL", "PVD_MODELS")
+
+
+@pytest.fixture(autouse=True)
+def offline(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody's key, nobody's addresses, nobody's proxy."""
+    for name in (*(f"{key}_API_KEY" for key in KEYS), *PLACES):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
 
 
 @pytest.fixture(autouse=True)

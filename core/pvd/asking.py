@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pvd.errors import BadInput
 from pvd.failures import Malformed, Refused
@@ -18,6 +18,8 @@ from pvd.store import Store
 from pvd.streams import derive
 
 Show = Callable[[int, int], Slate]  # (number of the question, attempt) -> the slate in that order
+
+AGAIN = 1_000_000  # added to a question's repeat number for each further attempt
 
 
 @dataclass(frozen=True)
@@ -64,13 +66,21 @@ class Desk:
 
     def prepare(self, teacher: Teacher) -> None:
         """Find a missing key or package now, before pictures are prepared. Where the store has
-        answers of this teacher, they may be all that is needed: then it is connected when it is
-        asked, so that a run can be repeated from the store alone."""
+        answers of this teacher, they may be all that is needed: then it is connected when somebody
+        must be asked, so that a run can be repeated from the store alone."""
         if isinstance(teacher, CompositeTeacher):
             for inner in teacher.inner():
                 self.prepare(inner)
-        elif not self.post.store.knows(teacher.label):
+            return
+        self.post.expect(teacher)
+        if not self.post.store.knows(teacher.label):
             self.post.connect(teacher)
+
+    def remember(self, teacher: Teacher, judgments: Sequence[Judgment]) -> None:
+        """These were made earlier in this run: another model must not go on with it unseen."""
+        if not isinstance(teacher, CompositeTeacher):
+            for model in {judgment.reply.model for judgment in judgments} - {""}:
+                self.post.same_model(teacher, model)
 
     def judgments(self, teacher: Teacher, count: int, show: Show) -> list[Judgment | None]:
         """The judgments of `count` questions in their order; None where there is none.
@@ -126,6 +136,19 @@ class Desk:
     def _count(self, tidied: Sequence[str]) -> None:
         self.usage.tidied = dict(Counter(self.usage.tidied) + Counter(tidied))
 
+    def _ask_parts(self, inner: Teacher, slates: Sequence[Slate]) -> list[Outcome]:
+        """The questions of a composite. Their order is part of what it asks, so that one that
+        brought nothing is repeated instead of being shown in another order."""
+        outcomes = self._ask(inner, slates)
+        for attempt in range(1, self.settings.attempts):
+            failed = [n for n, out in enumerate(outcomes) if isinstance(out, Failed) and out.again]
+            again = [replace(slates[n], repeat=slates[n].repeat + AGAIN * attempt) for n in failed]
+            self.usage.repaired += len(again)
+            if again:
+                for number, outcome in zip(failed, self._ask(inner, again), strict=True):
+                    outcomes[number] = outcome
+        return outcomes
+
     def _ask_inner(self, teacher: CompositeTeacher, slates: Sequence[Slate]) -> list[Outcome]:
         asked = [teacher.questions(slate) for slate in slates]
         answered: dict[tuple[int, int], Outcome] = {}
@@ -136,13 +159,13 @@ class Desk:
                 for column, question in enumerate(questions)
                 if question.teacher is inner
             ]
-            part = self._ask(inner, [asked[row][column].slate for row, column in places])
-            answered |= dict(zip(places, part, strict=True))
+            parts = self._ask_parts(inner, [asked[row][column].slate for row, column in places])
+            answered |= dict(zip(places, parts, strict=True))
         outcomes: list[Outcome] = []
         for row, (slate, questions) in enumerate(zip(slates, asked, strict=True)):
-            parts = [answered[row, column] for column in range(len(questions))]
-            failed = [part for part in parts if isinstance(part, Failed)]
-            whole = [part for part in parts if isinstance(part, Judgment)]
+            outcome = [answered[row, column] for column in range(len(questions))]
+            failed = [part for part in outcome if isinstance(part, Failed)]
+            whole = [part for part in outcome if isinstance(part, Judgment)]
             # What is given up for one part is given up for the slate.
             worst = min(failed, key=lambda part: part.again, default=None)
             outcomes.append(worst or _combined(teacher, slate, whole))

@@ -10,11 +10,12 @@ from pvd.settings import Settings
 
 def check_budget(settings: Settings, data: Data) -> None:
     """Nothing that costs money is asked about a drawn shop, or without a limit."""
-    if not (settings.teacher.capabilities.paid or settings.judge.capabilities.paid):
+    paid = [t.label for t in (settings.teacher, settings.judge) if t.capabilities.paid]
+    if not paid:
         return
     if not settings.catalog.path:
         raise UsageError(
-            f"The answers of {settings.teacher.label} cost money, and the source "
+            f"The answers of {paid[0]} cost money, and the source "
             f"{settings.catalog.label} only serves to try things out; name your --catalog."
         )
     if settings.max_cost is None:

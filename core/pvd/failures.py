@@ -71,12 +71,16 @@ def seconds(text: str | None) -> float | None:
 
 
 def check_url(url: str | None) -> None:
-    """ValueError for a base_url that holds a password: it would be written into run.toml."""
-    if url is not None:
+    """ValueError for a base_url that holds a password: it would be written into run.toml. What is
+    refused is not shown either."""
+    if url is None:
+        return
+    try:
         parts = urlsplit(url)
-        if parts.username or parts.password or parts.query:
-            raise ValueError(
-                "base_url must hold no user, password or query; use the key's variable"
-            )
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ValueError(f"base_url must begin with http:// or https://, not {url!r}")
+        whole = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:  # of brackets, or a port that is no number
+        whole = False
+    if "@" in url or "?" in url or "#" in url:
+        raise ValueError("base_url must hold no user, password or query; use the key's variable")
+    if not whole:
+        raise ValueError("base_url is no address; write for example http://localhost:8000/v1")

@@ -57,8 +57,6 @@ class Prompt:
 
 def render(name: str, persona: Persona, items: Sequence[Item]) -> Prompt:
     """The prompt of this name, or of this .j2 file, for a persona and the items in their order."""
-    from jinja2 import TemplateError
-
     template = _template(name)
     letters = tuple(ascii_uppercase[: len(items)])
     if len(letters) < len(items):
@@ -73,7 +71,7 @@ def render(name: str, persona: Persona, items: Sequence[Item]) -> Prompt:
             )
         try:
             said[block] = "".join(template.blocks[block](template.new_context(values))).strip()
-        except TemplateError as error:
+        except Exception as error:  # a template computes: whatever that raises is its fault
             raise BadInput(
                 f"The prompt {name} cannot be rendered: {error}; it may use persona and letters."
             ) from None
@@ -86,7 +84,9 @@ def prompts() -> list[str]:
     return sorted(f.name.removesuffix(".j2") for f in folder.iterdir() if f.name.endswith(".j2"))
 
 
+@lru_cache
 def _template(name: str) -> Template:
+    """Read once: what is sent must be what the key says, also if the file is edited meanwhile."""
     from jinja2 import StrictUndefined, TemplateError
     from jinja2.sandbox import SandboxedEnvironment
 
@@ -114,7 +114,8 @@ def harmless(text: str) -> str:
     return LABEL.sub(r"(\1)", text.replace("<", "&lt;"))
 
 
-def schema_of(letters: Sequence[str]) -> dict[str, Any]:
+@lru_cache
+def schema_of(letters: tuple[str, ...]) -> dict[str, Any]:
     """The JSON schema of an answer. Providers do not enforce distinct entries of an array, but do
     enforce an enum: where that is short enough, only permutations can be said at all."""
     if len(letters) <= ENUMERATED:
@@ -148,8 +149,9 @@ def read_ranking(text: str, letters: Sequence[str]) -> Ranking:
         inner = fenced[1]
         tidied.append("fence")
     value = _json(inner)
-    if value is None and (found := OBJECT.search(inner)):
-        value = _json(found[0])
+    # More than one, as of a model that changed its mind: nobody knows which is meant.
+    if value is None and len(found := {match[0] for match in OBJECT.finditer(inner)}) == 1:
+        value = _json(found.pop())
         tidied.append("prose")
     if not isinstance(value, dict) or "ranking" not in value:
         raise Malformed(f"no JSON object with a ranking: {text[:80]!r}")
@@ -175,7 +177,7 @@ def _json(text: str) -> Any:
         return None
 
 
-@lru_cache(maxsize=4096)  # about 160 MB of pictures with 512 pixels a side
+@lru_cache(maxsize=2048)  # about 80 MB of pictures with 512 pixels a side
 def _encoded(item: _ByDigest, side: int) -> bytes:
     return jpeg(item.item.open(), side)
 
@@ -203,6 +205,13 @@ class PromptedTeacher(Teacher):
     model: Annotated[str, "the model's id, as its provider writes it"]
     prompt: Annotated[str, "a named prompt, or the path of a .j2 file"] = "default"
     max_side: Annotated[int, "pixels to which a picture's longer side is scaled down"] = 512
+
+    def __post_init__(self) -> None:
+        if not 16 <= self.max_side <= 4096:
+            raise ValueError(f"max_side must be from 16 to 4096, not {self.max_side}")
+
+    def check(self, personas: Sequence[Persona], items: Sequence[Item]) -> None:
+        render(self.prompt, personas[0], items[:2])  # a mistake in the prompt is found now
 
     @abstractmethod
     def ask(self, prompt: Prompt) -> Reply:

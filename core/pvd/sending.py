@@ -18,7 +18,7 @@ from pvd.errors import BudgetReached, Interrupted, PluginError, ProviderFailure
 from pvd.failures import Busy, Rejected
 from pvd.progress import Progress, Silent
 from pvd.protocols import Teacher
-from pvd.records import Reply, Request, Tokens
+from pvd.records import Reply, Request, Tokens, digest_of
 from pvd.settings import AskSettings
 from pvd.store import LEASE_SECONDS, Store, Unwritable
 
@@ -30,6 +30,7 @@ T = TypeVar("T")
 LONGEST_PAUSE = 60.0
 POLL = 0.2  # seconds between looks for an answer that another process is getting
 RETRY = 1.0  # seconds between tries to write into a store that takes nothing
+ACCOUNT = 2.0  # seconds after which what was spent is written down again
 HOPELESS = 20  # rejected calls one after another, after which the others are not tried
 
 
@@ -65,13 +66,19 @@ class Post:
         self.usage = Usage()
         self._left = None if max_cost is None else max_cost - spent
         self._full_since: float | None = None
+        self.account: Callable[[], None] = lambda: None  # writes down what was spent so far
+        self._accounted = 0.0
+        self._expected: list[Teacher] = []
         self._connected: set[int] = set()
         self._said: set[str] = set()
-        self._models: dict[
-            tuple[str, str], str
-        ] = {}  # (teacher, model asked for) -> model returned
+        self._models: dict[str, str] = {}  # by the teacher as it was set up: the model returned
         self._rejected = 0
-        self._began: float | None = None  # when the first question was sent
+        self._seconds = 0.0  # spent on asking, other work left out
+
+    def expect(self, teacher: Teacher) -> None:
+        """This teacher may be asked: it gets ready with the first question that must be sent to
+        anybody, so that a missing key is found before another teacher is paid."""
+        self._expected.append(teacher)
 
     def connect(self, teacher: Teacher) -> None:
         """Let the teacher get ready, once."""
@@ -88,12 +95,14 @@ class Post:
         here = self.store.get(distinct)
         self.usage.cached += len(here)
         self.progress.advance(len(here))
-        for digest, answer in here.items():
-            self._same_model(teacher, distinct[digest], answer)
+        for reply, _ in here.values():
+            self.same_model(teacher, reply.model)
         answers: Answers = dict(here)
         missing = [request for digest, request in distinct.items() if digest not in answers]
         if missing:
-            self.connect(teacher)
+            for one in (*self._expected, teacher):
+                self.connect(one)
+        start = time.monotonic()
         while missing:
             elsewhere = self._send(teacher, missing, answers)
             if elsewhere:
@@ -102,8 +111,12 @@ class Post:
                 theirs = self.store.get(request.digest for request in elsewhere)
                 self.usage.cached += len(theirs)
                 self.progress.advance(len(theirs))
+                for reply, _ in theirs.values():
+                    self.same_model(teacher, reply.model)
                 answers |= theirs
             missing = [request for request in elsewhere if request.digest not in answers]
+            self._check_deadline(time.monotonic() - start)
+        self._seconds += time.monotonic() - start
         return answers
 
     def _send(
@@ -117,14 +130,14 @@ class Post:
         )
         running: Running = {}
         elsewhere: list[Request] = []
-        stopping = threading.Event()
+        stopping, start = threading.Event(), time.monotonic()
         pool = ThreadPoolExecutor(workers)
         try:
             while calls or running:
                 while calls and len(running) < workers:
                     if running and not self._affords(teacher, calls[0]):
                         break  # what is under way may turn out cheaper than reserved
-                    self._check_deadline()
+                    self._check_deadline(time.monotonic() - start)
                     call = calls.popleft()
                     mine = self._claim(call)
                     elsewhere += [r for r in call if r.digest not in mine]
@@ -142,8 +155,9 @@ class Post:
                         self._keep(teacher, done, future.result(), answers)
                     del running[future]
                     # Only now: a change stops the run, but loses none of the answers under way.
-                    for request in done:
-                        self._same_model(teacher, request, answers[request.digest])
+                    for answer in (answers[request.digest] for request in done):
+                        if not isinstance(answer, str):
+                            self.same_model(teacher, answer[0].model)
         except BaseException as error:
             stopping.set()
             self._drain(teacher, running, answers, isinstance(error, KeyboardInterrupt))
@@ -178,11 +192,10 @@ class Post:
                 f"Stopped at once; calls given up: {under_way}. The same command goes on from here."
             ) from None
 
-    def _check_deadline(self) -> None:
+    def _check_deadline(self, seconds: float) -> None:
         """Nothing is sent after the deadline; what is under way then is kept."""
-        now, deadline = time.monotonic(), self.settings.deadline
-        self._began = self._began if self._began is not None else now
-        if deadline is not None and now > self._began + deadline:
+        deadline = self.settings.deadline
+        if deadline is not None and self._seconds + seconds > deadline:
             raise ProviderFailure(
                 f"Asking took longer than ask.deadline allows ({deadline:g} s); the same command "
                 "goes on from here."
@@ -251,6 +264,9 @@ class Post:
         self.usage.asked += len(requests)
         self.progress.advance(len(requests))
         self._rejected = 0
+        if self.usage.dollars and time.monotonic() > self._accounted + ACCOUNT:
+            self._accounted = time.monotonic()
+            self.account()
 
     def _note(
         self, teacher: Teacher, requests: Sequence[Request], why: Rejected, answers: Answers
@@ -269,19 +285,13 @@ class Post:
                 f"{why}; mend the teacher's options, then give the same command again."
             )
 
-    def _same_model(
-        self, teacher: Teacher, request: Request, answer: tuple[Reply, str] | str
-    ) -> None:
-        """Raise ProviderFailure if another model answers than before under the same name."""
-        if isinstance(answer, str) or not answer[0].model:
-            return  # no reply, or an empty one that names no model
-        reply, _ = answer
-        asked = (teacher.label, str(request.body.get("model", "")))
-        first = self._models.setdefault(asked, reply.model)
-        if reply.model != first and not self.settings.accept_model_change:
+    def same_model(self, teacher: Teacher, model: str) -> None:
+        """Raise ProviderFailure if another model answers than before under the same settings."""
+        first = self._models.setdefault(_setup(teacher), model)
+        if model != first and not self.settings.accept_model_change:
             raise ProviderFailure(
-                f"{teacher.label} answered as {first!r} before and as {reply.model!r} now; give "
-                "--accept-model-change to go on with both, or start over with --fresh."
+                f"{teacher.label} answered as {first!r} before and as {model!r} now; give "
+                "--accept-model-change to go on with both, or name another --store and --out."
             )
 
     def _call(
@@ -294,8 +304,9 @@ class Post:
             try:
                 replies = teacher.answer(requests)
             except Busy as busy:
+                # Also those who were told how long to wait must not all come back together.
                 pause = random.Random().uniform(0, min(2.0**number, LONGEST_PAUSE))
-                pause = max(pause, busy.after or 0.0)
+                pause += busy.after or 0.0
                 late = time.monotonic() + pause > deadline
                 if number == self.settings.retries or late or _waited(stopping, pause):
                     raise ProviderFailure(
@@ -324,6 +335,11 @@ def _fulfil(future: Future[T], work: Callable[[], T]) -> None:
 def _waited(stopping: threading.Event, seconds: float) -> bool:
     """Wait so long; whether the wait was cut short because the run stops."""
     return stopping.wait(seconds)
+
+
+def _setup(teacher: Teacher) -> str:
+    """A teacher as it was set up: two servers may serve different models under one name."""
+    return digest_of([teacher.label, {k: str(v) for k, v in teacher.options().items()}])
 
 
 def _high(teacher: Teacher, requests: Sequence[Request]) -> float:

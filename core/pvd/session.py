@@ -141,6 +141,9 @@ def opened_session(
             watchers=watchers,
             progress=progress,
         )
+        for number in range(1, ledger.finished() + 1):
+            desk.remember(teacher, ledger.judgments(number))
+        desk.post.account = session.save_usage
         try:
             yield session
         except BaseException:

@@ -276,8 +276,11 @@ def test_a_busy_provider_is_called_again_after_growing_pauses(
 
 
 def test_a_provider_that_says_how_long_is_obeyed(store: Store, pauses: list[float]) -> None:
+    """And a little longer, so that all who were told the same do not come back together."""
     ask(store, Busy(after=17.0), 1)
-    assert [pause for pause in pauses if pause] == [17.0, 17.0]
+    first, second = (pause for pause in pauses if pause)
+    assert 17.0 <= first <= 18.0
+    assert 17.0 <= second <= 19.0
 
 
 def test_a_provider_that_stays_busy_is_given_up_after_so_many_calls(
@@ -678,11 +681,12 @@ def test_composites_go_as_deep_as_one_likes(store: Store) -> None:
 
 
 def test_a_composite_is_shown_again_where_one_part_is_unreadable(store: Store) -> None:
+    """First the part is repeated, in its order; then the whole slate is shown in another one."""
     good, bad = Clerk(), Mumbling()
     found, usage = ask(store, Ensemble(members=(good, bad)), 2)
     assert winners(found) == ["item-0"] * 2
     assert [j.slate for j in found if j] == [question(n, attempt=1) for n in range(2)]
-    assert (usage.repaired, usage.failed, len(good.asked), len(bad.asked)) == (2, 0, 4, 4)
+    assert (usage.repaired, usage.failed, len(good.asked), len(bad.asked)) == (6, 0, 4, 8)
 
 
 @dataclass(kw_only=True)

@@ -1,5 +1,6 @@
-"""A provider on 127.0.0.1 that speaks the three wire protocols, with an oracle that sees the decoded
-pictures, and a script of faults. Standard library only: aiohttp would change google-genai's transport.
+"""A provider on 127.0.0.1 that speaks the three wire protocols, with an oracle that sees the
+decoded pictures, and a script of faults. Standard library only: aiohttp would change
+google-genai's transport.
 """
 
 from __future__ import annotations
@@ -136,9 +137,10 @@ class Handler(BaseHTTPRequestHandler):
             self.reply(200, {})
         elif fault == "string":
             self.reply(503, {"error": "overloaded"})
-        elif fault == "echo":
+        elif fault in ("echo", "401-echo"):
+            status = 400 if fault == "echo" else 401
             said = f"the key {asked.key} may not do that"
-            self.reply(400, error_body(asked.protocol, 400, said, {}))
+            self.reply(status, error_body(asked.protocol, status, said, {}))
         elif fault == "slow":
             time.sleep(5)
             self.reply(200, {})
@@ -158,7 +160,10 @@ class Handler(BaseHTTPRequestHandler):
             letters = self.server.oracle(asked)
             text = TEXT_FAULTS.get(fault, plain)(letters, asked)
             model = self.server.returned_model or asked.model
-            self.reply(200, WRITE[asked.protocol](text, fault, model))
+            said = WRITE[asked.protocol](text, fault, model)
+            if fault == "uncounted":
+                said = {k: v for k, v in said.items() if k not in ("usage", "usageMetadata")}
+            self.reply(200, said)
 
     def reply(
         self, status: int, body: Any, headers: dict[str, str] | None = None, kind: str = ""
@@ -228,10 +233,12 @@ def error_body(protocol: str, status: int, message: str, headers: dict[str, str]
         details.append({"@type": "type.googleapis.com/google.rpc.RetryInfo",
                         "retryDelay": f"{headers['retry-after']}s"})  # fmt: skip
     if quota:
-        details.append({"@type": "type.googleapis.com/google.rpc.QuotaFailure",
-                        "violations": [{"quotaId": "GenerateRequestsPerDayPerProjectPerModel"}]})  # fmt: skip
+        spent = [{"quotaId": "GenerateRequestsPerDayPerProjectPerModel"}]
+        details.append(
+            {"@type": "type.googleapis.com/google.rpc.QuotaFailure", "violations": spent}
+        )
     if status == 401:  # a bad key is 400 there
-        status, message = 400, "API key not valid"
+        status, message = 400, f"API key not valid: {message}"
         details.append({"@type": "type.googleapis.com/google.rpc.ErrorInfo",
                         "reason": "API_KEY_INVALID"})  # fmt: skip
     names = {400: "INVALID_ARGUMENT", 429: "RESOURCE_EXHAUSTED"}
@@ -289,9 +296,7 @@ def picture(data: str) -> Image.Image:
     return image
 
 
-def asked(
-    protocol: str, model: str, key: str, system: str, parts: list[Any], body: Body
-) -> Asked:
+def asked(protocol: str, model: str, key: str, system: str, parts: list[Any], body: Body) -> Asked:
     texts = [part for part in parts if isinstance(part, str)]
     labels = [re.fullmatch(r"\[([A-Z])\]", text.strip()) for text in texts]
     return Asked(
@@ -316,9 +321,9 @@ def write_openai(text: str, fault: str, model: str) -> Body:
     choices = [] if fault == "nothing" else [
         {"index": 0, "message": message, "finish_reason": finish, "logprobs": None}
     ]  # fmt: skip
+    usage = {"prompt_tokens": 900, "completion_tokens": 12, "total_tokens": 912}
     return {"id": "x", "object": "chat.completion", "created": 0, "model": model,
-            "choices": choices,
-            "usage": {"prompt_tokens": 900, "completion_tokens": 12, "total_tokens": 912}}  # fmt: skip
+            "choices": choices, "usage": usage}  # fmt: skip
 
 
 def write_anthropic(text: str, fault: str, model: str) -> Body:

@@ -20,6 +20,7 @@ class Claude(Hosted):
     """A model of Anthropic. The key comes from ANTHROPIC_API_KEY."""
 
     service: ClassVar[str] = "claude"
+    official: ClassVar[str] = "https://api.anthropic.com"
     keys: ClassVar[tuple[str, ...]] = ("ANTHROPIC_API_KEY",)
 
     model: Annotated[str, "the model's id"] = field(
@@ -31,10 +32,10 @@ class Claude(Hosted):
         # At DEBUG this SDK writes personas and whole pictures.
         logging.getLogger("anthropic").setLevel(logging.INFO)
         self._client = self._sdk.Anthropic(
-            api_key=key, base_url=self.base_url, timeout=self.timeout, max_retries=0
+            api_key=key, base_url=self.url, timeout=self.timeout, max_retries=0
         )
 
-    def ask(self, prompt: kit.Prompt) -> pvd.Reply:
+    def call(self, prompt: kit.Prompt) -> pvd.Reply:
         content: list[dict[str, Any]] = []
         for letter, data in zip(prompt.letters, self.pictures(prompt), strict=True):
             encoded = base64.b64encode(data).decode()
@@ -60,7 +61,7 @@ class Claude(Hosted):
             raise kit.Busy("claude answered with broken JSON") from None
         if isinstance(got, str):  # a proxy's page
             raise kit.Busy(f"claude answered with no JSON ({kit.one_line(got, self._key)})")
-        return self._reply(got)
+        return self._reply(prompt, got)
 
     def _failure(self, error: Any) -> Exception:
         body = error.body if isinstance(error.body, dict) else {}
@@ -72,17 +73,19 @@ class Claude(Hosted):
         after = kit.seconds(error.response.headers.get("retry-after"))
         return kit.http_failure("claude", error.status_code, why, after)
 
-    def _reply(self, got: Any) -> pvd.Reply:
+    def _reply(self, prompt: kit.Prompt, got: Any) -> pvd.Reply:
         used = got.usage
-        tokens = pvd.Tokens()
-        if used:
-            read = (used.cache_read_input_tokens or 0) + (used.cache_creation_input_tokens or 0)
-            tokens = pvd.Tokens(used.input_tokens + read, used.output_tokens)
+        if used is None and not got.content:  # a gateway's error with the status of a success
+            raise kit.Busy("claude answered without an answer")
+        read = getattr(used, "input_tokens", None)
+        if read is not None:  # what was read from the provider's cache is counted apart
+            read += (used.cache_read_input_tokens or 0) + (used.cache_creation_input_tokens or 0)
         ends = {"refusal": "refused", "max_tokens": "truncated",
                 "model_context_window_exceeded": "truncated"}  # fmt: skip
-        text = "".join(block.text for block in got.content or () if block.type == "text")
+        text = "".join(block.text for block in got.content if block.type == "text")
         finish = ends.get(got.stop_reason or "", "")
-        return pvd.Reply(text, got.model or "", tokens, self.dollars(tokens), finish)
+        counted = (read, getattr(used, "output_tokens", None))
+        return self.reply(prompt, text, got.model, counted, finish)
 
 
 @pvd.hookimpl

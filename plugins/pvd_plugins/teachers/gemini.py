@@ -23,6 +23,7 @@ class Gemini(Hosted):
     """A model of Google. The key comes from GOOGLE_API_KEY, else from GEMINI_API_KEY."""
 
     service: ClassVar[str] = "gemini"
+    official: ClassVar[str] = "https://generativelanguage.googleapis.com"
     keys: ClassVar[tuple[str, ...]] = ("GOOGLE_API_KEY", "GEMINI_API_KEY")
 
     model: Annotated[str, "the model's id"] = field(
@@ -43,7 +44,7 @@ class Gemini(Hosted):
             api_key=key,
             vertexai=False,
             http_options=self._types.HttpOptions(
-                base_url=self.base_url, timeout=int(self.timeout * 1000)
+                base_url=self.url, timeout=int(self.timeout * 1000)
             ),
         )
 
@@ -55,7 +56,7 @@ class Gemini(Hosted):
             sent["thinking_level"] = self.thinking.upper()
         return sent
 
-    def ask(self, prompt: kit.Prompt) -> pvd.Reply:
+    def call(self, prompt: kit.Prompt) -> pvd.Reply:
         part = self._types.Part
         parts = []
         for letter, data in zip(prompt.letters, self.pictures(prompt), strict=True):
@@ -77,7 +78,7 @@ class Gemini(Hosted):
             raise kit.Busy(f"gemini: {why}") from None
         except json.JSONDecodeError:  # a proxy's page, half an answer
             raise kit.Busy("gemini answered with no JSON, or broken JSON") from None
-        return self._reply(got)
+        return self._reply(prompt, got)
 
     def _config(self, prompt: kit.Prompt) -> Any:
         config: dict[str, Any] = {
@@ -106,25 +107,29 @@ class Gemini(Hosted):
         delay = next((row["retryDelay"] for row in details if "retryDelay" in row), None)
         return kit.http_failure("gemini", error.code, why, kit.seconds(delay))
 
-    def _reply(self, got: Any) -> pvd.Reply:
+    def _reply(self, prompt: kit.Prompt, got: Any) -> pvd.Reply:
         used = got.usage_metadata
-        tokens = pvd.Tokens()
-        if used:
-            out = (used.candidates_token_count or 0) + (used.thoughts_token_count or 0)
-            tokens = pvd.Tokens(used.prompt_token_count or 0, out)
+        if not (used or got.candidates or got.prompt_feedback):
+            raise kit.Busy("gemini answered without an answer")
+        read = getattr(used, "prompt_token_count", None)
+        written = None
+        if used and (used.candidates_token_count or used.thoughts_token_count):
+            written = (used.candidates_token_count or 0) + (used.thoughts_token_count or 0)
+        elif used and read is not None:
+            written = 0  # nothing was written, as in a refusal
         text, finish = "", ""
         if got.prompt_feedback and got.prompt_feedback.block_reason:
             text, finish = str(got.prompt_feedback.block_reason.value), "refused"
         elif got.candidates:
             candidate = got.candidates[0]
             reason = candidate.finish_reason.value if candidate.finish_reason else ""
-            written = (candidate.content.parts or []) if candidate.content else []
-            text = "".join(p.text for p in written if p.text and not p.thought)
+            parts = (candidate.content.parts or []) if candidate.content else []
+            text = "".join(p.text for p in parts if p.text and not p.thought)
             if reason in REFUSED:
                 text, finish = text or reason, "refused"
             elif reason == "MAX_TOKENS":
                 finish = "truncated"
-        return pvd.Reply(text, got.model_version or "", tokens, self.dollars(tokens), finish)
+        return self.reply(prompt, text, got.model_version, (read, written), finish)
 
 
 @pvd.hookimpl

@@ -15,7 +15,7 @@ from typing import Any
 import pvd
 from pvd import kit
 
-LETTERS = 3.0  # characters of a token, at the low end
+LETTERS = 3.0  # bytes of a token, at the low end
 
 
 @dataclass(frozen=True)
@@ -39,9 +39,33 @@ def table() -> dict[str, Any]:
     else:
         text = (resources.files(__package__) / "models.toml").read_text(encoding="utf-8")
     try:
-        return tomllib.loads(text)
+        found = tomllib.loads(text)
     except ValueError as error:
         raise kit.BadInput(f"{own} is no TOML: {error}.") from None
+    _check(found, own)
+    return found
+
+
+KINDS: dict[str, Any] = {
+    "input": (int, float),
+    "output": (int, float),
+    "ends": date,
+    "service": str,
+}
+
+
+def _check(found: dict[str, Any], where: str | None) -> None:
+    """BadInput for a table of the user's own that lacks something."""
+    for part in ("default", "images", "model"):
+        if not isinstance(found.get(part), dict):
+            raise kit.BadInput(f"{where} has no table [{part}]; begin with a copy of the bundled.")
+    for name, row in found["model"].items():
+        if not isinstance(row, dict):
+            raise kit.BadInput(f"{where}: model.{name} must be a table, not {row!r}.")
+        for key, kind in KINDS.items():
+            if key in row and not isinstance(row[key], kind):
+                what = {"ends": "date", "service": "text"}.get(key, "number")
+                raise kit.BadInput(f"{where}: {key} of model.{name} must be a {what}.")
 
 
 def default(service: str) -> str:
@@ -49,15 +73,17 @@ def default(service: str) -> str:
     return str(table()["default"][service])
 
 
-def find(name: str) -> Model:
-    """What is known of a model."""
+def find(name: str, service: str = "") -> Model:
+    """What is known of a model, of this service if one is named."""
     row = table()["model"].get(name, {})
+    if service and row.get("service") != service:
+        row = {}  # somebody else serves a model of that name
     return Model(**{k: v for k, v in row.items() if k in Model.__dataclass_fields__})
 
 
-def check_alive(name: str) -> str | None:
+def check_alive(name: str, service: str) -> str | None:
     """BadInput if the model has ended; a warning if it ends within 90 days."""
-    ends = find(name).ends
+    ends = find(name, service).ends
     if ends is None:
         return None
     left = (ends - datetime.now(UTC).date()).days
@@ -70,7 +96,8 @@ def estimate(name: str, prompt: kit.Prompt, side: int, detail: str, most: int) -
     """The tokens of one question, at the high end; of the answer as many as are allowed."""
     rules = table()["images"].get(find(name).images or "", {})
     rule = rules.get(detail) or next(iter(rules.values()), {"size": 28, "factor": 1.2})
-    words = len(prompt.system) + len(prompt.question) + 1000  # the schema is counted too
+    # Bytes, not letters: of Chinese a letter is a token. The schema is counted too.
+    words = len((prompt.system + prompt.question).encode()) + 1000
     text = math.ceil(words / LETTERS)
     return pvd.Tokens(text + len(prompt.items) * (image_tokens(rule, side) + 4), most)
 

@@ -21,6 +21,7 @@ class OpenAI(Hosted):
     """A vision model of OpenAI. The key comes from OPENAI_API_KEY."""
 
     service: ClassVar[str] = "openai"
+    official: ClassVar[str] = "https://api.openai.com/v1"
     keys: ClassVar[tuple[str, ...]] = ("OPENAI_API_KEY",)
 
     model: Annotated[str, "the model's id"] = field(
@@ -33,19 +34,19 @@ class OpenAI(Hosted):
     def open(self, key: str) -> None:
         self._sdk, self._key = kit.need("openai", "openai"), key
         self._client = self._sdk.OpenAI(
-            api_key=key, base_url=self.base_url, timeout=self.timeout, max_retries=0
+            api_key=key, base_url=self.url, timeout=self.timeout, max_retries=0
         )
 
     def parameters(self) -> dict[str, Any]:
         sent = super().parameters() | {"detail": self.detail}
-        if effort := self.effort or models.find(self.model).effort:
+        if effort := self.effort or models.find(self.model, self.service).effort:
             sent["reasoning_effort"] = effort
         if self.temperature is not None:
             sent["temperature"] = self.temperature
         return sent
 
-    def ask(self, prompt: kit.Prompt) -> pvd.Reply:
-        return self._reply(self._create(prompt, **self._format(prompt)))
+    def call(self, prompt: kit.Prompt) -> pvd.Reply:
+        return self._reply(prompt, self._create(prompt, **self._format(prompt)))
 
     def _create(self, prompt: kit.Prompt, **more: Any) -> Any:
         sent = {k: v for k, v in self.parameters().items() if k in SENT}
@@ -93,9 +94,9 @@ class OpenAI(Hosted):
         after = error.response.headers.get("retry-after")
         return kit.http_failure(self.service, error.status_code, why, kit.seconds(after))
 
-    def _reply(self, got: Any) -> pvd.Reply:
-        used = got.usage
-        tokens = pvd.Tokens(used.prompt_tokens, used.completion_tokens) if used else pvd.Tokens()
+    def _reply(self, prompt: kit.Prompt, got: Any) -> pvd.Reply:
+        if not got.choices and not got.usage:  # a gateway's error with the status of a success
+            raise kit.Busy(f"{self.service} answered without an answer")
         text, finish = "", ""
         if got.choices:
             choice = got.choices[0]
@@ -104,7 +105,11 @@ class OpenAI(Hosted):
                 finish = "refused"
             elif choice.finish_reason == "length":
                 finish = "truncated"
-        return pvd.Reply(text, got.model or "", tokens, self.dollars(tokens), finish)
+        used = got.usage
+        counted = (
+            getattr(used, "prompt_tokens", None), getattr(used, "completion_tokens", None)
+        )  # fmt: skip
+        return self.reply(prompt, text, got.model, counted, finish)
 
 
 @dataclass(kw_only=True)

@@ -42,6 +42,10 @@ class OpenAICompatible(OpenAI):
     def secret(self) -> str:
         return super().secret() if os.environ.get(self.keys[0]) else "none"
 
+    def open(self, key: str) -> None:
+        super().open(key)
+        self._key = "" if key == "none" else key  # "none" is a word that messages may hold
+
     def connect(self) -> Sequence[str]:
         lines = list(super().connect())
         schema = self._format(_probe(self, 1))
@@ -52,12 +56,15 @@ class OpenAICompatible(OpenAI):
                     "-o teacher.schema=none."
                 )
             few = next((n for n in range(SHOWN - 1, 0, -1) if not self._refuses(n)), 0)
-            raise kit.BadInput(
+            line = (
                 f"{self.base_url} takes {few} pictures in a request, and not {SHOWN} ({why}); "
                 f"start vLLM with --limit-mm-per-prompt.image {SHOWN}, or serve a model that sees."
             )
+            if few < 2:  # with two one can compare pairs
+                raise kit.BadInput(line)
+            lines.append(line)
         if self._refuses(1, logprobs=True, top_logprobs=20):
-            lines.append(f"{self.base_url} gives no logprobs; rankings come without utilities.")
+            lines.append(f"{self.base_url} gives no logprobs; vLLM has --max-logprobs.")
         return lines
 
     def _refuses(self, pictures: int, **more: Any) -> str:
