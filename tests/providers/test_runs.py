@@ -360,9 +360,11 @@ class Picky(Fake):
 
 
 def test_a_server_that_takes_one_picture_cannot_compare(tmp_path: Path) -> None:
-    with Picky(lambda asked: len(asked.images) <= 1) as picky:
-        with pytest.raises(BadInput, match=r"takes 1 pictures in a request, and not 5") as e:
-            connected(made(picky, tmp_path))
+    with (
+        Picky(lambda asked: len(asked.images) <= 1) as picky,
+        pytest.raises(BadInput, match=r"takes 1 pictures in a request, and not 5") as e,
+    ):
+        connected(made(picky, tmp_path))
     assert "--limit-mm-per-prompt.image 5" in str(e.value)
     assert "image could not be processed" in str(e.value)
 
