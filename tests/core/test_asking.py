@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, ClassVar, Self
@@ -28,6 +28,7 @@ from pvd.errors import (
     BadInput,
     BudgetReached,
     Interrupted,
+    MissingPrerequisite,
     PluginError,
     ProviderFailure,
     PvdError,
@@ -836,3 +837,73 @@ def test_nothing_is_sent_after_the_deadline_and_the_command_goes_on(store: Store
     assert set(store.get(teacher.asked)) == set(teacher.asked), "what was under way is kept"
     _, usage = ask(store, Clerk(), 30)
     assert usage.cached == len(teacher.asked)
+
+
+# --- one model in one run -----------------------------------------------------------------------
+
+
+@dataclass(kw_only=True)
+class Versioned(Clerk):
+    """Answers as the model that it is told to be."""
+
+    capabilities: ClassVar[pvd.Capabilities] = pvd.Capabilities(batch=1)
+    versions: ClassVar[list[str]] = []
+
+    def serve(self, requests: Sequence[Request]) -> Sequence[Reply]:
+        model = self.versions.pop(0) if self.versions else "one"
+        return [replace(reply, model=model) for reply in super().serve(requests)]
+
+
+def test_another_model_stops_the_run_and_loses_no_answer(store: Store) -> None:
+    teacher = Versioned()
+    Versioned.versions[:] = ["one", "one", "two"]
+    with pytest.raises(ProviderFailure, match="answered as 'one' before and as 'two' now"):
+        ask(store, teacher, 5, workers=1)
+    assert len(store.get(teacher.asked)) == len(teacher.asked) == 3
+    Versioned.versions[:] = ["two", "two"]
+    found, _ = ask(store, Versioned(), 5, accept_model_change=True)
+    assert {j.reply.model for j in found if j} == {"one", "two"}
+
+
+def test_a_model_of_an_earlier_command_counts(store: Store) -> None:
+    """What the rounds were made of is remembered, not only what this command was told."""
+    with opened(Versioned(), 1) as teacher:
+        (made,) = Desk(store).judgments(teacher, 1, question)
+        assert made is not None
+        later = Desk(store)
+        later.remember(teacher, [replace(made, reply=replace(made.reply, model="older"))])
+        with pytest.raises(ProviderFailure, match="as 'older' before and as 'one' now"):
+            later.judgments(teacher, 1, question)
+
+
+def test_everybody_gets_ready_before_anybody_is_asked(store: Store) -> None:
+    """Or the judge would be paid before the teacher's missing key is found."""
+
+    @dataclass(kw_only=True)
+    class Keyless(Clerk):
+        def connect(self) -> Sequence[str]:
+            raise MissingPrerequisite("No key.")
+
+    with opened(Clerk(), 1) as clerk, opened(Keyless(), 2) as keyless:
+        desk = Desk(store)
+        with pytest.raises(MissingPrerequisite):
+            desk.prepare(keyless)  # the store knows nothing of it: now
+        desk = Desk(store)
+        desk.post.expect(keyless)  # as if the store knew some old answer of it
+        with pytest.raises(MissingPrerequisite):
+            desk.judgments(clerk, 1, question)
+        assert clerk.asked == []
+
+
+def test_what_was_spent_is_written_down_as_it_grows(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that a command that is killed has not spent in secret."""
+    monkeypatch.setattr("pvd.sending.ACCOUNT", 0.0)
+    written = []
+    with opened(Clerk(), 1) as teacher:
+        desk = Desk(store)
+        desk.post.account = lambda: written.append(desk.usage.dollars)
+        desk.judgments(teacher, 6, question)
+    assert written == sorted(written)
+    assert written[-1] == desk.usage.dollars > 0

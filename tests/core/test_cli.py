@@ -180,3 +180,19 @@ def test_check_never_pays_and_never_leaves_this_machine(tmp_path: Path) -> None:
     import socket
 
     assert socket.getaddrinfo.__module__ == "socket", "what was taken away is given back"
+
+
+def test_what_would_be_sent_is_shown_word_by_word() -> None:
+    assert pvd("prompt").stdout.split() == ["brief", "default"]
+    simple = pvd("prompt", "render", "--teacher", "gemini")
+    assert simple.exit_code == 0, simple.output
+    for part in ("--- system", "[E] item", "<person>", '"ABCDE"', "max_tokens", "--- key in the"):
+        assert part in simple.stdout
+    pairs = pvd("prompt", "render", "--teacher", "pairwise", "-o", "teacher.of=gemini")
+    assert "pairwise asks 20 questions about a slate; the first:" in pairs.stdout
+    assert "[B] item" in pairs.stdout
+    assert "[C] item" not in pairs.stdout
+    assert '"persona"' in pvd("prompt", "render").stdout, "a teacher without words: its request"
+    nobody = pvd("prompt", "render", "--persona", "nobody")
+    assert nobody.exit_code == 5
+    assert "There is no persona 'nobody'" in nobody.stderr

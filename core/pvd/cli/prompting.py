@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from pvd.cli.running import run_options, settings_from
 from pvd.errors import UnknownName
+
+if TYPE_CHECKING:
+    from pvd.protocols import Teacher
+    from pvd.records import Slate
 
 
 @click.group(invoke_without_command=True)
@@ -29,8 +33,8 @@ def prompt(ctx: click.Context) -> None:
 def render(config: Path | None, recipe: str, persona: str | None, **given: Any) -> None:
     """Show exactly what the teacher would be sent about the first items; asks and pays nothing."""
     from pvd import catalog
+    from pvd.asking import opened
     from pvd.discovery import unknown
-    from pvd.prompting import PromptedTeacher
     from pvd.records import Slate
 
     settings = settings_from(config, recipe, given)
@@ -39,8 +43,20 @@ def render(config: Path | None, recipe: str, persona: str | None, **given: Any) 
     chosen = persona if persona is not None else next(iter(people))
     if chosen not in people:
         raise UnknownName(unknown("persona", chosen, people))
-    teacher = settings.teacher
-    slate = Slate(people[chosen], tuple(items))
+    with opened(settings.teacher, settings.stream("teacher")) as teacher:
+        show(teacher, Slate(people[chosen], tuple(items)))
+
+
+def show(teacher: Teacher, slate: Slate) -> None:
+    """Print what this teacher would be sent about a slate."""
+    from pvd.prompting import PromptedTeacher
+    from pvd.protocols import CompositeTeacher
+
+    if isinstance(teacher, CompositeTeacher):
+        questions = teacher.questions(slate)
+        click.echo(f"{teacher.label} asks {len(questions)} questions about a slate; the first:\n")
+        show(questions[0].teacher, questions[0].slate)
+        return
     request = teacher.request(slate)
     if isinstance(teacher, PromptedTeacher):
         said = teacher.prompt_for(slate)

@@ -166,3 +166,16 @@ def test_it_costs_and_knows_what_the_inner_teacher_does() -> None:
     assert outer.capabilities.simulated
     assert not outer.capabilities.paid
     assert outer.capabilities.reads == Simulated().capabilities.reads
+
+
+def test_a_pair_that_cannot_be_read_is_asked_again(tmp_path: Path) -> None:
+    """Another order of the slate has the same pairs: without that, one bad answer of twenty would
+    lose the slate for good."""
+    from pvd.testing import slate
+
+    teacher = Pairwise(of=Simulated(malformed=0.02))
+    with Store(tmp_path / "answers.sqlite") as store, opened(teacher, 3) as ready:
+        desk = Desk(store)
+        found = desk.judgments(ready, 20, lambda n, attempt: slate(5, n))
+    assert desk.usage.repaired > 0
+    assert None not in found
