@@ -89,6 +89,7 @@ TABLE = {
     "blocked": REFUSED,
     # What means no harm is overlooked, and counted.
     "": ANSWERED,
+    "uncounted": ANSWERED,  # without the number of tokens
     "fenced": tidied("fence"),
     "prose": tidied("prose"),
     "lower": tidied("case"),
@@ -239,6 +240,31 @@ def test_nothing_listens_there(name: str, counter: Make, pauses: list[float]) ->
 
     with pytest.raises(ProviderFailure, match=rf"stayed busy through 2 calls \({name}: .*[Cc]onn"):
         desk.ask(retries=1)
+
+
+@pytest.mark.parametrize("name", TEACHERS)
+def test_after_the_deadline_nothing_is_sent_and_what_came_is_kept(name: str, counter: Make) -> None:
+    desk = counter(name)
+    desk.fake.delay = 0.1
+
+    with pytest.raises(ProviderFailure, match=r"longer than ask\.deadline allows \(0\.35 s\)"):
+        desk.ask(30, workers=2, deadline=0.35)
+
+    sent = len(desk.fake.asked)
+    assert 2 <= sent <= 10
+    assert desk.usage.asked == sent
+    assert [desk.kept(number) is not None for number in range(sent + 1)] == [True] * sent + [False]
+
+
+@pytest.mark.parametrize("name", ["openai", "claude", "gemini"])
+def test_what_was_not_counted_is_not_free(name: str, counter: Make) -> None:
+    desk = counter(name)
+
+    desk.ask(faults=["uncounted"])
+
+    high = desk.teacher.estimate(question(0))
+    assert desk.usage.tokens == high
+    assert desk.usage.dollars == desk.teacher.dollars(high) > 0
 
 
 @pytest.mark.parametrize("fault", ["400", "413"])
