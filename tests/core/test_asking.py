@@ -100,6 +100,14 @@ def winners(judgments: Sequence[pvd.Judgment | None]) -> list[str]:
     return [j.slate.items[j.ranking.tiers[0][0]].id if j else "" for j in judgments]
 
 
+@pytest.fixture(autouse=True)
+def ctrl_c() -> Iterator[None]:
+    """It works, also where the tests were started in the background of a shell, which ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "answers.sqlite"

@@ -168,6 +168,9 @@ def register_teachers(register):
 
 
 def test_check_never_pays_and_never_leaves_this_machine(tmp_path: Path) -> None:
+    import socket
+
+    before = socket.getaddrinfo
     file = tmp_path / "paid.py"
     file.write_text(PAID)
     dear = pvd("plugins", "check", "-p", str(file), "teacher.dear")
@@ -177,9 +180,7 @@ def test_check_never_pays_and_never_leaves_this_machine(tmp_path: Path) -> None:
     far = pvd("plugins", "check", "-p", str(file), "teacher.far")
     assert far.exit_code == 1
     assert "192.0.2.1 is not looked up: a check never uses the network" in far.stdout
-    import socket
-
-    assert socket.getaddrinfo.__module__ == "socket", "what was taken away is given back"
+    assert socket.getaddrinfo is before, "what was taken away is given back"
 
 
 def test_what_would_be_sent_is_shown_word_by_word() -> None:

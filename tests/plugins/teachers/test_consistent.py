@@ -9,6 +9,7 @@ import torch
 
 from pvd import Item, Judgment, Persona, Ranking, Slate, Teacher
 from pvd.asking import Desk, opened
+from pvd.settings import AskSettings
 from pvd.store import Store
 from pvd.streams import stream
 from pvd_plugins.evaluators.grades import kendall
@@ -171,9 +172,11 @@ def test_noise_is_averaged_out_too(desk: Desk) -> None:
 def test_an_answer_that_cannot_be_read_spoils_its_slate_alone(desk: Desk) -> None:
     inner = Simulated(malformed=0.2)
     teacher = Consistent(of=inner, orders=3)
+    once = Desk(desk.post.store, AskSettings(attempts=1))
 
     with opened(teacher, seed=3) as ready:
-        found = desk.judgments(ready, len(SLATES), lambda number, attempt: SLATES[number])
+        found = once.judgments(ready, len(SLATES), lambda number, attempt: SLATES[number])
+        again = desk.judgments(ready, len(SLATES), lambda number, attempt: SLATES[number])
 
     def readable(slate: Slate) -> bool:
         request = inner.request(slate)
@@ -184,6 +187,8 @@ def test_an_answer_that_cannot_be_read_spoils_its_slate_alone(desk: Desk) -> Non
     whole = [all(readable(q.slate) for q in teacher.questions(slate)) for slate in SLATES]
     assert 5 < sum(whole) < 25
     assert [judgment is not None for judgment in found] == whole
+    # With three attempts the spoilt part is repeated: 0.2 ** 3 of 90 parts stay unreadable.
+    assert sum(judgment is not None for judgment in again) >= 27
 
 
 # --- the rest -------------------------------------------------------------------------------------

@@ -108,6 +108,14 @@ def build(folder: Path, family: str, seed: int = 0) -> Path:
 
 
 @pytest.fixture(autouse=True)
+def nothing_loaded() -> None:
+    """No model that a test before left in memory: it would be shared, with what it was told."""
+    from pvd_plugins.teachers.qwen_vl import model
+
+    model._LOADED.clear()
+
+
+@pytest.fixture(autouse=True)
 def no_network(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Where a test reached for the network; it gets what a machine without one would get."""
     reached: list[str] = []
