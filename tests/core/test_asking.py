@@ -102,7 +102,7 @@ def winners(judgments: Sequence[pvd.Judgment | None]) -> list[str]:
 
 @pytest.fixture(autouse=True)
 def ctrl_c() -> Iterator[None]:
-    """It works, also where the tests were started in the background of a shell, which ignores it."""
+    """It works, also where a shell started the tests in its background, and so ignores it."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
