@@ -183,18 +183,17 @@ class Registry:
     def _register_module(self, module: ModuleType, declared: frozenset[str] | None) -> None:
         if self._manager.has_plugin(module.__name__):
             return
-        before = dict(self._classes)
+        before, whole = dict(self._classes), False
         self._loading = declared
         try:
             self._manager.register(module, module.__name__)
             self._manager.check_pending()  # a misspelt hook would otherwise be silent
-        except Exception:
-            # pluggy keeps a module whose register hook raised; take it out again.
-            self._manager.unregister(name=module.__name__)
-            self._classes = before
-            raise
+            whole = True
         finally:
             self._loading = frozenset()
+            if not whole:  # pluggy keeps a module whose register hook raised; take it out again
+                self._manager.unregister(name=module.__name__)
+                self._classes = before
 
     def _register(self, kind: str, name: str, component: type[protocols.Component]) -> None:
         full = f"{kind}.{name}"

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 SIZE = 4 * 2**20  # bytes of the disk
+PAGE = 4096
 
 
 class Disk:
@@ -28,7 +29,7 @@ class Disk:
         self.empty()
         file = os.open(self._ballast, os.O_WRONLY | os.O_CREAT)
         try:
-            for block in (2**16, 4096):
+            for block in (2**16, PAGE):
                 while self.free() >= leave + block:
                     os.write(file, b"x" * block)
         finally:
@@ -162,9 +163,10 @@ FILES = [
 
 
 def room_for(names: tuple[str, ...], sizes: dict[str, int]) -> int:
-    """What these files take on the disk, in whole pages."""
-    found = [size for path, size in sizes.items() if path.startswith(names)] if names else []
-    return sum(-(-size // 4096) * 4096 for size in found)
+    """What these files take on the disk, in whole pages. The report shows seconds and figures of
+    this invocation, and so may be a page longer than the undisturbed one."""
+    found = {path: size for path, size in sizes.items() if names and path.startswith(names)}
+    return sum(-(-size // PAGE) * PAGE for size in found.values()) + PAGE * ("report.html" in found)
 
 
 @pytest.mark.parametrize(("name", "after", "fits"), FILES, ids=[row[0] for row in FILES])

@@ -9,7 +9,6 @@ import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from types import TracebackType
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import pvd
@@ -62,12 +61,7 @@ class QwenVL(kit.PromptedTeacher):
         model = self._model
         return [f"{self.service}: {model.name} answers on {self._device} in {self._dtype}."]
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
         self.__dict__.pop("_model", None)  # gigabytes
 
     @cached_property
