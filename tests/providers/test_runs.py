@@ -202,6 +202,7 @@ def test_a_drawn_shop_is_not_worth_money(fake: Fake, keys: None, shop: Path, out
 def test_the_limit_holds_and_a_higher_one_goes_on(
     fake: Fake, keys: None, shop: Path, out: Path
 ) -> None:
+    fake.usage = (900, 12)
     given = words("gpt-4o", fake, shop, **TINY)
     result = pvd(*given, "--max-cost", "0.04", "--out", str(out))
     assert result.exit_code == 8, result.output
@@ -220,6 +221,7 @@ def test_the_limit_holds_and_a_higher_one_goes_on(
 def test_an_unknown_price_is_no_price_of_nothing(
     fake: Fake, keys: None, shop: Path, out: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    fake.usage = (900, 12)
     given = words("openai", fake, shop, teacher={"model": "of-tomorrow"}, **TINY)
     result = pvd(*given, "--max-cost", "5", "--out", str(out))
     assert result.exit_code == 5, result.output
