@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import io
+import math
 import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from pvd.errors import BadInput
@@ -18,7 +21,50 @@ MAX_BYTES = 64 * 2**20
 
 def decode(data: bytes, where: str) -> Image:
     """The first frame, turned upright, on white, 8-bit RGB. `where` names the picture in errors."""
-    from PIL import Image, ImageOps, UnidentifiedImageError
+    from PIL import ImageOps
+
+    with _guarded(data, where) as image:
+        image.load()
+        found = _rgb(ImageOps.exif_transpose(image))
+    return found
+
+
+def scaled_size(data: bytes, side: int, where: str) -> tuple[int, int]:
+    """Width and height that `jpeg(decode(data, where), side)` has, read from the header alone."""
+    with _guarded(data, where) as image:
+        wide, high = image.size
+        if _orientation(image, data) in TURNED:
+            wide, high = high, wide
+    if max(wide, high) <= side:
+        return wide, high
+    # As Pillow's thumbnail: the longer side fits, the shorter one is nearest to the same shape.
+    shape = wide / high
+    if shape <= 1:
+        return _nearest(side * shape, lambda n: abs(shape - n / side)), side
+    return side, _nearest(side / shape, lambda n: abs(shape - side / n) if n else 0.0)
+
+
+TURNED = (5, 6, 7, 8)  # by 90 or 270 degrees, as EXIF numbers it
+TURNING = (b"eXIf", b"Raw profile type", b"XML:com.adobe.xmp")  # what may turn a PNG
+
+
+def _orientation(image: Image, data: bytes) -> int:
+    """Where its top is. A PNG may say it behind its pixels, and is unpacked only if it does."""
+    from PIL import ExifTags
+
+    if image.format == "PNG" and not any(mark in data for mark in TURNING):
+        return 1
+    return int(image.getexif().get(ExifTags.Base.Orientation, 1))
+
+
+def _nearest(length: float, error: Callable[[int], float]) -> int:
+    return max(min(math.floor(length), math.ceil(length), key=error), 1)
+
+
+@contextmanager
+def _guarded(data: bytes, where: str) -> Iterator[Image]:
+    """The picture with only its header read; whatever goes wrong with it is BadInput."""
+    from PIL import Image, UnidentifiedImageError
 
     if len(data) > MAX_BYTES:
         raise BadInput(
@@ -31,8 +77,7 @@ def decode(data: bytes, where: str) -> Image:
             # The header is enough to refuse a bomb: nothing has been unpacked yet.
             if image.width * image.height > MAX_PIXELS:
                 raise BadInput(_too_large(where))
-            image.load()
-            return _rgb(ImageOps.exif_transpose(image))
+            yield image
     except UnidentifiedImageError:
         raise BadInput(
             f"The image of {where} is no {', '.join(FORMATS[:-1])} or {FORMATS[-1]} file; "

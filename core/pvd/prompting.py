@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 from pvd.discovery import unknown
 from pvd.errors import BadInput, MissingFile, UnknownName
 from pvd.failures import Malformed, Refused
-from pvd.images import jpeg
+from pvd.images import jpeg, scaled_size
 from pvd.protocols import Teacher
 from pvd.records import Item, Persona, Ranking, Reply, Request, Slate
 
@@ -182,6 +182,11 @@ def _encoded(item: _ByDigest, side: int) -> bytes:
     return jpeg(item.item.open(), side)
 
 
+@lru_cache(maxsize=65536)
+def _size(item: _ByDigest, side: int) -> tuple[int, int]:
+    return scaled_size(item.item.read(), side, item.item.where)
+
+
 class _ByDigest:
     """An item that equals another one with the same picture, so that each is encoded once."""
 
@@ -240,6 +245,10 @@ class PromptedTeacher(Teacher):
     def pictures(self, prompt: Prompt) -> list[bytes]:
         """The pictures of a prompt as JPEG, each encoded once."""
         return [_encoded(_ByDigest(item), self.max_side) for item in prompt.items]
+
+    def sizes(self, prompt: Prompt) -> list[tuple[int, int]]:
+        """Width and height that each of these pictures will have; cheap, nothing is unpacked."""
+        return [_size(_ByDigest(item), self.max_side) for item in prompt.items]
 
     def request(self, slate: Slate) -> Request:
         body = {

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
 from pvd.errors import BadInput
-from pvd.images import FORMATS, MAX_BYTES, MAX_PIXELS, decode, jpeg
+from pvd.images import FORMATS, MAX_BYTES, MAX_PIXELS, decode, jpeg, scaled_size
 from pvd.records import Item
 
 RED, BLUE, WHITE, BLACK = (255, 0, 0), (0, 0, 255), (255, 255, 255), (0, 0, 0)
@@ -292,3 +292,33 @@ def test_jpeg_hides_nothing_and_is_always_the_same() -> None:
     assert jpeg(image, 16) == jpeg(image, 16)
     assert not Image.open(io.BytesIO(jpeg(image, 16))).getexif()
     assert len(jpeg(image, 16, quality=20)) < len(jpeg(image, 16, quality=95))
+
+
+# --- the size alone ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("turn", [1, 3, 6, 8])
+def test_the_size_is_known_before_anything_is_unpacked(format: str, turn: int) -> None:
+    rng = random.Random(turn)
+    exif = Image.Exif()
+    exif[0x0112] = turn
+    for _ in range(12):
+        shape = (rng.randint(1, 300), rng.choice([1, 2, 7, 150, 299, 300]))
+        data = encoded(Image.new("RGB", shape, RED), format, exif=exif)
+        for side in (16, 97, 300):
+            sent = Image.open(io.BytesIO(jpeg(decode(data, "x"), side)))
+            assert scaled_size(data, side, "x") == sent.size
+
+
+@pytest.mark.parametrize("data", [b"", b"no picture", png(20_000, 20_000, b"")])
+def test_who_asks_for_the_size_is_as_well_guarded(data: bytes) -> None:
+    with pytest.raises(BadInput) as decoding:
+        decode(data, "item 'x'")
+    with pytest.raises(BadInput) as measuring:
+        scaled_size(data, 100, "item 'x'")
+    assert str(measuring.value) == str(decoding.value)
+
+
+def test_a_png_whose_pixels_are_damaged_has_a_size() -> None:
+    assert scaled_size(png(300, 100, b"")[:60], 150, "x") == (150, 50)

@@ -278,7 +278,7 @@ class Endpoints:
             if size > self.batches.limits["gemini"][1]:
                 raise No(400, "the file is too large")
             upload = new()
-            self.uploads[upload] = File(id, told.get("displayName", ""), b"", "batch"), size
+            self.uploads[upload] = File(id, either(told, "displayName") or "", b"", "batch"), size
             url = f"{self.batches.fake.url}{call.path}?upload_id={upload}"
             return Told({}, headers={"x-goog-upload-url": url, "x-goog-upload-status": "active"})
         file, size = self.uploads[call.query["upload_id"]]

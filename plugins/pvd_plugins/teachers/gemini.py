@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar, Literal
@@ -10,16 +9,18 @@ from typing import Annotated, Any, ClassVar, Literal
 import pvd
 from pvd import kit
 from pvd_plugins.teachers import models
-from pvd_plugins.teachers.hosted import Hosted
+from pvd_plugins.teachers.gemini_batches import GeminiBatches
 
 REFUSED = {
     "SAFETY", "RECITATION", "BLOCKLIST", "PROHIBITED_CONTENT", "SPII", "MODEL_ARMOR",
     "IMAGE_SAFETY", "IMAGE_PROHIBITED_CONTENT", "LANGUAGE",
 }  # fmt: skip
+# What the SDK adds to an answer by itself.
+ADDED = {"sdk_http_response", "parsed", "automatic_function_calling_history"}
 
 
 @dataclass(kw_only=True)
-class Gemini(Hosted):
+class Gemini(GeminiBatches):
     """A model of Google. The key comes from GOOGLE_API_KEY, else from GEMINI_API_KEY."""
 
     service: ClassVar[str] = "gemini"
@@ -36,9 +37,10 @@ class Gemini(Hosted):
 
     def open(self, key: str) -> None:
         genai = kit.need("google.genai", "gemini")
-        self._types, self._errors, self._key = genai.types, genai.errors, key
+        self._types, self._key = genai.types, key
         # What carries it depends on what is installed; both let dropped calls through as they are.
-        carriers = (getattr(self._errors, name, None) for name in ("httpx2", "httpx"))
+        carriers = (getattr(genai.errors, name, None) for name in ("httpx2", "httpx"))
+        self._refused = (genai.errors.APIError,)
         self._dropped = tuple(carrier.HTTPError for carrier in carriers if carrier)
         self._client = genai.Client(
             api_key=key,
@@ -56,45 +58,46 @@ class Gemini(Hosted):
             sent["thinking_level"] = self.thinking.upper()
         return sent
 
-    def call(self, prompt: kit.Prompt) -> pvd.Reply:
-        part = self._types.Part
+    def thoughts(self) -> int:
+        return 0 if (self.thinking or "").lower() == "minimal" else super().thoughts()
+
+    def ask(self, prompt: kit.Prompt) -> pvd.Reply:
+        part, pictures = self._types.Part, self.pictures(prompt)
         parts = []
-        for letter, data in zip(prompt.letters, self.pictures(prompt), strict=True):
+        for letter, data in zip(prompt.letters, pictures, strict=True):
             parts += [
                 part.from_text(text=f"[{letter}]"),
                 part.from_bytes(data=data, mime_type="image/jpeg"),
             ]
         parts.append(part.from_text(text=prompt.question))
-        try:
+        config = self._types.GenerateContentConfig(
+            system_instruction=prompt.system, **self.generation(prompt)
+        )
+        with self.guarded():
             got = self._client.models.generate_content(
                 model=self.model,
                 contents=[self._types.Content(role="user", parts=parts)],
-                config=self._config(prompt),
+                config=config,
             )
-        except self._errors.APIError as error:
-            raise self._failure(error) from None
-        except self._dropped as error:  # timeouts are among them
-            why = kit.one_line(error, self._key) or type(error).__name__
-            raise kit.Busy(f"gemini: {why}") from None
-        except json.JSONDecodeError:  # a proxy's page, half an answer
-            raise kit.Busy("gemini answered with no JSON, or broken JSON") from None
-        return self._reply(prompt, got)
+            said = got.model_dump(mode="json", by_alias=True, exclude_none=True, exclude=ADDED)
+            reply = self.read_answer(prompt, said)
+        return reply
 
-    def _config(self, prompt: kit.Prompt) -> Any:
+    def generation(self, prompt: kit.Prompt) -> dict[str, Any]:
+        """How it is to answer: the service's own names, which the SDK takes too."""
         config: dict[str, Any] = {
-            "system_instruction": prompt.system,
-            "max_output_tokens": self.max_tokens,
-            "media_resolution": f"MEDIA_RESOLUTION_{self.detail.upper()}",
-            "response_mime_type": "application/json",
-            "response_json_schema": prompt.schema,
+            "maxOutputTokens": self.max_tokens,
+            "mediaResolution": f"MEDIA_RESOLUTION_{self.detail.upper()}",
+            "responseMimeType": "application/json",
+            "responseJsonSchema": prompt.schema,
         }
         if self.temperature is not None:
             config["temperature"] = self.temperature
         if self.thinking is not None:
-            config["thinking_config"] = {"thinking_level": self.thinking.upper()}
-        return self._types.GenerateContentConfig(**config)
+            config["thinkingConfig"] = {"thinkingLevel": self.thinking.upper()}
+        return config
 
-    def _failure(self, error: Any) -> Exception:
+    def failure(self, error: Any) -> Exception:
         why = kit.one_line(error.message or error.status or "", self._key)
         told = error.details.get("error") if isinstance(error.details, dict) else None
         details = told.get("details", []) if isinstance(told, dict) else []  # a proxy's: anything
@@ -107,29 +110,40 @@ class Gemini(Hosted):
         delay = next((row["retryDelay"] for row in details if "retryDelay" in row), None)
         return kit.http_failure("gemini", error.code, why, kit.seconds(delay))
 
-    def _reply(self, prompt: kit.Prompt, got: Any) -> pvd.Reply:
-        used = got.usage_metadata
-        if not (used or got.candidates or got.prompt_feedback):
-            raise kit.Busy("gemini answered without an answer")
-        read = getattr(used, "prompt_token_count", None)
-        written = None
-        if used and (used.candidates_token_count or used.thoughts_token_count):
-            written = (used.candidates_token_count or 0) + (used.thoughts_token_count or 0)
-        elif used and read is not None:
-            written = 0  # nothing was written, as in a refusal
+    def read_answer(self, prompt: kit.Prompt | None, got: dict[str, Any]) -> pvd.Reply:
+        """The reply in an answer as the service words it: so it comes in a batch, too."""
+        used, blocked = got.get("usageMetadata"), got.get("promptFeedback", {}).get("blockReason")
+        candidates = got.get("candidates", [])
+        if not (used or candidates or blocked):
+            raise kit.Lost("gemini answered without an answer")
         text, finish = "", ""
-        if got.prompt_feedback and got.prompt_feedback.block_reason:
-            text, finish = str(got.prompt_feedback.block_reason.value), "refused"
-        elif got.candidates:
-            candidate = got.candidates[0]
-            reason = candidate.finish_reason.value if candidate.finish_reason else ""
-            parts = (candidate.content.parts or []) if candidate.content else []
-            text = "".join(p.text for p in parts if p.text and not p.thought)
+        if blocked:
+            text, finish = str(blocked), "refused"
+        elif candidates:
+            reason = candidates[0].get("finishReason", "")
+            parts = candidates[0].get("content", {}).get("parts", [])
+            text = "".join(p["text"] for p in parts if p.get("text") and not p.get("thought"))
             if reason in REFUSED:
                 text, finish = text or reason, "refused"
             elif reason == "MAX_TOKENS":
                 finish = "truncated"
-        return self.reply(prompt, text, got.model_version, (read, written), finish)
+        counted, classes = _counted(used or {})
+        return self.reply(prompt, text, got.get("modelVersion"), counted, finish, **classes)
+
+
+Counts = tuple[tuple[int | None, int | None], dict[str, int]]
+
+
+def _counted(used: dict[str, Any]) -> Counts:
+    """Tokens read and written, and their classes. What is nothing is left out there."""
+    read, thoughts = used.get("promptTokenCount"), used.get("thoughtsTokenCount", 0)
+    written = used.get("candidatesTokenCount", 0) + thoughts
+    # Nothing was written, as in a refusal; but if nothing at all was counted, nobody knows.
+    known = written if written or read is not None else None
+    rows = used.get("promptTokensDetails", [])
+    images = sum(row.get("tokenCount", 0) for row in rows if row.get("modality") == "IMAGE")
+    classes = {"images": images, "cached": used.get("cachedContentTokenCount", 0)}
+    return (read, known), classes | {"thoughts": thoughts}
 
 
 @pvd.hookimpl

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+import json
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
 import pvd
 from pvd import kit
-from pvd_plugins.teachers import models
+from pvd_plugins.teachers import forecasts, models
+
+# What comes of reading an answer that has another shape than agreed.
+SHAPELESS = (AttributeError, KeyError, IndexError, RecursionError, TypeError, ValueError)
+# Failures of the SDKs' HTTP client after which the provider cannot have had the whole request.
+UNSENT = {
+    "ConnectError", "ConnectTimeout", "PoolTimeout", "WriteError", "WriteTimeout", "ProxyError",
+    "UnsupportedProtocol", "LocalProtocolError",
+}  # fmt: skip
+# Of a question that is not at hand any more: as many pictures and letters as it may well have had.
+PICTURES, LETTERS = 5, 4000
 
 
 @dataclass(kw_only=True)
@@ -27,10 +39,15 @@ class Hosted(kit.PromptedTeacher):
     def __post_init__(self) -> None:
         super().__post_init__()
         kit.check_url(self.base_url)
+        self._client: Any = None
+        self._key = ""
+        self._refused: tuple[type[Exception], ...] = ()
+        self._dropped: tuple[type[Exception], ...] = ()
+
+    # --- the provider ---------------------------------------------------------------------------
 
     def connect(self) -> Sequence[str]:
         warning = models.check_alive(self.model, self.service)
-        self.dollars(pvd.Tokens())  # an unknown price is found before anything is asked
         self.open(self.secret())
         return [warning] if warning else []
 
@@ -40,61 +57,127 @@ class Hosted(kit.PromptedTeacher):
 
     @abstractmethod
     def open(self, key: str) -> None:
-        """Import the SDK and make its client, with its retries off: asking has its own."""
+        """Import the SDK and make its client, `_client`, with its retries off: asking has its own.
+        Also `_key`, and the SDK's exceptions: `_refused` of an HTTP status, `_dropped` of a
+        connection."""
+
+    def close(self) -> None:
+        if self._client is not None:
+            self._client.close()
+            self._client = None
 
     @property
     def url(self) -> str:
         """Where to ask. Never left to the SDK, which would obey variables that no key knows of."""
         return self.base_url or self.official
 
-    def ask(self, prompt: kit.Prompt) -> pvd.Reply:
+    @contextmanager
+    def guarded(self, works: bool = True) -> Iterator[None]:
+        """Turns the SDK's failures into ours: theirs cannot be pickled, or hold the key. `works`:
+        the provider works for money on what is sent in here, also if no answer comes back."""
+        lost = kit.Lost if works else kit.Busy
         try:
-            return self.call(prompt)
-        except (
-            AttributeError,
-            KeyError,
-            IndexError,
-            RecursionError,
-            TypeError,
-            ValueError,
-        ) as error:
+            yield
+        except self._refused as error:
+            raise self.failure(error) from None
+        except self._dropped as error:  # a timeout is one too
+            why = kit.one_line(error, self._key) or type(error).__name__
+            raise (kit.Busy if _unsent(error) else lost)(f"{self.service}: {why}") from None
+        except json.JSONDecodeError:  # a proxy's page, half an answer
+            raise lost(f"{self.service} answered with no JSON, or broken JSON") from None
+        except SHAPELESS as error:
             # What is between us and the provider may answer in any shape.
-            raise kit.Busy(
-                f"{self.service} answered in no known shape ({type(error).__name__})"
-            ) from None
+            kind = type(error).__name__
+            raise lost(f"{self.service} answered in no known shape ({kind})") from None
 
     @abstractmethod
-    def call(self, prompt: kit.Prompt) -> pvd.Reply:
-        """One call by the SDK, with its failures turned into ours."""
+    def failure(self, error: Any) -> Exception:
+        """What an answer with the status of an error means."""
+
+    # --- the answer -----------------------------------------------------------------------------
 
     def reply(
         self,
-        prompt: kit.Prompt,
+        prompt: kit.Prompt | None,
         text: str,
         model: str | None,
         counted: tuple[int | None, int | None],
         finish: str,
+        **classes: int | None,
     ) -> pvd.Reply:
-        """The reply with its price. Tokens that were not counted are put at the high estimate:
-        unknown is not free."""
+        """The reply with its price: of a batch, if there is no prompt. `counted` has the tokens
+        read and written, `classes` what is known of their kinds. What was not counted is put at
+        the high estimate: unknown is not free."""
         if not isinstance(text, str):
             raise TypeError("the text of an answer is no text")
-        detail = self.parameters().get("detail", "low")
-        high = models.estimate(self.model, prompt, self.max_side, detail, self.max_tokens)
         read, written = counted
-        tokens = pvd.Tokens(
-            high.input if read is None else read, high.output if written is None else written
-        )
-        return pvd.Reply(text, model or self.model, tokens, self.dollars(tokens), finish)
+        known = {name: count or 0 for name, count in classes.items()}
+        if read is None or written is None:
+            high = self._high if prompt is None else self._forecast(prompt).high
+            if read is None:
+                read, known["images"] = high.input, high.images
+            if written is None:
+                written, known["thoughts"] = high.output, high.thoughts
+        tokens = pvd.Tokens(read, written, **known)
+        price = self.dollars(tokens, batch=prompt is None)
+        return pvd.Reply(text, model or self.model, tokens, price, finish)
+
+    @property
+    def _high(self) -> pvd.Tokens:
+        """The high estimate of a question that is not known: providers count what they bill, so
+        that this serves where something between them and us lost the count."""
+        sizes = [(self.max_side, self.max_side)] * PICTURES
+        return self._reckoned("a" * LETTERS, "", sizes, "").high
+
+    # --- money ----------------------------------------------------------------------------------
 
     def parameters(self) -> dict[str, Any]:
         where = {} if self.base_url is None else {"base_url": self.base_url}
         return {"max_tokens": self.max_tokens, **where}
 
-    def estimate(self, slate: pvd.Slate) -> pvd.Tokens:
-        detail = self.parameters().get("detail", "low")
-        prompt = self.prompt_for(slate)
-        return models.estimate(self.model, prompt, self.max_side, detail, self.max_tokens)
+    def estimate(self, slate: pvd.Slate) -> pvd.Forecast:
+        return self._forecast(self.prompt_for(slate))
 
-    def dollars(self, tokens: pvd.Tokens) -> float:
-        return models.dollars(self.model, tokens)
+    def _forecast(self, prompt: kit.Prompt) -> pvd.Forecast:
+        labels = "".join(f"[{letter}]\n" for letter in prompt.letters)
+        schema = self.schema_for(prompt)
+        return self._reckoned(
+            f"{prompt.system}\n{labels}{prompt.question}",
+            json.dumps(schema, separators=(",", ":")) if schema else "",
+            self.sizes(prompt),
+            json.dumps({"ranking": "".join(prompt.letters)}),
+        )
+
+    def _reckoned(
+        self, text: str, schema: str, sizes: Sequence[tuple[int, int]], answer: str
+    ) -> pvd.Forecast:
+        detail = getattr(self, "detail", "low")
+        return forecasts.forecast(
+            forecasts.Asked(
+                self.model, detail, text, schema, sizes, answer, self.thoughts(), self.max_tokens
+            )
+        )
+
+    def schema_for(self, prompt: kit.Prompt) -> Any:
+        """What binds the answer, if anything does."""
+        return prompt.schema
+
+    def thoughts(self) -> int:
+        """The tokens of hidden thinking that one may expect of an answer."""
+        known = models.find(self.model).thoughts
+        return forecasts.THOUGHTS if known is None else known
+
+    def dollars(self, tokens: pvd.Tokens, batch: bool = False) -> float | None:
+        return models.dollars(self.model, tokens, batch)
+
+    def prices(self) -> str:
+        return models.prices(self.model)
+
+
+def _unsent(error: BaseException | None) -> bool:
+    """Whether the request never went out as a whole: nobody can have worked on it."""
+    while error is not None:
+        if any(kind.__name__ in UNSENT for kind in type(error).__mro__):
+            return True
+        error = error.__cause__
+    return False

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import tomllib
 from dataclasses import dataclass
@@ -15,18 +14,20 @@ from typing import Any
 import pvd
 from pvd import kit
 
-LETTERS = 3.0  # bytes of a token, at the low end
-
 
 @dataclass(frozen=True)
 class Model:
-    """One row; what is not known is None."""
+    """One row; what is not known is None. Factors that no table states leave the price as it is."""
 
     input: float | None = None  # dollars a million tokens
     output: float | None = None
+    cached: float = 1.0  # times the input's price, of what is read from the provider's cache
+    written: float = 1.0  # and of what is written into it
+    batch: float = 1.0  # times the price, of a question in a batch
     ends: date | None = None
     images: str | None = None
     effort: str | None = None  # of thinking, sent where the model would think by default
+    thoughts: int | None = None  # tokens that it thinks in hiding for an answer: an assumption
     service: str = ""
 
 
@@ -34,10 +35,7 @@ class Model:
 def table() -> dict[str, Any]:
     """The bundled table, or the user's own."""
     own = os.environ.get("PVD_MODELS")
-    if own:
-        text = kit.read_text(Path(own), "table of models")
-    else:
-        text = (resources.files(__package__) / "models.toml").read_text(encoding="utf-8")
+    text = kit.read_text(Path(own or bundled()), "table of models")
     try:
         found = tomllib.loads(text)
     except ValueError as error:
@@ -46,9 +44,19 @@ def table() -> dict[str, Any]:
     return found
 
 
+def bundled() -> str:
+    """Where the table is that comes with pvd."""
+    return str(resources.files(__package__) / "models.toml")
+
+
+NUMBER = (int, float)
 KINDS: dict[str, Any] = {
-    "input": (int, float),
-    "output": (int, float),
+    "input": NUMBER,
+    "output": NUMBER,
+    "cached": NUMBER,
+    "written": NUMBER,
+    "batch": NUMBER,
+    "thoughts": int,
     "ends": date,
     "service": str,
 }
@@ -59,13 +67,18 @@ def _check(found: dict[str, Any], where: str | None) -> None:
     for part in ("default", "images", "model"):
         if not isinstance(found.get(part), dict):
             raise kit.BadInput(f"{where} has no table [{part}]; begin with a copy of the bundled.")
-    for name, row in found["model"].items():
-        if not isinstance(row, dict):
-            raise kit.BadInput(f"{where}: model.{name} must be a table, not {row!r}.")
-        for key, kind in KINDS.items():
-            if key in row and not isinstance(row[key], kind):
-                what = {"ends": "date", "service": "text"}.get(key, "number")
-                raise kit.BadInput(f"{where}: {key} of model.{name} must be a {what}.")
+    for part in ("service", "model"):
+        for name, row in found.get(part, {}).items():
+            _check_row(f"{part}.{name}", row, where)
+
+
+def _check_row(name: str, row: Any, where: str | None) -> None:
+    if not isinstance(row, dict):
+        raise kit.BadInput(f"{where}: {name} must be a table, not {row!r}.")
+    for key, kind in KINDS.items():
+        if key in row and (not isinstance(row[key], kind) or isinstance(row[key], bool)):
+            what = {"ends": "date", "service": "text"}.get(key, "number")
+            raise kit.BadInput(f"{where}: {key} of {name} must be a {what}.")
 
 
 def default(service: str) -> str:
@@ -78,7 +91,8 @@ def find(name: str, service: str = "") -> Model:
     row = table()["model"].get(name, {})
     if service and row.get("service") != service:
         row = {}  # somebody else serves a model of that name
-    return Model(**{k: v for k, v in row.items() if k in Model.__dataclass_fields__})
+    known = table().get("service", {}).get(row.get("service"), {}) | row
+    return Model(**{k: v for k, v in known.items() if k in Model.__dataclass_fields__})
 
 
 def check_alive(name: str, service: str) -> str | None:
@@ -92,32 +106,25 @@ def check_alive(name: str, service: str) -> str | None:
     return f"The model {name} ends on {ends}." if left <= 90 else None
 
 
-def estimate(name: str, prompt: kit.Prompt, side: int, detail: str, most: int) -> pvd.Tokens:
-    """The tokens of one question, at the high end; of the answer as many as are allowed."""
-    rules = table()["images"].get(find(name).images or "", {})
-    rule = rules.get(detail) or next(iter(rules.values()), {"size": 28, "factor": 1.2})
-    # Bytes, not letters: of Chinese a letter is a token. The schema is counted too.
-    words = len((prompt.system + prompt.question).encode()) + 1000
-    text = math.ceil(words / LETTERS)
-    return pvd.Tokens(text + len(prompt.items) * (image_tokens(rule, side) + 4), most)
-
-
-def image_tokens(rule: dict[str, float], side: int) -> int:
-    """The tokens of a square picture."""
-    if "fixed" in rule:
-        return int(rule["fixed"])
-    across = math.ceil(side / rule["size"])
-    if "tile" in rule:
-        return int(rule["base"] + rule["tile"] * across**2)
-    return math.ceil(across**2 * rule["factor"])
-
-
-def dollars(name: str, tokens: pvd.Tokens) -> float:
-    """What they cost. An unknown price is no price of 0: it is an error."""
+def dollars(name: str, tokens: pvd.Tokens, batch: bool = False) -> float | None:
+    """What they cost; None if the table has no price. An unknown price is no price of 0."""
     model = find(name)
     if model.input is None or model.output is None:
-        raise kit.BadInput(
-            f"The price of {name} is not in the table of {table()['date']}; copy the table, add "
-            "the model, and name the copy with PVD_MODELS."
+        return None
+    plain = max(tokens.input - tokens.cached - tokens.written, 0)
+    read = plain + tokens.cached * model.cached + tokens.written * model.written
+    factor = model.batch if batch else 1.0
+    return (read * model.input + tokens.output * model.output) * factor / 1e6
+
+
+def prices(name: str) -> str:
+    """Where its price comes from, and of which day it is; or how to state one."""
+    own, day = os.environ.get("PVD_MODELS"), table().get("date", "an unknown day")
+    if dollars(name, pvd.Tokens()) is None:
+        return (
+            f"the price of {name} is not in the table of {day}: copy {own or bundled()}, add the "
+            "model, and name the copy with PVD_MODELS"
         )
-    return (tokens.input * model.input + tokens.output * model.output) / 1e6
+    if own:
+        return f"prices of {day} from {own}"
+    return f"prices of {day} from pvd's table; PVD_MODELS names another"

@@ -1,115 +1,118 @@
-"""Models of OpenAI, through OpenAI's own SDK: `openai`, and `gpt-4o` for the model of that name."""
+"""Models of OpenAI: `openai`, and `gpt-4o` for the model of that name."""
 
 from __future__ import annotations
 
-import base64
-import json
-from collections.abc import Callable
+from collections.abc import Callable, Set
+from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Annotated, Any, ClassVar, Literal
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any, ClassVar
 
 import pvd
 from pvd import kit
 from pvd_plugins.teachers import models
-from pvd_plugins.teachers.hosted import Hosted
+from pvd_plugins.teachers.batched import CLOCK, SECONDS, Batched, Outcome
+from pvd_plugins.teachers.chat import Chat
 
-SENT = ("reasoning_effort", "temperature")  # where they are set
+ENDPOINT = "/v1/chat/completions"
+ENDED = ("completed", "failed", "expired", "cancelled")
+FORGOTTEN = 7 * 86400  # seconds after which an upload goes away by itself, whatever became of us
 
 
 @dataclass(kw_only=True)
-class OpenAI(Hosted):
+class OpenAI(Chat, Batched):
     """A vision model of OpenAI. The key comes from OPENAI_API_KEY."""
 
     service: ClassVar[str] = "openai"
-    official: ClassVar[str] = "https://api.openai.com/v1"
     keys: ClassVar[tuple[str, ...]] = ("OPENAI_API_KEY",)
 
     model: Annotated[str, "the model's id"] = field(
         default_factory=lambda: models.default("openai")
     )
-    detail: Annotated[Literal["low", "high"], "how closely pictures are looked at"] = "low"
-    temperature: Annotated[float | None, "sent only if set; some models refuse it"] = None
-    effort: Annotated[str | None, "of thinking; what the table of models says, if none"] = None
 
-    def open(self, key: str) -> None:
-        self._sdk, self._key = kit.need("openai", "openai"), key
-        self._client = self._sdk.OpenAI(
-            api_key=key, base_url=self.url, timeout=self.timeout, max_retries=0
-        )
+    # --- batches: a file of lines is uploaded; what comes back is one file or two ---------------
 
-    def parameters(self) -> dict[str, Any]:
-        sent = super().parameters() | {"detail": self.detail}
-        if effort := self.effort or models.find(self.model, self.service).effort:
-            sent["reasoning_effort"] = effort
-        if self.temperature is not None:
-            sent["temperature"] = self.temperature
-        return sent
+    def wrapped(self, digest: str, prompt: kit.Prompt) -> dict[str, Any]:
+        body = self.sent(prompt, **self.format(prompt))
+        return {"custom_id": digest, "method": "POST", "url": ENDPOINT, "body": body}
 
-    def call(self, prompt: kit.Prompt) -> pvd.Reply:
-        return self._reply(prompt, self._create(prompt, **self._format(prompt)))
-
-    def _create(self, prompt: kit.Prompt, **more: Any) -> Any:
-        sent = {k: v for k, v in self.parameters().items() if k in SENT}
+    def submit(self, name: str, lines: Path) -> str:
+        with self.guarded(works=False), lines.open("rb") as stream:
+            file = self._slow.files.create(
+                file=(f"{name}.jsonl", stream, "application/jsonl"),
+                purpose="batch",
+                expires_after={"anchor": "created_at", "seconds": FORGOTTEN},
+            ).id
         try:
-            got = self._client.chat.completions.create(
-                model=self.model,
-                messages=self._messages(prompt),
-                max_completion_tokens=self.max_tokens,
-                **sent,
-                **more,
-            )
-        except self._sdk.APIStatusError as error:
-            raise self._failure(error) from None
-        except self._sdk.APIConnectionError as error:  # a timeout is one too
-            raise kit.Busy(f"{self.service}: {kit.one_line(error, self._key)}") from None
-        except json.JSONDecodeError:
-            raise kit.Busy(f"{self.service} answered with broken JSON") from None
-        if isinstance(got, str):  # a proxy's page, or a base_url without /v1
-            raise kit.Busy(f"{self.service} answered with no JSON ({kit.one_line(got, self._key)})")
-        return got
+            with self.guarded():
+                ticket = str(
+                    self._slow.batches.create(
+                        input_file_id=file,
+                        endpoint=ENDPOINT,
+                        completion_window="24h",
+                        metadata={"name": name},
+                    ).id
+                )
+        except kit.Lost:
+            raise  # there may be a batch, which needs its file
+        except (kit.Busy, kit.Rejected, kit.ProviderFailure):
+            with suppress(kit.Busy, kit.Rejected, kit.ProviderFailure):
+                self._delete(file)
+            raise
+        return ticket
 
-    def _messages(self, prompt: kit.Prompt) -> list[dict[str, Any]]:
-        parts: list[dict[str, Any]] = []
-        for letter, data in zip(prompt.letters, self.pictures(prompt), strict=True):
-            url = "data:image/jpeg;base64," + base64.b64encode(data).decode()
-            parts += [
-                {"type": "text", "text": f"[{letter}]"},
-                {"type": "image_url", "image_url": {"url": url, "detail": self.detail}},
-            ]
-        parts.append({"type": "text", "text": prompt.question})
-        return [
-            {"role": "system", "content": prompt.system},
-            {"role": "user", "content": parts},
-        ]
+    def find(self, name: str, since: datetime, count: int, known: Set[str]) -> str | None:
+        with self.guarded(works=False):
+            for batch in self._client.batches.list(limit=100):  # the newest first
+                if batch.created_at < since.timestamp() - CLOCK:
+                    break
+                if (batch.metadata or {}).get("name") == name:
+                    return str(batch.id)
+        return None
 
-    def _format(self, prompt: kit.Prompt) -> dict[str, Any]:
-        schema = {"name": "ranking", "strict": True, "schema": prompt.schema}
-        return {"response_format": {"type": "json_schema", "json_schema": schema}}
+    def results(self, ticket: str) -> bytes | None:
+        try:
+            batch = self._client.batches.retrieve(ticket)
+            if batch.status not in ENDED:
+                return None
+            files = [file for file in (batch.output_file_id, batch.error_file_id) if file]
+            if batch.status == "failed" and not files:
+                said = (batch.errors and batch.errors.data) or []
+                why = self.why(*(row.message for row in said[:1])) or "it does not say why"
+                raise kit.ProviderFailure(f"{self.service} did not take the batch ({why}).")
+            return b"\n".join(self._slow.files.content(file).content for file in files)
+        except self._sdk.NotFoundError:
+            return b""
 
-    def _failure(self, error: Any) -> Exception:
-        said = error.body.get("message") if isinstance(error.body, dict) else None
-        why = kit.one_line(said or error.message, self._key)
-        if error.code == "insufficient_quota":
-            return kit.ProviderFailure(f"{self.service}: the account's quota is used up ({why}).")
-        after = error.response.headers.get("retry-after")
-        return kit.http_failure(self.service, error.status_code, why, kit.seconds(after))
+    def outcome(self, row: dict[str, Any]) -> Outcome:
+        digest, response = row["custom_id"], row.get("response") or {}
+        if response.get("status_code") == 200:
+            answer = self._sdk.types.chat.ChatCompletion.construct(**response["body"])
+            return digest, self.read_answer(None, answer)
+        error = row.get("error") or response["body"]["error"]
+        return digest, self.why(response.get("status_code"), error.get("message"))
 
-    def _reply(self, prompt: kit.Prompt, got: Any) -> pvd.Reply:
-        if not got.choices and not got.usage:  # a gateway's error with the status of a success
-            raise kit.Busy(f"{self.service} answered without an answer")
-        text, finish = "", ""
-        if got.choices:
-            choice = got.choices[0]
-            text = choice.message.content or choice.message.refusal or ""
-            if choice.message.refusal or choice.finish_reason == "content_filter":
-                finish = "refused"
-            elif choice.finish_reason == "length":
-                finish = "truncated"
-        used = got.usage
-        counted = (
-            getattr(used, "prompt_tokens", None), getattr(used, "completion_tokens", None)
-        )  # fmt: skip
-        return self.reply(prompt, text, got.model, counted, finish)
+    def discard(self, ticket: str) -> None:
+        with self.guarded(works=False):
+            try:
+                batch = self._client.batches.retrieve(ticket)
+                if batch.status not in ENDED:
+                    self._client.batches.cancel(ticket)
+            except self._sdk.NotFoundError:
+                return
+        for file in (batch.input_file_id, batch.output_file_id, batch.error_file_id):
+            if file:
+                self._delete(file)
+
+    def _delete(self, file: str) -> None:
+        with self.guarded(works=False), suppress(self._sdk.NotFoundError):
+            self._client.files.delete(file)
+
+    @property
+    def _slow(self) -> Any:
+        """The client for what takes its time."""
+        return self._client.with_options(timeout=max(self.timeout, SECONDS))
 
 
 @dataclass(kw_only=True)

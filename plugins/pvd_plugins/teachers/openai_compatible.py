@@ -10,13 +10,13 @@ from typing import Annotated, Any, ClassVar, Literal
 
 import pvd
 from pvd import kit
-from pvd_plugins.teachers.openai import OpenAI
+from pvd_plugins.teachers.chat import Chat
 
 SHOWN = 5  # pictures in the probe: as many as a slate has by default
 
 
 @dataclass(kw_only=True)
-class OpenAICompatible(OpenAI):
+class OpenAICompatible(Chat):
     """A model on a server of your own; a key, if it wants one, from OPENAI_COMPATIBLE_API_KEY.
 
     At the start it is asked one small question, to find out how many pictures a request may hold
@@ -37,7 +37,7 @@ class OpenAICompatible(OpenAI):
     def __post_init__(self) -> None:
         if self.base_url is None:
             raise ValueError("base_url is missing; write for example http://localhost:8000/v1")
-        kit.check_url(self.base_url)
+        super().__post_init__()
 
     def secret(self) -> str:
         return super().secret() if os.environ.get(self.keys[0]) else "none"
@@ -48,7 +48,7 @@ class OpenAICompatible(OpenAI):
 
     def connect(self) -> Sequence[str]:
         lines = list(super().connect())
-        schema = self._format(_probe(self, 1))
+        schema = self.format(_probe(self, 1))
         if why := self._refuses(SHOWN, **schema):
             if schema and not self._refuses(SHOWN):
                 raise kit.BadInput(
@@ -70,7 +70,8 @@ class OpenAICompatible(OpenAI):
     def _refuses(self, pictures: int, **more: Any) -> str:
         """Why the server does not take such a request; nothing if it does."""
         try:
-            self._create(_probe(self, pictures), **more)
+            with self.guarded():
+                self.create(self.sent(_probe(self, pictures), **more))
         except kit.Rejected as error:
             return kit.one_line(error)
         except kit.Busy as error:
@@ -82,11 +83,17 @@ class OpenAICompatible(OpenAI):
     def parameters(self) -> dict[str, Any]:
         return super().parameters() | {"schema": self.schema}
 
-    def _format(self, prompt: kit.Prompt) -> dict[str, Any]:
-        return super()._format(prompt) if self.schema == "json_schema" else {}
+    def format(self, prompt: kit.Prompt) -> dict[str, Any]:
+        return super().format(prompt) if self.schema == "json_schema" else {}
 
-    def dollars(self, tokens: pvd.Tokens) -> float:
+    def schema_for(self, prompt: kit.Prompt) -> Any:
+        return prompt.schema if self.schema == "json_schema" else None
+
+    def dollars(self, tokens: pvd.Tokens, batch: bool = False) -> float | None:
         return 0.0
+
+    def prices(self) -> str:
+        return ""
 
 
 def _probe(teacher: OpenAICompatible, pictures: int) -> kit.Prompt:
