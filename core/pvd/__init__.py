@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pvd.hookspecs import hookimpl
 from pvd.protocols import (
+    BatchTeacher,
     Capabilities,
     Component,
     CompositeTeacher,
@@ -31,6 +32,7 @@ from pvd.records import (
     Catalog,
     Estimate,
     Exam,
+    Forecast,
     Item,
     Judgment,
     Persona,
@@ -49,6 +51,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "BatchTeacher",
     "Capabilities",
     "Catalog",
     "Component",
@@ -56,6 +59,7 @@ __all__ = [
     "Estimate",
     "Evaluator",
     "Exam",
+    "Forecast",
     "Item",
     "Judgment",
     "Loss",

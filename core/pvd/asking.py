@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 
+from pvd.budget import Budget
 from pvd.errors import BadInput
 from pvd.failures import Malformed, Refused
+from pvd.post import Answer, Post, Usage
 from pvd.progress import Progress
 from pvd.protocols import CompositeTeacher, Teacher
-from pvd.records import Judgment, Reply, Slate, Tokens, digest_of
-from pvd.sending import Post, Usage
+from pvd.records import Judgment, Reply, Request, Slate, Tokens, added, digest_of
 from pvd.settings import AskSettings
 from pvd.store import Store
 from pvd.streams import derive
@@ -24,10 +25,16 @@ AGAIN = 1_000_000  # added to a question's repeat number for each further attemp
 
 @dataclass(frozen=True)
 class Failed:
-    """No judgment of a slate: why, and whether another order of it could bring one."""
+    """No judgment of a slate: why, and what is wrong with the reply if another order of the slate
+    could bring a better one."""
 
     why: str
-    again: bool
+    kind: str = ""
+
+    @property
+    def again(self) -> bool:
+        """Whether it is worth showing again."""
+        return bool(self.kind)
 
 
 Outcome = Judgment | Failed
@@ -52,17 +59,21 @@ class Desk:
         store: Store,
         settings: AskSettings | None = None,
         progress: Progress | None = None,
-        max_cost: float | None = None,
-        spent: float = 0.0,
+        budget: Budget | None = None,
     ) -> None:
         self.settings = settings or AskSettings()
-        self.post = Post(store, self.settings, progress, max_cost, spent)
+        self.post = Post(store, self.settings, progress, budget)
         self.last_failure = ""
 
     @property
     def usage(self) -> Usage:
         """What this invocation did so far."""
         return self.post.usage
+
+    @property
+    def budget(self) -> Budget:
+        """What the run may spend, and has spent."""
+        return self.post.budget
 
     def prepare(self, teacher: Teacher) -> None:
         """Find a missing key or package now, before pictures are prepared. Where the store has
@@ -93,63 +104,78 @@ class Desk:
         for attempt in range(self.settings.attempts):
             if not pending:
                 break
-            self.usage.repaired += len(pending) if attempt else 0
             slates = [show(number, attempt) for number in pending]
             unread = []
-            for number, outcome in zip(pending, self._ask(teacher, slates), strict=True):
+            # Only the first time in a batch: a few that are asked again are not worth a day.
+            outcomes = self._ask(teacher, slates, batch=self.settings.batch and not attempt)
+            for number, outcome in zip(pending, outcomes, strict=True):
                 if isinstance(outcome, Failed):
                     self.last_failure = outcome.why
                     unread += [number] if outcome.again else []
+                    self._note(outcome, attempt)
                 else:
                     found[number] = outcome
             pending = unread
         self.usage.failed += sum(judgment is None for judgment in found)
         return found
 
-    def _ask(self, teacher: Teacher, slates: Sequence[Slate]) -> list[Outcome]:
+    def _note(self, failed: Failed, attempt: int) -> None:
+        if failed.again and attempt + 1 < self.settings.attempts:
+            kinds = self.usage.repaired
+            kinds[failed.kind] = kinds.get(failed.kind, 0) + 1
+
+    def _ask(self, teacher: Teacher, slates: Sequence[Slate], batch: bool) -> list[Outcome]:
         if isinstance(teacher, CompositeTeacher):
-            return self._ask_inner(teacher, slates)
-        requests = [teacher.request(slate) for slate in slates]
-        answers = self.post.answers(teacher, requests)
-        outcomes: list[Outcome] = []
-        for request in requests:
-            answer = answers[request.digest]
-            if isinstance(answer, str):
-                self.usage.rejected += 1
-                outcomes.append(Failed(answer, again=False))
-                continue
-            reply, date = answer
-            try:
-                ranking = teacher.read(request, reply).check(len(request.slate.items))
-            except (Malformed, BadInput) as error:
-                outcomes.append(Failed(str(error), again=True))
-            except Refused as error:
-                self.usage.refused += 1
-                outcomes.append(Failed(str(error), again=False))
-            else:
-                self._count(ranking.attributes.get("tidied", ()))
-                outcomes.append(
-                    Judgment(request.slate, ranking, request.digest, reply, teacher.label, date)
-                )
+            return self._ask_inner(teacher, slates, batch)
+        outcomes: list[Outcome] = [Failed("it was never asked")] * len(slates)
+
+        def take(places: Sequence[int], request: Request, answer: Answer) -> None:
+            for place in places:
+                outcomes[place] = self._read(teacher, request, slates[place], answer)
+
+        self.post.answers(teacher, slates, take, batch)
         return outcomes
+
+    def _read(self, teacher: Teacher, request: Request, slate: Slate, answer: Answer) -> Outcome:
+        if isinstance(answer, str):
+            self.usage.rejected += 1
+            return Failed(answer)
+        reply, date = answer
+        try:
+            ranking = teacher.read(request, reply).check(len(slate.items))
+        except Malformed as error:
+            return Failed(str(error), error.kind)
+        except BadInput as error:
+            return Failed(str(error), "no ranking")
+        except Refused as error:
+            self.usage.refused += 1
+            return Failed(str(error))
+        self._count(ranking.attributes.get("tidied", ()))
+        return Judgment(slate, ranking, request.digest, reply, teacher.label, date)
 
     def _count(self, tidied: Sequence[str]) -> None:
         self.usage.tidied = dict(Counter(self.usage.tidied) + Counter(tidied))
 
-    def _ask_parts(self, inner: Teacher, slates: Sequence[Slate]) -> list[Outcome]:
+    def _ask_parts(self, inner: Teacher, slates: Sequence[Slate], batch: bool) -> list[Outcome]:
         """The questions of a composite. Their order is part of what it asks, so that one that
         brought nothing is repeated instead of being shown in another order."""
-        outcomes = self._ask(inner, slates)
+        outcomes = self._ask(inner, slates, batch)
         for attempt in range(1, self.settings.attempts):
-            failed = [n for n, out in enumerate(outcomes) if isinstance(out, Failed) and out.again]
-            again = [replace(slates[n], repeat=slates[n].repeat + AGAIN * attempt) for n in failed]
-            self.usage.repaired += len(again)
+            failed = [(n, f) for n, f in enumerate(outcomes) if isinstance(f, Failed) and f.again]
+            for _, unread in failed:
+                self._note(unread, attempt - 1)
+            again = [
+                replace(slates[n], repeat=slates[n].repeat + AGAIN * attempt) for n, _ in failed
+            ]
             if again:
-                for number, outcome in zip(failed, self._ask(inner, again), strict=True):
+                answered = self._ask(inner, again, batch=False)
+                for (number, _), outcome in zip(failed, answered, strict=True):
                     outcomes[number] = outcome
         return outcomes
 
-    def _ask_inner(self, teacher: CompositeTeacher, slates: Sequence[Slate]) -> list[Outcome]:
+    def _ask_inner(
+        self, teacher: CompositeTeacher, slates: Sequence[Slate], batch: bool
+    ) -> list[Outcome]:
         asked = [teacher.questions(slate) for slate in slates]
         answered: dict[tuple[int, int], Outcome] = {}
         for inner in {id(q.teacher): q.teacher for questions in asked for q in questions}.values():
@@ -159,7 +185,8 @@ class Desk:
                 for column, question in enumerate(questions)
                 if question.teacher is inner
             ]
-            parts = self._ask_parts(inner, [asked[row][column].slate for row, column in places])
+            wanted = [asked[row][column].slate for row, column in places]
+            parts = self._ask_parts(inner, wanted, batch)
             answered |= dict(zip(places, parts, strict=True))
         outcomes: list[Outcome] = []
         for row, (slate, questions) in enumerate(zip(slates, asked, strict=True)):
@@ -178,7 +205,7 @@ def _combined(teacher: CompositeTeacher, slate: Slate, parts: Sequence[Judgment]
         text="",
         model=", ".join(sorted({part.reply.model for part in parts})),
         tokens=sum((part.reply.tokens for part in parts), Tokens()),
-        dollars=sum(part.reply.dollars for part in parts),
+        dollars=added(part.reply.dollars for part in parts),
     )
     key = digest_of([teacher.label, [part.digest for part in parts]])
     return Judgment(slate, ranking, key, reply, teacher.label, max(part.date for part in parts))

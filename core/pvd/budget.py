@@ -1,28 +1,81 @@
-"""What a run would cost, looked at before anything is asked."""
+"""The budget of a run: what it may send and spend in all, over all its invocations."""
 
 from __future__ import annotations
 
-from pvd import exam
-from pvd.catalog import Data
-from pvd.errors import UsageError
-from pvd.settings import Settings
+from collections.abc import Sequence
+
+from pvd.errors import BudgetReached
+from pvd.protocols import Teacher
+from pvd.records import Request
+from pvd.store import Spent, Store
 
 
-def check_budget(settings: Settings, data: Data) -> None:
-    """Nothing that costs money is asked about a drawn shop, or without a limit."""
-    paid = [t.label for t in (settings.teacher, settings.judge) if t.capabilities.paid]
-    if not paid:
-        return
-    if not settings.catalog.path:
-        raise UsageError(
-            f"The answers of {paid[0]} cost money, and the source "
-            f"{settings.catalog.label} only serves to try things out; name your --catalog."
+class Budget:
+    """Reserved before anything is sent, at the highest price that it may have, so that a limit is
+    never passed. The store keeps the account: a killed process forgets nothing.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        run: str,
+        max_cost: float | None = None,
+        max_calls: int | None = None,
+    ) -> None:
+        self.run, self.max_cost, self.max_calls = run, max_cost, max_calls
+        self._store = store
+        self._dearer = 1.0  # how much dearer than thought an answer was at worst
+
+    @property
+    def spent(self) -> Spent:
+        """By all invocations so far, what is put aside included."""
+        return self._store.spent(self.run)
+
+    def aside(self, teacher: Teacher, request: Request, batch: bool = False) -> float:
+        """The dollars to put aside for a question; 0 where it is free, or nobody knows its price
+        (which the plan has let pass)."""
+        if not teacher.capabilities.paid:
+            return 0.0
+        high = teacher.dollars(teacher.estimate(request.slate).high, batch)
+        return (high or 0.0) * self._dearer
+
+    def affords(self, aside: Sequence[float]) -> bool:
+        """Whether questions with so much put aside may be sent now."""
+        return self.affordable(aside) == len(aside)
+
+    def affordable(self, aside: Sequence[float]) -> int:
+        """How many of them, from the first one on."""
+        spent = self.spent
+        calls, dollars = spent.calls, spent.dollars
+        for number, one in enumerate(aside):
+            calls, dollars = calls + 1, dollars + one
+            if self.max_calls is not None and calls > self.max_calls:
+                return number
+            if self.max_cost is not None and one and dollars > self.max_cost:
+                return number
+        return len(aside)
+
+    def check(self, aside: Sequence[float]) -> None:
+        """BudgetReached if they may not be sent."""
+        if self.affords(aside):
+            return
+        spent = self.spent
+        if self.max_calls is not None and spent.calls + len(aside) > self.max_calls:
+            raise BudgetReached(
+                f"{spent.calls:,} of {self.max_calls:,} calls are made; the same command with a "
+                "higher --max-calls goes on from here."
+            )
+        left = max((self.max_cost or 0.0) - spent.dollars, 0.0)
+        raise BudgetReached(
+            f"The next call may cost ${sum(aside):.4f}, but only ${left:.4f} is left; the same "
+            "command with a higher --max-cost goes on from here."
         )
-    if settings.max_cost is None:
-        train = settings.train
-        asked = train.rounds * train.slates + train.validation_slates
-        judged = exam.questions(len(data.people.test), len(data.items.test), settings.exam)
-        raise UsageError(
-            f"This run would ask about {asked:,} slates for training and {judged:,} for the exam; "
-            "it costs money, so add --max-cost with the dollars that it may cost."
-        )
+
+    def settled(self, aside: float, dollars: float) -> bool:
+        """What was put aside and what it cost; True if that was more than ever before, so that
+        from now on more is put aside."""
+        dearer = dollars / aside * self._dearer if aside > 0 else 1.0
+        if dearer <= self._dearer:
+            return False
+        self._dearer = dearer
+        return True

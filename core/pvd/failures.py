@@ -10,15 +10,26 @@ from pvd.errors import ProviderFailure
 
 
 class Busy(Exception):
-    """Raised by `answer`: call me again, after so many seconds if the provider said so."""
+    """Raised by `answer`: call me again, after so many seconds if the provider said so. `limited`
+    says that it wants fewer calls, not that it is out of order."""
 
-    def __init__(self, why: str, after: float | None = None) -> None:
+    def __init__(self, why: str, after: float | None = None, limited: bool = False) -> None:
         super().__init__(why)
-        self.after = after
+        self.after, self.limited = after, limited
+
+
+class Lost(Busy):
+    """Raised by `answer`: the request went out, and no answer came back. The provider may have
+    worked, and charge for it; what is put aside for that question stays spent."""
 
 
 class Malformed(Exception):
-    """Raised by `read`: this reply is no ranking. The slate is asked again in another order."""
+    """Raised by `read`: this reply is no ranking. The slate is asked again in another order. `kind`
+    is what the report counts it under."""
+
+    def __init__(self, why: str, kind: str = "no ranking") -> None:
+        super().__init__(why)
+        self.kind = kind
 
 
 class Refused(Exception):
@@ -47,7 +58,7 @@ def http_failure(service: str, status: int, why: str, after: float | None = None
     if status in mend:
         return ProviderFailure(f"{said}; {mend[status]}.")
     if status in (408, 409, 425, 429) or status >= 500:
-        return Busy(said, after)
+        return Busy(said, after, limited=status in (429, 529))
     return Rejected(said)
 
 

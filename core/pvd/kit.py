@@ -15,6 +15,7 @@ from pvd.errors import BadInput, MissingFile, MissingPrerequisite, ProviderFailu
 from pvd.estimates import difference, mean
 from pvd.failures import (
     Busy,
+    Lost,
     Malformed,
     Refused,
     Rejected,
@@ -33,6 +34,7 @@ from pvd.streams import derive, generator, stream
 __all__ = [
     "BadInput",
     "Busy",
+    "Lost",
     "Malformed",
     "MissingFile",
     "MissingPrerequisite",

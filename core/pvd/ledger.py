@@ -244,7 +244,7 @@ def judgment_row(judgment: Judgment) -> dict[str, Any]:
         "rationale": ranking.rationale,
         "teacher": judgment.teacher,
         "model": reply.model,
-        "tokens": [reply.tokens.input, reply.tokens.output],
+        "tokens": list(reply.tokens.counts()),
         "dollars": reply.dollars,
         "digest": judgment.digest,
         "date": judgment.date,

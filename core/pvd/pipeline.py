@@ -18,10 +18,11 @@ from pvd.errors import BadInput, MissingFile
 from pvd.exam import Paper
 from pvd.folder import read_json, replaced, write_bytes, write_json, write_lines
 from pvd.ledger import Ledger, judgment_row
+from pvd.plan import Plan
 from pvd.progress import Progress, Silent
 from pvd.protocols import Student
 from pvd.records import RoundResult
-from pvd.session import Session, check_same_run, opened_session
+from pvd.session import Session, check_same_run, opened_session, planned
 from pvd.settings import ExamSettings, Settings, recipe, resolve
 from pvd.validation import Test
 
@@ -56,6 +57,11 @@ def run(
 
 
 _recipe = recipe
+
+
+def plan(settings: Settings, folder: Path | None = None, progress: Progress | None = None) -> Plan:
+    """What a run would ask and cost, as `pvd run --dry-run` says it."""
+    return planned(settings, folder or default_folder(settings), progress or Silent())
 
 
 def default_folder(settings: Settings) -> Path:

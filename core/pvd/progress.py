@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from pvd.amounts import pace
+
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars
     from rich.progress import TaskID
@@ -20,6 +22,7 @@ class Progress:
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
+        self._status = ""
 
     @contextmanager
     def stage(
@@ -28,6 +31,7 @@ class Progress:
         """One stage, from its beginning to its end; its seconds are added to those before.
         `where` is shown before the name: "round 2 of 6"."""
         start = time.monotonic()
+        self._status = ""
         self._begin(f"{where}, {name}" if where else name, total, unit)
         try:
             yield
@@ -37,6 +41,10 @@ class Progress:
 
     def advance(self, count: int = 1) -> None:
         """So many units of the stage are done."""
+
+    def show(self, status: str) -> None:
+        """What stands beside this stage from now on: money, retries."""
+        self._status = status
 
     def say(self, line: str) -> None:
         """One line that stays."""
@@ -67,9 +75,9 @@ class Plain(Progress):
             self._last = now
             rate = self._done / (now - self._start)
             left = f", {(self._total - self._done) / rate:.0f} s left" if self._total else ""
-            self.say(
-                f"{self._name}: {self._done}/{self._total or '?'}, {rate:.0f} {self._unit}/s{left}"
-            )
+            status = f"; {self._status}" if self._status else ""
+            done = f"{self._done}/{self._total or '?'}"
+            self.say(f"{self._name}: {done}, {pace(rate)} {self._unit}/s{left}{status}")
 
 
 class Live(Progress):
@@ -88,10 +96,22 @@ class Live(Progress):
         self._console.print(line, highlight=False)
 
     def _begin(self, name: str, total: int | None, unit: str) -> None:
+        from rich.console import RenderableType
         from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+        from rich.text import Text
+
+        live = self
+
+        class Bars(Progress):
+            """With the status in a line of its own: beside the bar it would not fit."""
+
+            def get_renderables(self) -> Iterator[RenderableType]:
+                yield from super().get_renderables()
+                if live._status:
+                    yield Text(live._status, no_wrap=True, overflow="ellipsis")
 
         self._unit, self._start, self._done = unit, time.monotonic(), 0
-        self._bars = Progress(
+        self._bars = Bars(
             TextColumn("{task.description}"),
             BarColumn(bar_width=None),
             TextColumn(
@@ -111,7 +131,7 @@ class Live(Progress):
             return
         self._done += count
         elapsed = max(time.monotonic() - self._start, 1e-3)
-        rate = f"{self._done / elapsed:.0f} {self._unit}/s"
+        rate = f"{pace(self._done / elapsed)} {self._unit}/s"
         self._bars.update(self._task, advance=count, rate=rate)
 
     def _end(self) -> None:

@@ -154,18 +154,18 @@ def read_ranking(text: str, letters: Sequence[str]) -> Ranking:
         value = _json(found.pop())
         tidied.append("prose")
     if not isinstance(value, dict) or "ranking" not in value:
-        raise Malformed(f"no JSON object with a ranking: {text[:80]!r}")
+        raise Malformed(f"no JSON object with a ranking: {text[:80]!r}", "no JSON")
     ranking = value["ranking"]
     if isinstance(ranking, str):
         ranking = re.findall(r"\w", ranking)
     if not isinstance(ranking, list) or not all(isinstance(label, str) for label in ranking):
-        raise Malformed(f"the ranking is no list of letters: {text[:80]!r}")
+        raise Malformed(f"the ranking is no list of letters: {text[:80]!r}", "no letters")
     order = [label.strip() for label in ranking]
     if order != [label.upper() for label in order]:
         order = [label.upper() for label in order]
         tidied.append("case")
     if sorted(order) != sorted(letters):
-        raise Malformed(f"no permutation of {', '.join(letters)}: {text[:80]!r}")
+        raise Malformed(f"no permutation of {', '.join(letters)}: {text[:80]!r}", "no permutation")
     places = tuple((list(letters).index(label),) for label in order)
     return Ranking(places, attributes={"tidied": tidied} if tidied else {})
 
@@ -267,5 +267,5 @@ class PromptedTeacher(Teacher):
         if reply.finish == "refused":
             raise Refused(f"{reply.model} refused: {reply.text[:80]!r}")
         if reply.finish == "truncated":
-            raise Malformed(f"the answer was cut off: {reply.text[:80]!r}")
+            raise Malformed(f"the answer was cut off: {reply.text[:80]!r}", "cut off")
         return read_ranking(reply.text, [label for label, _ in request.body["pictures"]])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
@@ -100,7 +100,7 @@ def check_distinct(ids: Iterator[str], what: str) -> None:
         seen.add(id)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)  # there are many
 class Slate:
     """One question: a persona, K items in the order shown, and a repeat number."""
 
@@ -109,7 +109,7 @@ class Slate:
     repeat: int = 0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)  # there are many
 class Ranking:
     """One answer: tiers of slate positions, best first; positions in one tier are tied.
 
@@ -195,15 +195,46 @@ class Ranking:
         ]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)  # there are many
 class Tokens:
-    """Tokens of one call; `output` counts hidden reasoning too."""
+    """Tokens of one call, or of many: all that were read and written, and what is known of their
+    classes. `output` counts hidden reasoning too.
+    """
 
     input: int = 0
     output: int = 0
+    images: int = 0  # of the input: pictures
+    cached: int = 0  # of the input: read from the provider's prompt cache
+    written: int = 0  # of the input: written into that cache
+    thoughts: int = 0  # of the output: hidden reasoning
 
     def __add__(self, other: Tokens) -> Tokens:
-        return Tokens(self.input + other.input, self.output + other.output)
+        return Tokens(*(a + b for a, b in zip(self.counts(), other.counts(), strict=True)))
+
+    def __mul__(self, times: float) -> Tokens:
+        return Tokens(*(round(count * times) for count in self.counts()))
+
+    def counts(self) -> tuple[int, ...]:
+        """The numbers in the order of the fields."""
+        return (self.input, self.output, self.images, self.cached, self.written, self.thoughts)
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What a question will cost in tokens, before it is asked. `high` is what it will not pass:
+    that much money is put aside before it is sent."""
+
+    low: Tokens = Tokens()
+    expected: Tokens = Tokens()
+    high: Tokens = Tokens()
+
+    def __add__(self, other: Forecast) -> Forecast:
+        return Forecast(
+            self.low + other.low, self.expected + other.expected, self.high + other.high
+        )
+
+    def __mul__(self, times: float) -> Forecast:
+        return Forecast(self.low * times, self.expected * times, self.high * times)
 
 
 @dataclass(frozen=True)
@@ -221,19 +252,26 @@ class Request:
         return digest_of(self.body)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)  # there are many
 class Reply:
     """A teacher's raw answer, as it is kept in the store. `model` is the id that the provider
-    returned; `finish` says how the answer ended, if not as it should: refused, truncated."""
+    returned; `finish` says how the answer ended, if not as it should: refused, truncated. A price
+    that nobody knows is None, never 0."""
 
     text: str
     model: str = ""
     tokens: Tokens = Tokens()
-    dollars: float = 0.0
+    dollars: float | None = 0.0
     finish: str = ""
 
 
-@dataclass(frozen=True)
+def added(dollars: Iterable[float | None]) -> float | None:
+    """The sum, or None if nobody knows one of them."""
+    found = list(dollars)
+    return None if None in found else sum(d for d in found if d is not None)
+
+
+@dataclass(frozen=True, slots=True)  # there are many
 class Judgment:
     """A slate, its ranking, and where the ranking came from."""
 

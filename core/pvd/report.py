@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from pvd import figures
+from pvd.amounts import money
 
 # Name before the "@": label and decimals, in the order shown. Others may come from plug-ins.
 METRICS = {
@@ -210,9 +211,9 @@ def signed(value: float, metric: str) -> str:
     return "+" * (value >= 0) + number(value, metric)
 
 
-def dollars(amount: float) -> str:
-    """An amount of money, to the cent, or finer where a cent would hide it."""
-    return f"${amount:,.4f}" if 0 < amount < 0.1 else f"${amount:,.2f}"
+def dollars(amount: float | None) -> str:
+    """An amount of money; that of an unknown price is unknown."""
+    return "unknown" if amount is None else money(amount)
 
 
 def count(how_many: int, noun: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import sys
+import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass
@@ -12,20 +13,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pvd
-from pvd import catalog, options, scoring
+from pvd import catalog, options, planning, quote, scoring
 from pvd.asking import Desk, opened
-from pvd.budget import check_budget
+from pvd.budget import Budget
 from pvd.catalog import Data
 from pvd.discovery import registry
 from pvd.errors import BadInput, MissingPrerequisite, UsageError
 from pvd.folder import locked, read_json, sweep, write_bytes, write_json, write_lines
 from pvd.ledger import WEIGHTS, Ledger
+from pvd.plan import Plan
 from pvd.progress import Progress
 from pvd.protocols import Student, Teacher
-from pvd.records import Item, Persona
+from pvd.records import Catalog, Item, Persona
 from pvd.scoring import Pictures
 from pvd.settings import Settings, flat, unrecorded
-from pvd.store import Store, default_path
+from pvd.store import Spent, Store, default_path
 from pvd.watching import Watchers
 
 if TYPE_CHECKING:
@@ -45,7 +47,6 @@ class Session:
     teacher: Teacher
     judge: Teacher
     desk: Desk
-    spent: float  # dollars, by earlier invocations
     pictures: Pictures
     base: Tensor
     texts: Mapping[str, Tensor]
@@ -62,11 +63,37 @@ class Session:
         return self.pictures.subset(items), self.base[rows]
 
     def save_usage(self) -> None:
-        """What this invocation used so far; `run_dollars` is the sum over all invocations."""
-        used = asdict(self.desk.usage)
-        seconds = {name: round(value, 2) for name, value in self.progress.seconds.items()}
-        row = {**used, "run_dollars": self.spent + used["dollars"], "seconds": seconds}
-        write_json(self.folder / "usage.json", row)
+        """What this invocation used so far, and what the run did over all its invocations."""
+        save_usage(self.folder, self.desk, self.progress)
+
+
+def save_usage(folder: Path, desk: Desk, progress: Progress) -> None:
+    """Write usage.json."""
+    used, spent = asdict(desk.usage), desk.budget.spent
+    asking = used.pop("seconds_asking")
+    row = {
+        **used,
+        "requests_per_second": round(used["asked"] / asking, 2) if asking else None,
+        "seconds": {name: round(value, 2) for name, value in progress.seconds.items()},
+        "run": desk.budget.run,
+        "run_calls": spent.calls,
+        "run_dollars": spent.dollars,
+    }
+    write_json(folder / "usage.json", row)
+
+
+def _budget(settings: Settings, folder: Path, store: Store) -> Budget:
+    """The account of the run in this folder. The store keeps it; usage.json knows which one, and
+    brings it along to another store."""
+    before = {}
+    if (folder / "usage.json").exists():
+        before = read_json(folder / "usage.json")
+    budget = Budget(
+        store, before.get("run") or uuid.uuid4().hex, settings.max_cost, settings.max_calls
+    )
+    spent = Spent(before.get("run_calls", 0), before.get("run_dollars", 0.0))
+    store.at_least(budget.run, spent)
+    return budget
 
 
 @contextmanager
@@ -85,23 +112,12 @@ def opened_session(
         check_same_run(settings, folder)
         watchers = Watchers(settings.observers, progress.say)
         watchers.begin(folder)
-        with progress.stage("catalogue"):
-            everything = catalog.read(settings.catalog)
-            personas = catalog.read_personas(settings.personas)
-            _check_teachers(settings, personas, everything)
-            seed = settings.stream("split")
-            # Already here, for mistakes that are found before the pictures are prepared.
-            data = catalog.divide(everything, personas, settings.split, seed)
-            if warning := catalog.check_sizes(data, settings.train.size, settings.exam):
-                progress.say(warning)
-            check_budget(settings, data)
-        spent = 0.0
-        if (folder / "usage.json").exists():
-            spent = read_json(folder / "usage.json")["run_dollars"]
+        everything, personas, data = _load(settings, progress)
         store = stack.enter_context(Store(settings.store or default_path()))
-        desk = Desk(store, settings.ask, progress, settings.max_cost, spent)
+        desk = Desk(store, settings.ask, progress, _budget(settings, folder, store))
         teacher = stack.enter_context(opened(settings.teacher, settings.stream("teacher")))
         judge = stack.enter_context(opened(settings.judge, settings.stream("judge")))
+        _agree(settings, planning.plan(settings, data, store, folder), progress)
         for one in (teacher, judge):
             desk.prepare(one)
         with progress.stage("student"):
@@ -110,7 +126,7 @@ def opened_session(
         pictures, bad = scoring.prepare(settings.student, everything, progress)
         write_lines(folder / "skipped.jsonl", [{"id": i.id, "why": why} for i, why in bad])
         if bad:
-            data = catalog.divide(pictures.items, personas, settings.split, seed, len(bad))
+            data = _divided(settings, pictures.items, personas, len(bad))
             progress.say(
                 f"Pictures left out: {len(bad)} of {len(everything)}; see "
                 f"{folder / 'skipped.jsonl'}. {bad[0][1]}"
@@ -133,7 +149,6 @@ def opened_session(
             teacher=teacher,
             judge=judge,
             desk=desk,
-            spent=spent,
             pictures=pictures,
             base=base,
             texts=dict(zip((p.id for p in personas), texts, strict=True)),
@@ -143,6 +158,7 @@ def opened_session(
         )
         for number in range(1, ledger.finished() + 1):
             desk.remember(teacher, ledger.judgments(number))
+        session.save_usage()  # before anything is asked: an account that nobody finds is lost
         desk.post.account = session.save_usage
         try:
             yield session
@@ -151,6 +167,51 @@ def opened_session(
                 session.save_usage()
             raise
         session.save_usage()
+
+
+def planned(settings: Settings, folder: Path, progress: Progress) -> Plan:
+    """What the run in this folder will ask and cost. Nothing is asked, and no key is needed."""
+    check_same_run(settings, folder)
+    _, _, data = _load(settings, progress)
+    with ExitStack() as stack:
+        store = stack.enter_context(Store(settings.store or default_path()))
+        for one, name in ((settings.teacher, "teacher"), (settings.judge, "judge")):
+            stack.enter_context(opened(one, settings.stream(name)))
+        return planning.plan(settings, data, store, folder)
+
+
+def _load(settings: Settings, progress: Progress) -> tuple[Catalog, Sequence[Persona], Data]:
+    """Items, personas and their parts; mistakes in them are found here, before pictures are
+    prepared."""
+    with progress.stage("catalogue"):
+        everything = catalog.read(settings.catalog)
+        personas = catalog.read_personas(settings.personas)
+        _check_teachers(settings, personas, everything)
+        data = _divided(settings, everything, personas)
+        if warning := catalog.check_sizes(data, settings.train.size, settings.exam):
+            progress.say(warning)
+    return everything, personas, data
+
+
+def _divided(
+    settings: Settings, items: Sequence[Item], personas: Sequence[Persona], skipped: int = 0
+) -> Data:
+    return catalog.divide(items, personas, settings.split, settings.stream("split"), skipped)
+
+
+def _agree(settings: Settings, plan: Plan, progress: Progress) -> None:
+    """What costs money is shown first, asked about no drawn shop, and not without a limit."""
+    if not plan.paid:
+        return
+    if not settings.catalog.path:
+        paid = next(t.label for t in (settings.teacher, settings.judge) if t.capabilities.paid)
+        raise UsageError(
+            f"The answers of {paid} cost money, and the source "
+            f"{settings.catalog.label} only serves to try things out; name your --catalog."
+        )
+    for line in quote.lines(plan):
+        progress.say(line)
+    plan.check(settings)
 
 
 FIRST = ("run.toml", "data.json", "skipped.jsonl")  # what a run folder has before anything else

@@ -24,12 +24,18 @@ UNRECORDED = (
     "observers",
     "store",
     "max_cost",
+    "max_calls",
+    "ask.batch",
     "ask.workers",
+    "ask.requests_per_minute",
+    "ask.tokens_per_minute",
+    "ask.poll",
     "ask.retries",
     "ask.patience",
     "ask.deadline",
     "ask.failures",
     "ask.accept_model_change",
+    "ask.allow_unpriced",
 )
 OPERATIONAL = (".timeout", ".batch")  # of a teacher, however deep: how it asks, not what
 
@@ -59,12 +65,19 @@ class SplitSettings:
 class AskSettings:
     """How the teacher is asked; no part of any question."""
 
-    workers: Annotated[int | None, "calls at once; the teacher's own number if none"] = None
+    workers: Annotated[int | None, "calls at once, at most; the teacher's own number if none"] = (
+        None
+    )
+    requests_per_minute: Annotated[int | None, "sent at most; as many as are taken if none"] = None
+    tokens_per_minute: Annotated[int | None, "read and written at most, as far as known"] = None
+    batch: Annotated[bool, "use the provider's batches: half the price, up to a day each"] = False
+    poll: Annotated[float, "seconds between looks at a batch"] = 60.0
     attempts: Annotated[int, "orders in which a slate is shown before it counts as failed"] = 3
     retries: Annotated[int, "times that a busy provider is called again"] = 8
     patience: Annotated[float, "seconds that one call may wait for a busy provider"] = 300.0
     deadline: Annotated[float | None, "seconds that one command may ask in all"] = None
     failures: Annotated[float, "share of failed slates above which the run stops"] = 0.01
+    allow_unpriced: Annotated[bool, "ask a teacher whose price nobody knows"] = False
     accept_model_change: Annotated[bool, "go on if another model answers under the same name"] = (
         False
     )
@@ -124,6 +137,7 @@ class Settings:
     device: Annotated[str, "where the student runs, as torch names it"] = "cpu"
     store: Annotated[Path | None, "the answers' database; the user's cache folder if none"] = None
     max_cost: Annotated[float | None, "dollars that the run may cost in all"] = None
+    max_calls: Annotated[int | None, "questions that the run may send in all"] = None
     streams: Streams = field(default_factory=Streams)
     split: SplitSettings = field(default_factory=SplitSettings)
     ask: AskSettings = field(default_factory=AskSettings)
@@ -151,7 +165,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         train, exam, split = self.train, self.exam, self.split
-        _at_least(0, self, "seed", "max_cost")
+        _at_least(0, self, "seed", "max_cost", "max_calls")
         _at_least(0, self.streams, *(f.name for f in fields(Streams)))
         _at_least(1, train, "rounds", "slates", "steps", "batch", "validation_slates", "patience")
         _at_least(2, train, "size")
@@ -159,8 +173,8 @@ class Settings:
         _at_least(1, exam, "personas")
         _at_least(2, exam, "items", "group")
         _at_least(0, exam, "repeats", "repeat_personas", "gallery")
-        _at_least(1, self.ask, "workers", "attempts")
-        _at_least(0, self.ask, "retries", "patience", "deadline", "failures")
+        _at_least(1, self.ask, "workers", "attempts", "requests_per_minute", "tokens_per_minute")
+        _at_least(0, self.ask, "retries", "patience", "deadline", "failures", "poll")
         if not (split.validation > 0 and split.test > 0 and split.validation + split.test < 1):
             raise BadInput(
                 "split.validation and split.test must be above 0 and leave something to train on: "

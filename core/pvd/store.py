@@ -1,44 +1,34 @@
 """The answers' database: raw replies under their request's digest, shared by runs and processes.
 
 Nothing that is in here is asked or paid again. A digest is leased before it is sent, so that two
-processes never send it at the same time; a lease of a process that died runs out.
+processes never send it at the same time; a lease of a process that died runs out. What may be paid
+for a question is put aside with its lease, and settled with its answer, each in one transaction:
+whatever is killed when, what a run spent is never told too low.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import platform
 import sqlite3
 import time
-import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
+from pvd.database import opened
 from pvd.errors import BadInput
+from pvd.owners import is_dead, this_process
 from pvd.records import Reply, Request, Tokens
 
-SCHEMA = 3
 LEASE_SECONDS = 900.0  # longer than one call may take, pauses aside
-CLOCK = 5  # seconds by which a process's beginning may be told differently after a clock was set
-BUSY = 2000  # milliseconds that one try waits for another process; Ctrl-C waits as long
 CHUNK = 500  # digests in one SELECT; SQLite allows at least 999 parameters
-
-Row = tuple[str, str, str, int, int, float, str, str]
-TABLES = (
-    """CREATE TABLE IF NOT EXISTS answers (
-    digest TEXT PRIMARY KEY, teacher TEXT NOT NULL, model TEXT NOT NULL, request TEXT NOT NULL,
-    reply TEXT NOT NULL, input_tokens INTEGER NOT NULL, output_tokens INTEGER NOT NULL,
-    dollars REAL NOT NULL, date TEXT NOT NULL, finish TEXT NOT NULL DEFAULT '') WITHOUT ROWID""",
-    "CREATE INDEX IF NOT EXISTS answers_teacher ON answers (teacher)",
-    # Who asks a question now, and until when nobody else may.
-    """CREATE TABLE IF NOT EXISTS leases (
-    digest TEXT PRIMARY KEY, owner TEXT NOT NULL, until REAL NOT NULL) WITHOUT ROWID""",
-)
+# In the order of `Tokens.counts()`.
+TOKENS = "input_tokens, output_tokens, image_tokens, cached_tokens, written_tokens, thought_tokens"
 
 
 def default_path() -> Path:
@@ -51,60 +41,33 @@ class Unwritable(BadInput):
     """The database takes nothing now: its disk is full, or another process does not let go."""
 
 
+@dataclass(frozen=True)
+class Spent:
+    """What a run has sent, and what it has spent or put aside, in dollars."""
+
+    calls: int = 0
+    dollars: float = 0.0
+
+
+@dataclass(frozen=True)
+class Batch:
+    """A submission; `ticket` is None while it is not known whether it arrived."""
+
+    name: str
+    teacher: str  # the digest of its settings: only the same teacher can collect it
+    owner: str  # the process that handed it in
+    ticket: str | None
+    begun: datetime
+    size: int
+
+
 class Store:
     """One connection to the database; used by one thread."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._owner = f"{platform.node()}/{os.getpid()}/{_began(os.getpid())}/{uuid.uuid4()}"
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._db = sqlite3.connect(path, timeout=60, isolation_level=None)
-            version = self._db.execute("PRAGMA user_version").fetchone()[0]
-            if version > SCHEMA:
-                self._db.close()
-                raise BadInput(
-                    f"The store {path} was written by a newer pvd (schema {version}); "
-                    "update pvd-distill or name another with --store."
-                )
-            self._use_wal()
-            # A commit that was reported must survive a power cut: there is money on the row.
-            self._db.execute("PRAGMA synchronous=FULL")
-            if version < SCHEMA:  # else nothing is written: a full store can still be read
-                self._make()
-            self._db.execute(f"PRAGMA busy_timeout={BUSY}")
-        except (sqlite3.Error, OSError) as error:
-            raise BadInput(
-                f"The store {path} cannot be opened ({error}); "
-                "mend it or name another with --store."
-            ) from None
-
-    def _use_wal(self) -> None:
-        """Readers and a writer at once; where WAL cannot work, SQLite answers "delete"."""
-        deadline = time.monotonic() + 60
-        while True:
-            try:
-                self._db.execute("PRAGMA journal_mode=WAL")
-                return
-            except sqlite3.OperationalError as error:
-                # Here alone SQLite does not wait for a lock.
-                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
-                    raise
-                time.sleep(0.02)
-
-    def _make(self) -> None:
-        """Make the tables, unless another process did meanwhile: its leases must stay."""
-        self._db.execute("BEGIN IMMEDIATE")
-        version = self._db.execute("PRAGMA user_version").fetchone()[0]
-        if version < SCHEMA:
-            # A lease of version 1 does not say when its process began.
-            self._db.execute("DROP TABLE IF EXISTS leases")
-            for table in TABLES:
-                self._db.execute(table)
-            if 0 < version < 3:
-                self._db.execute("ALTER TABLE answers ADD COLUMN finish TEXT NOT NULL DEFAULT ''")
-            self._db.execute(f"PRAGMA user_version={SCHEMA}")
-        self._db.execute("COMMIT")
+        self._owner = this_process()
+        self._db = opened(path)
 
     def __enter__(self) -> Self:
         return self
@@ -116,7 +79,7 @@ class Store:
         trace: TracebackType | None,
     ) -> None:
         # An interrupt may have come between a lease and what ends it; else a second try in the same
-        # process (a notebook) would wait until it runs out.
+        # process (a notebook) would wait until it runs out. What was put aside stays spent.
         self._db.execute("PRAGMA busy_timeout=0")
         with suppress(Unwritable), self._transaction():
             self._db.execute("DELETE FROM leases WHERE owner = ?", (self._owner,))
@@ -139,69 +102,49 @@ class Store:
                 "it, then give the same command again."
             ) from None
 
-    def get(self, digests: Iterable[str]) -> dict[str, tuple[Reply, str]]:
-        """The replies that are here, each with its date, by digest."""
-        wanted = list(dict.fromkeys(digests))
-        found = {}
-        for start in range(0, len(wanted), CHUNK):
-            for row in self._select(wanted[start : start + CHUNK]):
-                digest, text, model, tokens_in, tokens_out, dollars, date, finish = row
-                reply = Reply(text, model, Tokens(tokens_in, tokens_out), dollars, finish)
-                found[digest] = (reply, date)
-        return found
-
-    def knows(self, teacher: str) -> bool:
-        """Whether there is any answer of this teacher."""
-        return bool(
-            self._db.execute(
-                "SELECT 1 FROM answers WHERE teacher = ? LIMIT 1", (teacher,)
-            ).fetchone()
-        )
-
-    def _select(self, digests: Sequence[str]) -> list[Row]:
+    def _read(self, query: str, *parameters: Any) -> list[Any]:
         try:
-            return self._db.execute(
-                "SELECT digest, reply, model, input_tokens, output_tokens, dollars, date, finish"
-                f" FROM answers WHERE digest IN ({','.join('?' * len(digests))})",
-                digests,
-            ).fetchall()
+            return self._db.execute(query, parameters).fetchall()
         except sqlite3.Error as error:
             raise BadInput(
                 f"The store {self.path} cannot be read ({error}); mend it or name another with "
                 "--store."
             ) from None
 
-    def claim(self, digests: Sequence[str], seconds: float = LEASE_SECONDS) -> set[str]:
-        """Lease those that are neither answered nor leased by somebody else; which they are."""
-        now = time.time()
-        mine = set()
-        with self._transaction():
-            self._bury(now)
-            for digest in digests:
-                claimed = self._db.execute(
-                    "INSERT INTO leases SELECT ?1, ?2, ?3"
-                    " WHERE NOT EXISTS (SELECT 1 FROM answers WHERE digest = ?1)"
-                    " ON CONFLICT (digest) DO UPDATE SET until = ?3 WHERE owner = ?2",
-                    (digest, self._owner, now + seconds),
-                )
-                if claimed.rowcount:
-                    mine.add(digest)
-        return mine
+    def _read_many(self, query: str, digests: Iterable[str]) -> Iterator[Any]:
+        """The rows of a query that ends in `IN`, in pieces that SQLite takes."""
+        wanted = list(dict.fromkeys(digests))
+        for start in range(0, len(wanted), CHUNK):
+            some = wanted[start : start + CHUNK]
+            yield from self._read(f"{query} ({','.join('?' * len(some))})", *some)
 
-    def _bury(self, now: float) -> None:
-        """End the leases that ran out, and those of processes that died on this machine."""
-        self._db.execute("DELETE FROM leases WHERE until < ?", (now,))
-        for (owner,) in self._db.execute("SELECT DISTINCT owner FROM leases").fetchall():
-            host, pid, began, _ = owner.rsplit("/", 3)
-            if host == platform.node() and not _alive(int(pid), int(began)):
-                self._db.execute("DELETE FROM leases WHERE owner = ?", (owner,))
+    # --- answers ----------------------------------------------------------------------------
+
+    def get(self, digests: Iterable[str]) -> dict[str, tuple[Reply, str]]:
+        """The replies that are here, each with its date, by digest."""
+        query = (
+            f"SELECT digest, date, reply, model, dollars, finish, {TOKENS} FROM answers"
+            " WHERE digest IN"
+        )
+        found = {}
+        for digest, date, text, model, dollars, finish, *tokens in self._read_many(query, digests):
+            found[digest] = (Reply(text, model, Tokens(*tokens), dollars, finish), date)
+        return found
+
+    def knows(self, teacher: str) -> bool:
+        """Whether there is any answer of this teacher."""
+        return bool(self._read("SELECT 1 FROM answers WHERE teacher = ? LIMIT 1", teacher))
 
     def put(self, teacher: str, answered: Sequence[tuple[Request, Reply]]) -> str:
-        """Keep the replies of one call in one commit, and end their leases; the date given."""
+        """Keep replies in one commit, end what was leased or submitted for them, and settle what
+        was put aside; the date given."""
         date = datetime.now(UTC).isoformat(timespec="seconds")
         with self._transaction():
+            self._settle({request.digest: reply.dollars or 0.0 for request, reply in answered})
             self._db.executemany(
-                "INSERT INTO answers VALUES (?,?,?,?,?,?,?,?,?,?) ON CONFLICT (digest) DO NOTHING",
+                f"INSERT INTO answers (digest, teacher, model, request, reply, dollars, date,"
+                f" finish, {TOKENS}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
+                " ON CONFLICT (digest) DO NOTHING",
                 [
                     (
                         request.digest,
@@ -210,46 +153,164 @@ class Store:
                         json.dumps(request.body, ensure_ascii=False),
                         # SQLite takes no half of a surrogate pair; models send it as "\ud83d".
                         reply.text and reply.text.encode("utf-8", "replace").decode(),
-                        reply.tokens.input,
-                        reply.tokens.output,
                         reply.dollars,
                         date,
                         reply.finish,
+                        *reply.tokens.counts(),
                     )
                     for request, reply in answered
                 ],
             )
-            self._release(request.digest for request, _ in answered)
         return date
 
-    def release(self, digests: Iterable[str]) -> None:
-        """End leases without an answer."""
-        with self._transaction():
-            self._release(digests)
+    # --- leases and money -------------------------------------------------------------------
 
-    def _release(self, digests: Iterable[str]) -> None:
-        self._db.executemany(
-            "DELETE FROM leases WHERE digest = ? AND owner = ?",
-            [(digest, self._owner) for digest in digests],
+    def claim(
+        self, aside: Mapping[str, float], seconds: float = LEASE_SECONDS, run: str = ""
+    ) -> set[str]:
+        """Lease those that are neither answered nor leased nor submitted by somebody else; which
+        they are. `aside` has the dollars that each digest may cost; the run has spent them now.
+        """
+        now = time.time()
+        mine, new = set(), set()
+        with self._transaction():
+            self._bury(now)
+            for digest, dollars in aside.items():
+                row = (digest, self._owner, now + seconds, run, dollars)
+                if self._db.execute(
+                    "INSERT INTO leases SELECT ?1, ?2, ?3, ?4, ?5"
+                    " WHERE NOT EXISTS (SELECT 1 FROM answers WHERE digest = ?1)"
+                    " AND NOT EXISTS (SELECT 1 FROM submitted WHERE digest = ?1)"
+                    " ON CONFLICT (digest) DO NOTHING",
+                    row,
+                ).rowcount:
+                    new.add(digest)
+                elif self._db.execute(
+                    "UPDATE leases SET until = ?3 WHERE digest = ?1 AND owner = ?2", row[:3]
+                ).rowcount:
+                    mine.add(digest)
+            self._spend(run, len(new), sum(aside[digest] for digest in new))
+        return mine | new
+
+    def _bury(self, now: float) -> None:
+        """End the leases that ran out, and those of processes that died on this machine. Whether
+        their answers were paid nobody knows: what was put aside stays spent."""
+        self._db.execute("DELETE FROM leases WHERE until < ?", (now,))
+        for (owner,) in self._db.execute("SELECT DISTINCT owner FROM leases").fetchall():
+            if owner != self._owner and is_dead(owner):
+                self._db.execute("DELETE FROM leases WHERE owner = ?", (owner,))
+
+    def release(self, digests: Iterable[str]) -> None:
+        """End leases of questions that cost nothing, and give back what was put aside."""
+        with self._transaction():
+            self._settle(dict.fromkeys(digests, 0.0), calls=-1)
+
+    def forfeit(self, digests: Iterable[str]) -> None:
+        """End leases of questions that may have cost what was put aside."""
+        with self._transaction():
+            self._db.executemany(
+                "DELETE FROM leases WHERE digest = ? AND owner = ?",
+                [(digest, self._owner) for digest in digests],
+            )
+
+    def spent(self, run: str) -> Spent:
+        """What a run has sent and spent so far, by all its processes."""
+        for calls, dollars in self._read("SELECT calls, dollars FROM spending WHERE run = ?", run):
+            return Spent(calls, max(dollars, 0.0))
+        return Spent()
+
+    def at_least(self, run: str, spent: Spent) -> None:
+        """A run that comes from another store has spent this much."""
+        here = self.spent(run)
+        more = Spent(max(spent.calls - here.calls, 0), max(spent.dollars - here.dollars, 0.0))
+        if more != Spent():
+            with self._transaction():
+                self._spend(run, more.calls, more.dollars)
+
+    def _spend(self, run: str, calls: int, dollars: float) -> None:
+        self._db.execute(
+            "INSERT INTO spending VALUES (?1, ?2, ?3) ON CONFLICT (run) DO UPDATE"
+            " SET calls = calls + ?2, dollars = dollars + ?3",
+            (run, calls, dollars),
         )
 
+    def _settle(self, costs: Mapping[str, float], calls: int = 0) -> None:
+        """End what was leased or submitted, and replace what was put aside by what it cost."""
+        runs: dict[str, Spent] = {}
+        for digest, dollars in costs.items():
+            rows = self._db.execute(
+                "DELETE FROM leases WHERE digest = ? AND owner = ? RETURNING run, aside",
+                (digest, self._owner),
+            ).fetchall()
+            rows = (
+                rows
+                or self._db.execute(
+                    "DELETE FROM submitted WHERE digest = ? RETURNING run, aside", (digest,)
+                ).fetchall()
+            )
+            for run, aside in rows:
+                spent = runs.get(run, Spent())
+                runs[run] = Spent(spent.calls + calls, spent.dollars + dollars - aside)
+        for run, spent in runs.items():
+            if spent != Spent():
+                self._spend(run, spent.calls, spent.dollars)
 
-def _began(pid: int) -> int:
-    """When a process began, in seconds since 1970: its number alone may be somebody else's next."""
-    import psutil
+    # --- submissions ------------------------------------------------------------------------
 
-    return int(psutil.Process(pid).create_time())
+    def begin_batch(self, name: str, teacher: str, digests: Sequence[str]) -> None:
+        """Leased questions are about to be submitted: from now on they are nobody's lease, so that
+        they outlive this process."""
+        begun = datetime.now(UTC).isoformat(timespec="seconds")
+        with self._transaction():
+            self._db.execute(
+                "INSERT INTO batches VALUES (?, ?, ?, NULL, ?, ?)",
+                (name, teacher, self._owner, begun, len(digests)),
+            )
+            for digest in digests:
+                self._db.execute(
+                    "INSERT INTO submitted SELECT digest, ?2, run, aside FROM leases"
+                    " WHERE digest = ?1 AND owner = ?3",
+                    (digest, name, self._owner),
+                )
+                self._db.execute("DELETE FROM leases WHERE digest = ?", (digest,))
 
+    def set_ticket(self, name: str, ticket: str) -> None:
+        """The submission arrived."""
+        with self._transaction():
+            self._db.execute("UPDATE batches SET ticket = ? WHERE name = ?", (ticket, name))
 
-def _alive(pid: int, began: int) -> bool:
-    import psutil
+    def disown(self, name: str) -> None:
+        """Whether the submission arrived is for the next one to find out."""
+        with self._transaction():
+            self._db.execute("UPDATE batches SET owner = '' WHERE name = ?", (name,))
 
-    try:
-        process = psutil.Process(pid)
-        if process.status() == psutil.STATUS_ZOMBIE:
-            return False
-        return abs(_began(pid) - began) <= CLOCK
-    except psutil.NoSuchProcess:
-        return False
-    except psutil.AccessDenied:
-        return True  # it runs, as another user
+    def unsubmit(self, digests: Iterable[str]) -> None:
+        """What was submitted and brought no answer costs nothing, and can be asked again."""
+        with self._transaction():
+            self._settle(dict.fromkeys(digests, 0.0), calls=-1)
+
+    def end_batch(self, name: str) -> None:
+        """It is collected, or never arrived."""
+        rows = self._read("SELECT digest FROM submitted WHERE batch = ?", name)
+        self.unsubmit(digest for (digest,) in rows)
+        with self._transaction():
+            self._db.execute("DELETE FROM batches WHERE name = ?", (name,))
+
+    def submitted(self, digests: Iterable[str]) -> dict[str, str]:
+        """The names of the submissions that hold these questions, by digest."""
+        query = "SELECT digest, batch FROM submitted WHERE digest IN"
+        return dict(self._read_many(query, digests))
+
+    def is_collected(self, name: str) -> bool:
+        """Whether no question of the submission waits for its answer."""
+        return not self._read("SELECT 1 FROM submitted WHERE batch = ? LIMIT 1", name)
+
+    def batches(self) -> list[Batch]:
+        """The submissions under way, the oldest first."""
+        rows = self._read(
+            "SELECT name, teacher, owner, ticket, begun, size FROM batches ORDER BY begun, name"
+        )
+        return [
+            Batch(name, teacher, owner, ticket, datetime.fromisoformat(begun), size)
+            for name, teacher, owner, ticket, begun, size in rows
+        ]

@@ -15,7 +15,7 @@ from pvd.exam import Paper
 from pvd.images import jpeg
 from pvd.percentiles import percentile_ranks
 from pvd.protocols import Evaluator
-from pvd.records import Estimate, Judgment, Tokens
+from pvd.records import Estimate, Judgment, Tokens, added
 from pvd.streams import stream
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ def _answers(judgments: Iterable[Judgment]) -> dict[str, Any]:
     """Distinct answers and what they cost once, whenever that was."""
     replies = {judgment.digest: judgment.reply for judgment in judgments}
     tokens = sum((reply.tokens for reply in replies.values()), Tokens())
-    dollars = sum(reply.dollars for reply in replies.values())
+    dollars = added(reply.dollars for reply in replies.values())
     return {
         "judgments": len(replies),
         "models": sorted({reply.model for reply in replies.values()}),

@@ -31,6 +31,14 @@ def questions(items: int, group: int) -> int:
     return count
 
 
+def rounds(items: int, group: int) -> int:
+    """How many rounds one persona's tournament has, each waiting for the answers of the last."""
+    count = 0
+    while items > 1:
+        items, count = -(-items // group), count + 1
+    return count
+
+
 def play(
     desk: Desk,
     judge: Teacher,

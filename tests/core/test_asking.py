@@ -24,6 +24,7 @@ import pytest
 import pvd
 from pvd import kit, testing
 from pvd.asking import Desk, Show, opened
+from pvd.budget import Budget
 from pvd.errors import (
     BadInput,
     BudgetReached,
@@ -33,11 +34,11 @@ from pvd.errors import (
     ProviderFailure,
     PvdError,
 )
+from pvd.post import Usage
 from pvd.progress import Silent
-from pvd.records import Ranking, Reply, Request, Slate, Tokens
-from pvd.sending import Usage
+from pvd.records import Forecast, Ranking, Reply, Request, Slate, Tokens
 from pvd.settings import AskSettings
-from pvd.store import Store
+from pvd.store import Spent, Store
 
 LETTERS = "ABCDE"
 
@@ -125,19 +126,19 @@ def ask(
     count: int,
     show: Show = question,
     seed: int = 1,
-    max_cost: float | None = None,
-    spent: float = 0.0,
+    budget: Budget | None = None,
     **settings: Any,
 ) -> tuple[list[pvd.Judgment | None], Usage]:
-    desk = Desk(store, AskSettings(**settings), max_cost=max_cost, spent=spent)
+    desk = Desk(store, AskSettings(**settings), budget=budget)
     with opened(teacher, seed) as ready:
-        return desk.judgments(ready, count, show), desk.usage
+        found = desk.judgments(ready, count, show)
+    return found, replace(desk.usage, seconds_asking=0.0)
 
 
 def free(path: Path, digests: Sequence[str]) -> set[str]:
     """Which of these somebody else could ask now."""
     with Store(path) as other:
-        return other.claim(digests)
+        return other.claim(dict.fromkeys(digests, 0.0))
 
 
 # --- the ways to be a teacher -----------------------------------------------------------------
@@ -268,7 +269,12 @@ class Busy(Clerk):
 def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """What would have been slept."""
     found: list[float] = []
-    monkeypatch.setattr("pvd.sending._waited", lambda stopping, pause: found.append(pause))
+
+    def after(pause: float) -> float:
+        found.append(pause)
+        return time.monotonic()
+
+    monkeypatch.setattr("pvd.sending._after", after)
     return found
 
 
@@ -279,15 +285,14 @@ def test_a_busy_provider_is_called_again_after_growing_pauses(
     found, usage = ask(store, teacher, 1)
     assert winners(found) == ["item-0"]
     assert (len(teacher.calls), usage.calls, usage.asked) == (8, 1, 1)
-    waited = [pause for pause in pauses if pause]
-    assert len(waited) == 7
-    assert all(0 <= pause <= 2**number for number, pause in enumerate(waited))
+    assert (len(pauses), usage.retries) == (7, 7)
+    assert all(0 <= pause <= 2**number for number, pause in enumerate(pauses))
 
 
 def test_a_provider_that_says_how_long_is_obeyed(store: Store, pauses: list[float]) -> None:
     """And a little longer, so that all who were told the same do not come back together."""
     ask(store, Busy(after=17.0), 1)
-    first, second = (pause for pause in pauses if pause)
+    first, second = pauses
     assert 17.0 <= first <= 18.0
     assert 17.0 <= second <= 19.0
 
@@ -355,12 +360,12 @@ def test_an_unreadable_reply_is_kept_and_the_slate_shown_in_another_order(
     found, usage = ask(store, teacher, 3)
     assert winners(found) == ["item-0"] * 3
     assert [j.slate for j in found if j] == [question(n, attempt=1) for n in range(3)]
-    assert (usage.asked, usage.repaired, usage.failed) == (6, 3, 0)
+    assert (usage.asked, sum(usage.repaired.values()), usage.failed) == (6, 3, 0)
     # The bad replies are paid for; they are not asked again.
     again = Mumbling(reply=reply)
     repeated, more = ask(store, again, 3)
     assert repeated == found
-    assert (again.calls, more.cached, more.repaired) == ([], 6, 3)
+    assert (again.calls, more.cached, more.repaired) == ([], 6, usage.repaired)
 
 
 def test_what_no_order_brings_an_answer_for_is_none(store: Store) -> None:
@@ -373,7 +378,7 @@ def test_what_no_order_brings_an_answer_for_is_none(store: Store) -> None:
     broken = Mumbling(while_first=tuple(item.id for item in ITEMS))
     found, usage = ask(store, broken, 2, show, seed=2, attempts=4)
     assert found == [None, None]
-    assert (usage.failed, usage.repaired) == (2, 6)
+    assert (usage.failed, sum(usage.repaired.values())) == (2, 6)
     assert len(broken.asked) == 1 + 4, "number 0 is shown in one order only, so asked once"
 
 
@@ -511,7 +516,7 @@ import pvd
 from pvd import testing
 from pvd.asking import Desk, opened
 from pvd.settings import AskSettings
-from pvd.store import Store
+from pvd.store import Spent, Store
 
 path, log, order = Path(sys.argv[1]), sys.argv[2], [int(n) for n in sys.argv[3].split(",")]
 
@@ -695,7 +700,8 @@ def test_a_composite_is_shown_again_where_one_part_is_unreadable(store: Store) -
     found, usage = ask(store, Ensemble(members=(good, bad)), 2)
     assert winners(found) == ["item-0"] * 2
     assert [j.slate for j in found if j] == [question(n, attempt=1) for n in range(2)]
-    assert (usage.repaired, usage.failed, len(good.asked), len(bad.asked)) == (6, 0, 4, 8)
+    assert (sum(usage.repaired.values()), usage.failed) == (6, 0)
+    assert (len(good.asked), len(bad.asked)) == (4, 8)
 
 
 @dataclass(kw_only=True)
@@ -738,30 +744,36 @@ class Paid(Clerk):
 
     capabilities: ClassVar[pvd.Capabilities] = pvd.Capabilities(paid=True)
 
-    def estimate(self, slate: Slate) -> Tokens:
-        return Tokens(100, 0)
+    def estimate(self, slate: Slate) -> Forecast:
+        return Forecast(Tokens(10), Tokens(25), Tokens(100))
 
-    def dollars(self, tokens: Tokens) -> float:
+    def dollars(self, tokens: Tokens, batch: bool = False) -> float:
         return tokens.input / 100
+
+
+def limited(store: Store, max_cost: float | None = None, max_calls: int | None = None) -> Budget:
+    return Budget(store, "run-1", max_cost, max_calls)
 
 
 def test_the_budget_is_reserved_before_asking_and_corrected_after(store: Store) -> None:
     teacher = Paid()
     with pytest.raises(BudgetReached, match=r"may cost \$1\.0000, but only \$0\.7500") as caught:
-        ask(store, teacher, 12, max_cost=2.0)
+        ask(store, teacher, 12, budget=limited(store, 2.0))
     assert caught.value.exit_code == 8
     assert len(teacher.asked) == 5, "2.00 - 4 x 0.25 is the last that leaves a dollar"
     assert set(store.get(teacher.asked)) == set(teacher.asked)
+    assert limited(store).spent == Spent(5, 1.25)
 
 
 def test_a_higher_limit_goes_on(store: Store) -> None:
     first, second = Paid(), Paid()
     with pytest.raises(BudgetReached):
-        ask(store, first, 12, max_cost=2.0)
-    found, usage = ask(store, second, 12, max_cost=4.0, spent=1.25)
+        ask(store, first, 12, budget=limited(store, 2.0))
+    found, usage = ask(store, second, 12, budget=limited(store, 4.0))
     assert winners(found) == ["item-0"] * 12
     assert (usage.cached, usage.asked, usage.dollars) == (5, 7, 1.75)
     assert set(first.asked).isdisjoint(second.asked)
+    assert limited(store).spent == Spent(12, 3.0)
 
 
 @pytest.mark.parametrize(("max_cost", "spent"), [(0.99, 0.0), (2.0, 1.25), (0.0, 0.0), (1.0, 5.0)])
@@ -769,39 +781,48 @@ def test_nothing_is_sent_that_could_cost_too_much(
     store: Store, path: Path, max_cost: float, spent: float
 ) -> None:
     teacher = Paid()
+    store.at_least("run-1", Spent(0, spent))
     with pytest.raises(BudgetReached):
-        ask(store, teacher, 3, max_cost=max_cost, spent=spent)
+        ask(store, teacher, 3, budget=limited(store, max_cost))
     assert teacher.calls == []
     with opened(teacher, 1):
         digests = [teacher.request(question(number)).digest for number in range(3)]
     assert free(path, digests) == set(digests)
 
 
+def test_so_many_calls_and_no_more_in_the_whole_run(store: Store) -> None:
+    teacher = Clerk()
+    with pytest.raises(BudgetReached, match=r"^4 of 4 calls are made; .* higher --max-calls"):
+        ask(store, teacher, 9, budget=limited(store, max_calls=4))
+    assert [len(call) for call in teacher.calls] == [3, 1]
+    _, usage = ask(store, teacher, 9, budget=limited(store, max_calls=9))
+    assert (usage.cached, usage.asked) == (4, 5)
+
+
 def test_stored_answers_cost_nothing_and_are_not_waited_for(
     store: Store, pauses: list[float]
 ) -> None:
     ask(store, Paid(), 3)
-    pauses.clear()
-    found, usage = ask(store, Paid(), 3, max_cost=0.0)
+    found, usage = ask(store, Paid(), 3, budget=limited(store, 0.0, 0))
     assert pauses == []
     assert winners(found) == ["item-0"] * 3
     assert (usage.dollars, usage.cached) == (0.0, 3)
 
 
 def test_a_teacher_that_is_free_knows_no_limit(store: Store) -> None:
-    assert winners(ask(store, Clerk(), 3, max_cost=0.0)[0]) == ["item-0"] * 3
+    assert winners(ask(store, Clerk(), 3, budget=limited(store, 0.0))[0]) == ["item-0"] * 3
 
 
 def test_calls_at_once_never_reserve_more_than_is_left(store: Store) -> None:
     teacher = Paid(seconds=0.1)
     with pytest.raises(BudgetReached):
-        ask(store, teacher, 12, max_cost=2.5, workers=8)
+        ask(store, teacher, 12, budget=limited(store, 2.5), workers=8)
     assert teacher.peak <= 2
 
 
 def test_a_reservation_that_is_out_is_waited_for(store: Store) -> None:
     """$2 are enough for 4 answers at $0.25, however many are asked at the same time."""
-    found, usage = ask(store, Paid(seconds=0.05), 4, max_cost=2.0, workers=4)
+    found, usage = ask(store, Paid(seconds=0.05), 4, budget=limited(store, 2.0), workers=4)
     assert winners(found) == ["item-0"] * 4
     assert usage.dollars == 1.0
 
@@ -809,8 +830,75 @@ def test_a_reservation_that_is_out_is_waited_for(store: Store) -> None:
 def test_money_counts_inside_a_composite(store: Store) -> None:
     teacher = Paid()
     with pytest.raises(BudgetReached):
-        ask(store, consistent(teacher), 4, max_cost=2.0)
+        ask(store, consistent(teacher), 4, budget=limited(store, 2.0))
     assert len(teacher.asked) == 5
+
+
+@dataclass(kw_only=True)
+class Losing(Paid):
+    """Works, is paid, and its answer never arrives, so many times."""
+
+    times: int = 1
+
+    def serve(self, requests: Sequence[Request]) -> Sequence[Reply]:
+        if len(self.calls) <= self.times:
+            raise kit.Lost("the connection broke")
+        return super().serve(requests)
+
+
+def test_a_lost_answer_may_have_been_charged(store: Store, pauses: list[float]) -> None:
+    found, usage = ask(store, Losing(), 1, budget=limited(store, 2.0))
+    assert winners(found) == ["item-0"]
+    assert (usage.lost, usage.dollars) == (1, 0.25)
+    assert limited(store).spent == Spent(2, 1.25), "a dollar for what was lost"
+
+
+def test_a_lost_answer_is_not_asked_again_without_the_money(
+    store: Store, path: Path, pauses: list[float]
+) -> None:
+    teacher = Losing()
+    with pytest.raises(BudgetReached):
+        ask(store, teacher, 1, budget=limited(store, 1.5))
+    assert len(teacher.calls) == 1
+    assert limited(store).spent == Spent(1, 1.0)
+    assert free(path, teacher.asked) == set(teacher.asked)
+
+
+@dataclass(kw_only=True)
+class Dear(Paid):
+    """Each answer costs three times what was thought at most."""
+
+    def serve(self, requests: Sequence[Request]) -> Sequence[Reply]:
+        return [replace(reply, dollars=3.0) for reply in super().serve(requests)]
+
+
+def test_who_is_dearer_than_thought_is_reserved_for_as_such(store: Store) -> None:
+    """The first answer may pass the limit, since nobody could know; no second one does."""
+    teacher = Dear()
+    with pytest.raises(BudgetReached, match=r"may cost \$3\.0000, but only \$1\.0000"):
+        ask(store, teacher, 5, budget=limited(store, 7.0), workers=1)
+    assert len(teacher.calls) == 2
+
+
+@dataclass(kw_only=True)
+class Unpriced(Paid):
+    """Nobody knows what it costs."""
+
+    def dollars(self, tokens: Tokens, batch: bool = False) -> float | None:  # type: ignore[override]
+        return None
+
+    def serve(self, requests: Sequence[Request]) -> Sequence[Reply]:
+        return [replace(reply, dollars=None) for reply in super().serve(requests)]
+
+
+def test_an_unknown_price_is_never_zero(store: Store) -> None:
+    found, usage = ask(store, Unpriced(), 3)
+    assert (usage.unpriced, usage.dollars) == (3, 0.0)
+    assert [j.reply.dollars for j in found if j] == [None] * 3
+    again, _ = ask(store, Unpriced(), 3)
+    assert [j.reply.dollars for j in again if j] == [None] * 3, "the store remembers that"
+    members = ask(store, consistent(Unpriced()), 1)[0]
+    assert [j.reply.dollars for j in members if j] == [None]
 
 
 @dataclass(kw_only=True)
@@ -907,7 +995,7 @@ def test_what_was_spent_is_written_down_as_it_grows(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """So that a command that is killed has not spent in secret."""
-    monkeypatch.setattr("pvd.sending.ACCOUNT", 0.0)
+    monkeypatch.setattr("pvd.post.ACCOUNT", 0.0)
     written = []
     with opened(Clerk(), 1) as teacher:
         desk = Desk(store)

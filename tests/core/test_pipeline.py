@@ -185,7 +185,7 @@ def test_a_round_draws_exactly_its_slates_despite_malformed_answers(
         **small,
     )
     usage = read_json(run.folder / "usage.json")
-    assert usage["repaired"] > 0
+    assert usage["repaired"]
     for result in run.metrics["rounds"][1:]:
         assert result["answered"] == result["slates"] == 30
     assert sum(result["replaced"] for result in run.metrics["rounds"]) > 0
@@ -214,10 +214,10 @@ def test_nothing_paid_is_asked_without_a_limit(small: Tables, tmp_path: Path) ->
     class Paid(pvd.load("teacher", "simulated").__class__):  # type: ignore[misc]
         capabilities = pvd.Capabilities(paid=True, batch=8)
 
-        def estimate(self, slate: pvd.Slate) -> pvd.Tokens:
-            return pvd.Tokens(1000, 10)
+        def estimate(self, slate: pvd.Slate) -> pvd.Forecast:
+            return pvd.Forecast(*[pvd.Tokens(1000, 10)] * 3)
 
-        def dollars(self, tokens: pvd.Tokens) -> float:
+        def dollars(self, tokens: pvd.Tokens, batch: bool = False) -> float:
             return tokens.input / 1e6
 
         def answer(self, requests: Sequence[pvd.Request]) -> Sequence[pvd.Reply]:

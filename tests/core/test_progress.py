@@ -24,7 +24,7 @@ def test_a_line_every_ten_seconds_with_rate_and_time_left(
             clock[0] += 4
             shown.advance(10)
     # After 12 seconds 30 are done: 2.5 a second, and 70 are left.
-    assert capsys.readouterr().err == "round 2 of 6, asking: 30/100, 2 slates/s, 28 s left\n"
+    assert capsys.readouterr().err == "round 2 of 6, asking: 30/100, 2.5 slates/s, 28 s left\n"
     assert shown.seconds == {"asking": 16.0}
 
 
@@ -44,3 +44,19 @@ def test_the_seconds_of_a_stage_add_up(clock: list[float]) -> None:
         with shown.stage("training"):
             clock[0] += 2
     assert shown.seconds == {"training": 6.0}
+
+
+def test_money_and_trouble_stand_beside_the_stage(
+    clock: list[float], capsys: pytest.CaptureFixture[str]
+) -> None:
+    shown = Plain()
+    with shown.stage("asking", 100, "slates"):
+        clock[0] += 20
+        shown.show("$0.52 spent of $5.00, 3 retries")
+        shown.advance(10)
+    with shown.stage("training", 100, "steps"):
+        clock[0] += 20
+        shown.advance(10)
+    asked, trained = capsys.readouterr().err.splitlines()
+    assert asked == "asking: 10/100, 0.5 slates/s, 180 s left; $0.52 spent of $5.00, 3 retries"
+    assert trained == "training: 10/100, 0.5 steps/s, 180 s left", "it is not the next one's"

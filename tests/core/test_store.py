@@ -11,17 +11,18 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from pvd import store, testing
+from pvd import database, owners, store, testing
+from pvd.database import SCHEMA
 from pvd.errors import BadInput, PvdError
 from pvd.records import Reply, Request, Tokens, digest_of
-from pvd.store import LEASE_SECONDS, SCHEMA, Store, default_path
+from pvd.store import LEASE_SECONDS, Spent, Store, default_path
 
 DIGESTS = [digest_of(number) for number in range(300)]
 
@@ -35,11 +36,22 @@ def request(number: int = 0) -> Request:
     return Request(testing.slate(), {"number": number, "text": "größer\u2028"})
 
 
+def claim(store: Store, digests: Iterable[str]) -> set[str]:
+    """Lease them; nothing is put aside."""
+    return store.claim(dict.fromkeys(digests, 0.0))
+
+
 def reply(text: str = "A > B") -> Reply:
     return Reply(text, "model-7", Tokens(11, 5), 0.25)
 
 
-HEAD = "import sys, time\nfrom pathlib import Path\nfrom pvd.store import Store\n"
+HEAD = """
+import sys, time
+from pathlib import Path
+from pvd.store import Store
+def claim(store, digests):
+    return store.claim(dict.fromkeys(digests, 0.0))
+"""
 Spawn = Callable[..., "subprocess.Popen[str]"]
 
 
@@ -126,7 +138,7 @@ def test_half_a_surrogate_pair_loses_no_answer(path: Path) -> None:
 def test_empty_questions_are_fine(path: Path) -> None:
     with Store(path) as here:
         assert here.get([]) == {}
-        assert here.claim([]) == set()
+        assert claim(here, []) == set()
         here.put("x", [])
         here.release([])
 
@@ -136,21 +148,21 @@ def test_empty_questions_are_fine(path: Path) -> None:
 
 def test_what_is_leased_or_answered_is_not_leased_again(path: Path) -> None:
     with Store(path) as one, Store(path) as two:
-        assert one.claim(DIGESTS[:3]) == set(DIGESTS[:3])
-        assert two.claim(DIGESTS[:5]) == set(DIGESTS[3:5])
-        assert one.claim(DIGESTS[:5]) == set(DIGESTS[:3]), "its own leases are renewed"
+        assert claim(one, DIGESTS[:3]) == set(DIGESTS[:3])
+        assert claim(two, DIGESTS[:5]) == set(DIGESTS[3:5])
+        assert claim(one, DIGESTS[:5]) == set(DIGESTS[:3]), "its own leases are renewed"
         one.put("x", [(request(), reply())])
-        assert two.claim([request().digest]) == set()
-        assert one.claim([request().digest]) == set()
+        assert claim(two, [request().digest]) == set()
+        assert claim(one, [request().digest]) == set()
 
 
 def test_release_and_put_end_a_lease(path: Path) -> None:
     asked = request()
     with Store(path) as one, Store(path) as two:
-        one.claim([*DIGESTS[:2], asked.digest])
+        claim(one, [*DIGESTS[:2], asked.digest])
         one.release(DIGESTS[:1])
         one.put("x", [(asked, reply())])
-        assert two.claim([*DIGESTS[:2], asked.digest]) == {DIGESTS[0]}
+        assert claim(two, [*DIGESTS[:2], asked.digest]) == {DIGESTS[0]}
         with sqlite3.connect(path) as db:
             left = {digest for (digest,) in db.execute("SELECT digest FROM leases")}
         db.close()
@@ -161,41 +173,41 @@ def test_who_closes_the_store_leases_nothing_any_more(path: Path) -> None:
     """Else whoever is interrupted in a notebook waits for himself at the next try."""
     with Store(path) as two:
         with Store(path) as one:
-            one.claim(DIGESTS[:2])
-            two.claim(DIGESTS[2:3])
-        assert two.claim(DIGESTS[:2]) == set(DIGESTS[:2])
+            claim(one, DIGESTS[:2])
+            claim(two, DIGESTS[2:3])
+        assert claim(two, DIGESTS[:2]) == set(DIGESTS[:2])
     with Store(path) as three:
-        assert three.claim(DIGESTS[:3]) == set(DIGESTS[:3])
+        assert claim(three, DIGESTS[:3]) == set(DIGESTS[:3])
 
 
 def test_nobody_releases_what_somebody_else_leased(path: Path) -> None:
     with Store(path) as one, Store(path) as two:
-        one.claim(DIGESTS[:1])
+        claim(one, DIGESTS[:1])
         two.release(DIGESTS[:1])
-        assert two.claim(DIGESTS[:1]) == set()
+        assert claim(two, DIGESTS[:1]) == set()
 
 
 def test_a_lease_runs_out(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with Store(path) as one, Store(path) as two:
-        one.claim(DIGESTS[:1])
+        claim(one, DIGESTS[:1])
         now = time.time()
         monkeypatch.setattr(time, "time", lambda: now + LEASE_SECONDS - 5)
-        assert two.claim(DIGESTS[:1]) == set()
+        assert claim(two, DIGESTS[:1]) == set()
         monkeypatch.setattr(time, "time", lambda: now + LEASE_SECONDS + 5)
-        assert two.claim(DIGESTS[:1]) == set(DIGESTS[:1])
-        assert one.claim(DIGESTS[:1]) == set(), "the first owner has lost it"
+        assert claim(two, DIGESTS[:1]) == set(DIGESTS[:1])
+        assert claim(one, DIGESTS[:1]) == set(), "the first owner has lost it"
 
 
 def test_a_lease_that_ran_out_takes_no_other_with_it(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with Store(path) as one, Store(path) as two:
-        one.claim(DIGESTS[:1])
+        claim(one, DIGESTS[:1])
         now = time.time()
         monkeypatch.setattr(time, "time", lambda: now + LEASE_SECONDS - 5)
-        one.claim(DIGESTS[1:2])
+        claim(one, DIGESTS[1:2])
         monkeypatch.setattr(time, "time", lambda: now + LEASE_SECONDS + 5)
-        assert two.claim(DIGESTS[:2]) == set(DIGESTS[:1])
+        assert claim(two, DIGESTS[:2]) == set(DIGESTS[:1])
 
 
 CLAIM = """
@@ -206,7 +218,7 @@ print("ready", flush=True)
 sys.stdin.readline()
 with Store(path) as store:
     pairs = [digests[start : start + 2] for start in range(0, len(digests), 2)]
-    mine = [digest for pair in pairs for digest in store.claim(pair)]
+    mine = [digest for pair in pairs for digest in claim(store, pair)]
     print(*mine, flush=True)
     sys.stdin.readline()  # nobody dies before all have claimed
 """
@@ -234,7 +246,7 @@ def test_four_processes_get_each_digest_once(spawn: Spawn, path: Path) -> None:
 
 HOLD = """
 store = Store(Path(sys.argv[1]))
-print(len(store.claim(sys.argv[2].split(","))), flush=True)
+print(len(claim(store, sys.argv[2].split(","))), flush=True)
 sys.stdin.readline()
 """
 
@@ -244,37 +256,37 @@ def test_the_leases_of_a_killed_process_are_free(spawn: Spawn, path: Path) -> No
     assert process.stdout is not None
     assert process.stdout.readline() == "9\n"
     with Store(path) as here:
-        assert here.claim(DIGESTS[:9]) == set(), "it lives"
+        assert claim(here, DIGESTS[:9]) == set(), "it lives"
         os.kill(process.pid, signal.SIGKILL)
         process.communicate()
-        assert here.claim(DIGESTS[:9]) == set(DIGESTS[:9])
+        assert claim(here, DIGESTS[:9]) == set(DIGESTS[:9])
 
 
 def test_the_leases_of_another_machine_are_left_alone(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A process number says nothing about a process elsewhere: its lease must run out."""
-    monkeypatch.setattr(store.platform, "node", lambda: "elsewhere")
+    monkeypatch.setattr(owners.platform, "node", lambda: "elsewhere")
     monkeypatch.setattr(store.os, "getpid", lambda: 2**22 + 1)  # above the largest of Linux
-    monkeypatch.setattr(store, "_began", lambda pid: 0)
+    monkeypatch.setattr(owners, "_began", lambda pid: 0)
     with Store(path) as there:
-        there.claim(DIGESTS[:1])
+        claim(there, DIGESTS[:1])
         monkeypatch.undo()
         with Store(path) as here:
-            assert here.claim(DIGESTS[:1]) == set()
+            assert claim(here, DIGESTS[:1]) == set()
 
 
 def test_the_number_of_a_dead_process_may_be_given_again(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In a container every run has the same small number: when it began tells them apart."""
-    began = store._began(os.getpid())
-    monkeypatch.setattr(store, "_began", lambda pid: began - 3600)
+    began = owners._began(os.getpid())
+    monkeypatch.setattr(owners, "_began", lambda pid: began - 3600)
     with Store(path) as earlier:
-        earlier.claim(DIGESTS[:1])
+        claim(earlier, DIGESTS[:1])
         monkeypatch.undo()
         with Store(path) as here:
-            assert here.claim(DIGESTS[:1]) == set(DIGESTS[:1])
+            assert claim(here, DIGESTS[:1]) == set(DIGESTS[:1])
 
 
 def test_the_lease_of_a_zombie_is_free(spawn: Spawn, path: Path) -> None:
@@ -285,7 +297,7 @@ def test_the_lease_of_a_zombie_is_free(spawn: Spawn, path: Path) -> None:
     os.kill(process.pid, signal.SIGKILL)
     with Store(path) as here:
         deadline = time.monotonic() + 10
-        while here.claim(DIGESTS[:1]) != set(DIGESTS[:1]):
+        while claim(here, DIGESTS[:1]) != set(DIGESTS[:1]):
             assert time.monotonic() < deadline
             time.sleep(0.01)
     process.communicate()
@@ -295,7 +307,7 @@ OPEN = """
 print("ready", flush=True)
 for folder in sys.stdin.readline().split():
     with Store(Path(folder) / "answers.sqlite") as store:
-        store.claim(["a"])
+        claim(store, ["a"])
 """
 
 
@@ -309,7 +321,7 @@ def test_a_new_store_that_somebody_writes_is_waited_for(path: Path) -> None:
     timer.start()
     try:
         with Store(path) as here:
-            assert here.claim(["a"]) == {"a"}
+            assert claim(here, ["a"]) == {"a"}
     finally:
         timer.join()
 
@@ -318,18 +330,18 @@ def test_who_makes_the_store_second_leaves_the_leases_of_the_first(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Both saw that there were no tables; the first made them, and was asking already."""
-    make, firsts = Store._make, []
+    make, firsts = database._make, []
 
-    def slowly(self: Store) -> None:
+    def slowly(db: sqlite3.Connection) -> None:
         if not firsts:
             firsts.append(None)
             firsts[0] = Store(path)
-            assert firsts[0].claim(DIGESTS[:1]) == set(DIGESTS[:1])
-        make(self)
+            assert claim(firsts[0], DIGESTS[:1]) == set(DIGESTS[:1])
+        make(db)
 
-    monkeypatch.setattr(Store, "_make", slowly)
+    monkeypatch.setattr(database, "_make", slowly)
     with Store(path) as second:
-        assert second.claim(DIGESTS[:1]) == set()
+        assert claim(second, DIGESTS[:1]) == set()
     with firsts[0]:
         pass
 
@@ -342,7 +354,7 @@ def test_a_store_that_is_being_written_can_be_opened_and_read(path: Path) -> Non
     start = time.monotonic()
     with Store(path) as here:
         assert here.get([request(1).digest])
-        assert time.monotonic() - start < store.BUSY / 1000
+        assert time.monotonic() - start < database.BUSY / 1000
         writer.close()
 
 
@@ -435,3 +447,98 @@ def test_the_default_place(
     for name, value in ({"HOME": "/home/me"} | environment).items():
         monkeypatch.setenv(name, value)
     assert default_path() == Path(where)
+
+
+# --- what a run spends ------------------------------------------------------------------------
+
+
+def test_what_is_put_aside_is_spent_until_it_is_settled(path: Path) -> None:
+    digests = [request(number).digest for number in range(4)]
+    with Store(path) as here:
+        here.claim(dict.fromkeys(digests, 1.0), run="mine")
+        assert here.spent("mine") == Spent(4, 4.0)
+        here.claim(dict.fromkeys(digests, 1.0), run="mine")
+        assert here.spent("mine") == Spent(4, 4.0), "to renew a lease costs nothing"
+        here.put("x", [(request(0), reply())])
+        assert here.spent("mine") == Spent(4, 3.25)
+        here.release(digests[1:2])
+        assert here.spent("mine") == Spent(3, 2.25), "it was never sent"
+        here.forfeit(digests[2:3])
+        assert here.spent("mine") == Spent(3, 2.25), "it may have been charged"
+    with Store(path) as here:
+        assert here.spent("mine") == Spent(3, 2.25), "of the last one nobody knows"
+        assert here.spent("another") == Spent()
+
+
+def test_a_killed_process_has_spent_what_it_put_aside(spawn: Spawn, path: Path) -> None:
+    source = """
+store = Store(Path(sys.argv[1]))
+print(store.claim({"a": 0.5, "b": 0.5}, run="mine"), flush=True)
+sys.stdin.readline()
+"""
+    process = spawn(source, str(path))
+    assert process.stdout is not None
+    process.stdout.readline()
+    process.kill()
+    process.wait()
+    with Store(path) as here:
+        assert here.claim({"a": 0.5}, run="mine") == {"a"}
+        assert here.spent("mine") == Spent(3, 1.5)
+
+
+def test_a_run_brings_its_account_to_another_store(path: Path) -> None:
+    with Store(path) as here:
+        here.at_least("mine", Spent(10, 2.5))
+        assert here.spent("mine") == Spent(10, 2.5)
+        here.at_least("mine", Spent(4, 1.0))
+        assert here.spent("mine") == Spent(10, 2.5)
+
+
+# --- submissions ------------------------------------------------------------------------------
+
+
+def test_a_submission_outlives_its_process_and_is_nobodys_to_ask(path: Path) -> None:
+    requests = [request(number) for number in range(3)]
+    digests = [r.digest for r in requests]
+    with Store(path) as here:
+        here.claim(dict.fromkeys(digests, 1.0), run="mine")
+        here.begin_batch("b-1", "setup", digests)
+        assert [(b.name, b.ticket, b.size) for b in here.batches()] == [("b-1", None, 3)]
+        here.set_ticket("b-1", "batch_abc")
+    with Store(path) as later:
+        assert [(b.teacher, b.ticket) for b in later.batches()] == [("setup", "batch_abc")]
+        assert later.submitted([*digests, "x"]) == dict.fromkeys(digests, "b-1")
+        assert claim(later, [*digests, "x"]) == {"x"}
+        assert later.spent("mine") == Spent(3, 3.0)
+        later.put("x", [(requests[0], reply())])
+        assert later.submitted(digests) == dict.fromkeys(digests[1:], "b-1")
+        assert later.spent("mine") == Spent(3, 2.25)
+        later.end_batch("b-1")
+        assert later.spent("mine") == Spent(1, 0.25), "what brought no answer costs nothing"
+        assert (later.batches(), later.submitted(digests)) == ([], {})
+        assert claim(later, digests) == set(digests[1:])
+
+
+OLD = (
+    "CREATE TABLE answers (digest TEXT PRIMARY KEY, teacher TEXT NOT NULL, model TEXT NOT NULL,"
+    " request TEXT NOT NULL, reply TEXT NOT NULL, input_tokens INTEGER NOT NULL,"
+    " output_tokens INTEGER NOT NULL, dollars REAL NOT NULL, date TEXT NOT NULL{}) WITHOUT ROWID",
+    "CREATE TABLE leases (digest TEXT PRIMARY KEY, owner TEXT NOT NULL, until REAL NOT NULL)",
+    "INSERT INTO answers (digest, teacher, model, request, reply, input_tokens, output_tokens,"
+    " dollars, date) VALUES ('d', 't', 'm', '{{}}', 'A > B', 7, 2, 0.5, '2026-01-01')",
+)
+
+
+@pytest.mark.parametrize(("schema", "more"), [(2, ""), (3, ", finish TEXT NOT NULL DEFAULT ''")])
+def test_answers_of_an_older_store_stay(path: Path, schema: int, more: str) -> None:
+    path.parent.mkdir()
+    db = sqlite3.connect(path)
+    for line in OLD:
+        db.execute(line.format(more))
+    db.execute(f"PRAGMA user_version={schema}")
+    db.commit()
+    db.close()
+    for _ in range(2):
+        with Store(path) as here:
+            assert here.get(["d"]) == {"d": (Reply("A > B", "m", Tokens(7, 2), 0.5), "2026-01-01")}
+            assert here.knows("t")

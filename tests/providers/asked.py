@@ -15,7 +15,7 @@ from pvd import testing
 from pvd.asking import Desk, opened
 from pvd.kit import PromptedTeacher
 from pvd.records import Judgment, Reply, Slate
-from pvd.sending import Usage
+from pvd.post import Usage
 from pvd.settings import AskSettings
 from pvd.store import Store
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -37,7 +38,12 @@ def fresh_table() -> Iterator[None]:
 def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """What would have been slept."""
     found: list[float] = []
-    monkeypatch.setattr("pvd.sending._waited", lambda stopping, pause: found.append(pause))
+
+    def after(pause: float) -> float:
+        found.append(pause)
+        return time.monotonic()
+
+    monkeypatch.setattr("pvd.sending._after", after)
     return found
 
 

@@ -17,7 +17,7 @@ from fake import HTTP_FAULTS, TEXT_FAULTS, Fake
 
 from pvd import Slate
 from pvd.errors import ProviderFailure
-from pvd.sending import HOPELESS
+from pvd.post import HOPELESS
 
 Make = Callable[..., Counter]
 
@@ -35,14 +35,20 @@ class Must:
 
 
 ANSWERED = Must()
-AGAIN = Must(requests=2)  # the same request once more
-TURNED = Must(requests=2, attempt=1, usage={"repaired": 1, "calls": 2, "asked": 2})
+AGAIN = Must(requests=2, usage={"retries": 1})  # the same request once more
+LOST = Must(requests=2, usage={"retries": 1, "lost": 1})  # and the first may have been charged
 REFUSED = Must(judged=False, usage={"refused": 1, "failed": 1})
 REJECTED = Must(judged=False, kept=False, usage={"rejected": 1, "failed": 1, "asked": 0})
 
 
 def tidied(kind: str) -> Must:
     return Must(usage={"tidied": {kind: 1}})
+
+
+def turned(kind: str) -> Must:
+    """The slate is shown in another order, and it is counted why."""
+    usage = {"repaired": {kind: 1}, "calls": 2, "asked": 2}
+    return Must(requests=2, attempt=1, usage=usage)
 
 
 def stops(why: str) -> Must:
@@ -59,12 +65,12 @@ TABLE = {
     "529": AGAIN,
     "html": AGAIN,  # 502, with a page
     "string": AGAIN,  # 503, with another shape of error than the provider's
-    "page": AGAIN,  # 200, with a page: who has to sign in to a network sees it
-    "garbage": AGAIN,  # 200, with half a JSON
-    "hollow": AGAIN,  # 200 and {}: so gateways pass on an error; nothing of it is kept
-    "slow": AGAIN,
-    "dropped": AGAIN,
-    "half": AGAIN,
+    "page": LOST,  # 200, with a page: who has to sign in to a network sees it
+    "garbage": LOST,  # 200, with half a JSON
+    "hollow": LOST,  # 200 and {}: so gateways pass on an error; nothing of it is kept
+    "slow": LOST,
+    "dropped": LOST,
+    "half": LOST,
     # Every other question would meet it too.
     "401": stops("check the key"),
     "402": stops("billing"),
@@ -76,14 +82,14 @@ TABLE = {
     "413": REJECTED,
     "echo": REJECTED,
     # The model is at fault: the slate is shown in another order.
-    "badjson": TURNED,
-    "duplicate": TURNED,
-    "missing": TURNED,
-    "extra": TURNED,
-    "null": TURNED,
-    "truncated": TURNED,
-    "empty": TURNED,
-    "nothing": TURNED,  # no choices, no content, no candidates
+    "badjson": turned("no JSON"),
+    "duplicate": turned("no permutation"),
+    "missing": turned("no permutation"),
+    "extra": turned("no permutation"),
+    "null": turned("no letters"),
+    "truncated": turned("cut off"),
+    "empty": turned("no JSON"),
+    "nothing": turned("no JSON"),  # no choices, no content, no candidates
     # It will not answer; another order would not change its mind.
     "refusal": REFUSED,
     "blocked": REFUSED,
@@ -128,7 +134,8 @@ def test_each_fault_has_its_consequence(
     assert (desk.kept() is not None) == must.kept
 
 
-COUNTS = {"cached": 0, "repaired": 0, "tidied": {}, "refused": 0, "rejected": 0, "failed": 0}
+NONE = ("cached", "retries", "lost", "refused", "rejected", "failed")
+COUNTS: dict[str, Any] = {**dict.fromkeys(NONE, 0), "repaired": {}, "tidied": {}}
 
 
 def best(slate: Slate, tiers: tuple[tuple[int, ...], ...]) -> str:
@@ -188,9 +195,8 @@ def test_a_provider_that_says_how_long_to_wait_is_obeyed(
 
     desk.ask(faults=["429-after", "429-after"])
 
-    waited = [pause for pause in pauses if pause]
-    assert len(waited) == 2
-    assert all(pause >= 1.0 for pause in waited)
+    assert len(pauses) == 2
+    assert all(pause >= 1.0 for pause in pauses)
     assert len(desk.fake.asked) == 3
 
 
@@ -262,7 +268,7 @@ def test_what_was_not_counted_is_not_free(name: str, counter: Make) -> None:
 
     desk.ask(faults=["uncounted"])
 
-    high = desk.teacher.estimate(question(0))
+    high = desk.teacher.estimate(question(0)).high
     assert desk.usage.tokens == high
     assert desk.usage.dollars == desk.teacher.dollars(high) > 0
 
@@ -307,7 +313,8 @@ def test_usage_counts_each_kind(counter: Make) -> None:
 
     usage = desk.usage
     assert usage.tidied == {"fence": 2, "case": 1, "prose": 1}
-    assert (usage.refused, usage.rejected, usage.repaired, usage.failed) == (2, 1, 1, 3)
+    assert (usage.refused, usage.rejected, usage.failed) == (2, 1, 3)
+    assert (usage.repaired, usage.retries, usage.lost) == ({"no permutation": 1}, 1, 0)
     assert sum(judgment is None for judgment in found) == 3
     # A rejected question and the one that was shown in another order are calls too; a busy
     # provider's are not.

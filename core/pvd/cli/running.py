@@ -52,6 +52,15 @@ def run_options(command: Callable[..., None]) -> Callable[..., None]:
                 "--max-cost", type=float, metavar="DOLLARS", help="Limit of the whole run."
             ),
             click.option(
+                "--max-calls", type=int, metavar="N", help="Questions that the whole run may send."
+            ),
+            click.option(
+                "--batch", is_flag=True, help="Ask in batches: half the price, up to a day each."
+            ),
+            click.option(
+                "--allow-unpriced", is_flag=True, help="Ask a teacher whose price nobody knows."
+            ),
+            click.option(
                 "--accept-model-change",
                 is_flag=True,
                 help="Go on if another model answers under the same name.",
@@ -91,15 +100,16 @@ def settings_from(
     for role in ("catalog", "personas"):
         if given[role] is not None:
             over[role] = source_table(given[role], role)
-    for name in ("seed", "device", "max_cost"):
+    for name in ("seed", "device", "max_cost", "max_calls"):
         if given[name] is not None:
             over[name] = given[name]
     if given["store"] is not None:
         over["store"] = str(given["store"])
     if given["observe"]:
         over["observers"] = list(given["observe"])
-    if given["accept_model_change"]:
-        over["ask"] = {"accept_model_change": True}
+    flags = ("batch", "allow_unpriced", "accept_model_change")
+    if on := {name: True for name in flags if given[name]}:
+        over["ask"] = on
     for text in given["assignments"]:
         over = options.merge(over, options.assignment(text))
     return resolve(*tables, over)
@@ -132,22 +142,28 @@ def source_table(text: str, role: str) -> options.Table:
 @run_options
 @click.option("--out", type=click.Path(path_type=Path), help="The run folder.")
 @click.option("--fresh", is_flag=True, help="Start over, also where a run is.")
+@click.option("--dry-run", is_flag=True, help="Say what it will ask and cost; ask nothing.")
 @output_options
 def run(
     config: Path | None,
     recipe: str,
     out: Path | None,
     fresh: bool,
+    dry_run: bool,
     as_json: bool,
     quiet: bool,
     **given: Any,
 ) -> None:
     """Label, train and evaluate; a finished run prints its result again."""
-    from pvd import pipeline, progress
+    from pvd import pipeline, progress, quote
 
     settings = settings_from(config, recipe, given)
     folder = out or pipeline.default_folder(settings)
     shown = progress.for_terminal(quiet or as_json)
+    if dry_run:
+        plan = pipeline.plan(settings, folder, shown)
+        click.echo(json.dumps(plan.as_json()) if as_json else "\n".join(quote.lines(plan)))
+        return
     shown.say(f"Run folder: {folder}")
     show(pipeline.execute(settings, folder, fresh=fresh, progress=shown), as_json)
 

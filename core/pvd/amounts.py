@@ -1,0 +1,28 @@
+"""How amounts are written for people."""
+
+from __future__ import annotations
+
+
+def money(amount: float) -> str:
+    """Dollars, to the cent, or finer where a cent would hide them."""
+    return f"${amount:,.4f}" if 0 < amount < 0.1 else f"${amount:,.2f}"
+
+
+def short(count: int) -> str:
+    """A number in at most five letters: 950, 12.3k, 4.5M."""
+    for unit, size in (("M", 1_000_000), ("k", 1_000)):
+        if count >= size:
+            return f"{count / size:.1f}{unit}"
+    return str(count)
+
+
+def duration(hours: float) -> str:
+    """Hours, or minutes where there are few."""
+    if hours < 1:
+        return f"{max(round(60 * hours), 1)} min"
+    return f"{hours:.1f} hours"
+
+
+def pace(rate: float) -> str:
+    """So many a second: 0.3, 4.2, 1250."""
+    return f"{rate:.0f}" if rate >= 10 else f"{rate:.1f}"

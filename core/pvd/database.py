@@ -1,0 +1,98 @@
+"""The answers' database as a file: its tables, and how it is opened and brought up to date."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from pathlib import Path
+
+from pvd.errors import BadInput
+
+SCHEMA = 4
+BUSY = 2000  # milliseconds that one try waits for another process; Ctrl-C waits as long
+
+TABLES = (
+    """CREATE TABLE IF NOT EXISTS answers (
+    digest TEXT PRIMARY KEY, teacher TEXT NOT NULL, model TEXT NOT NULL, request TEXT NOT NULL,
+    reply TEXT NOT NULL, finish TEXT NOT NULL DEFAULT '', date TEXT NOT NULL, dollars REAL,
+    input_tokens INTEGER NOT NULL, output_tokens INTEGER NOT NULL,
+    image_tokens INTEGER NOT NULL DEFAULT 0, cached_tokens INTEGER NOT NULL DEFAULT 0,
+    written_tokens INTEGER NOT NULL DEFAULT 0, thought_tokens INTEGER NOT NULL DEFAULT 0
+    ) WITHOUT ROWID""",
+    "CREATE INDEX IF NOT EXISTS answers_teacher ON answers (teacher)",
+    # Who asks a question now, until when nobody else may, and what is put aside for it.
+    """CREATE TABLE IF NOT EXISTS leases (
+    digest TEXT PRIMARY KEY, owner TEXT NOT NULL, until REAL NOT NULL,
+    run TEXT NOT NULL, aside REAL NOT NULL) WITHOUT ROWID""",
+    # What each run has sent and spent, what is put aside included.
+    """CREATE TABLE IF NOT EXISTS spending (
+    run TEXT PRIMARY KEY, calls INTEGER NOT NULL, dollars REAL NOT NULL) WITHOUT ROWID""",
+    # Submissions that a provider works on; without a ticket, it is not known whether it arrived.
+    """CREATE TABLE IF NOT EXISTS batches (
+    name TEXT PRIMARY KEY, teacher TEXT NOT NULL, owner TEXT NOT NULL, ticket TEXT,
+    begun TEXT NOT NULL, size INTEGER NOT NULL) WITHOUT ROWID""",
+    # Their questions; they belong to no process, and so outlive it.
+    """CREATE TABLE IF NOT EXISTS submitted (
+    digest TEXT PRIMARY KEY, batch TEXT NOT NULL, run TEXT NOT NULL, aside REAL NOT NULL
+    ) WITHOUT ROWID""",
+)
+
+
+def opened(path: Path) -> sqlite3.Connection:
+    """A connection to the database of this path, which is made if it is not there."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        db = sqlite3.connect(path, timeout=60, isolation_level=None)
+        version = db.execute("PRAGMA user_version").fetchone()[0]
+        if version > SCHEMA:
+            db.close()
+            raise BadInput(
+                f"The store {path} was written by a newer pvd (schema {version}); "
+                "update pvd-distill or name another with --store."
+            )
+        _use_wal(db)
+        # A commit that was reported must survive a power cut: there is money on the row.
+        db.execute("PRAGMA synchronous=FULL")
+        if version < SCHEMA:  # else nothing is written: a full store can still be read
+            _make(db)
+        db.execute(f"PRAGMA busy_timeout={BUSY}")
+    except (sqlite3.Error, OSError) as error:
+        raise BadInput(
+            f"The store {path} cannot be opened ({error}); mend it or name another with --store."
+        ) from None
+    return db
+
+
+def _use_wal(db: sqlite3.Connection) -> None:
+    """Readers and a writer at once; where WAL cannot work, SQLite answers "delete"."""
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            db.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as error:
+            # Here alone SQLite does not wait for a lock.
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
+
+
+def _make(db: sqlite3.Connection) -> None:
+    """Make the tables, unless another process did meanwhile: its leases must stay. Answers of an
+    older schema move over with the columns that it had."""
+    db.execute("BEGIN IMMEDIATE")
+    version = db.execute("PRAGMA user_version").fetchone()[0]
+    if version < SCHEMA:
+        if version:
+            db.execute("DROP TABLE IF EXISTS leases")
+            db.execute("DROP INDEX IF EXISTS answers_teacher")
+            db.execute("ALTER TABLE answers RENAME TO older")
+        for table in TABLES:
+            db.execute(table)
+        if version:
+            rows = db.execute("PRAGMA table_info(older)").fetchall()
+            columns = ", ".join(row[1] for row in rows)
+            db.execute(f"INSERT INTO answers ({columns}) SELECT {columns} FROM older")
+            db.execute("DROP TABLE older")
+        db.execute(f"PRAGMA user_version={SCHEMA}")
+    db.execute("COMMIT")

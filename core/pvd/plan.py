@@ -1,0 +1,118 @@
+"""The plan: what a run will ask and cost. `planning` makes it, before anything is asked."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from pvd.errors import UsageError
+from pvd.records import Forecast
+from pvd.settings import Settings
+
+SECONDS = 3.0  # that a call is assumed to take, where no limit a minute is known
+HOURS = 24  # within which a provider answers a batch
+
+Dollars = tuple[float, float, float]  # low, expected, high
+
+
+@dataclass(frozen=True)
+class Part:
+    """What one part of the run asks of one teacher, and what the new questions cost."""
+
+    name: str
+    teacher: str
+    questions: int  # at most
+    stored: int  # of them answered already, and free
+    forecast: Forecast  # of the new ones together
+    dollars: Dollars | None  # None: nobody knows the price
+    batch_dollars: Dollars | None  # in batches, as far as the teacher has them
+    submissions: int  # one after the other, in batches
+
+    @property
+    def new(self) -> int:
+        """Questions that must be asked."""
+        return self.questions - self.stored
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All parts, and what bounds the time."""
+
+    parts: tuple[Part, ...]
+    prices: tuple[str, ...]  # where they come from, of which day
+    at_once: int
+    requests_per_minute: int | None
+    tokens_per_minute: int | None
+    has_batches: bool
+    batch: bool  # they are used
+    paid: bool
+    max_cost: float | None = None
+    max_calls: int | None = None
+
+    @property
+    def new(self) -> int:
+        """Questions that must be asked."""
+        return sum(part.new for part in self.parts)
+
+    def dollars(self, batch: bool) -> Dollars | None:
+        """Low, expected and high, asked directly or in batches; None if nobody knows one price."""
+        found = [part.batch_dollars if batch else part.dollars for part in self.parts]
+        known = [price for price in found if price is not None]
+        if len(known) < len(found):
+            return None
+        low, expected, high = (sum(column) for column in zip((0.0, 0.0, 0.0), *known, strict=True))
+        return low, expected, high
+
+    @property
+    def hours(self) -> float:
+        """How long asking directly takes, at the limits that are set."""
+        tokens = sum((part.forecast for part in self.parts), Forecast()).expected
+        minutes = [self.new * SECONDS / 60 / self.at_once]
+        if self.requests_per_minute:
+            minutes.append(self.new / self.requests_per_minute)
+        if self.tokens_per_minute:
+            minutes.append((tokens.input + tokens.output) / self.tokens_per_minute)
+        return max(minutes) / 60
+
+    @property
+    def submissions(self) -> int:
+        """How many batches follow one another."""
+        return sum(part.submissions for part in self.parts)
+
+    def as_json(self) -> dict[str, Any]:
+        """It for `--json`."""
+        return {
+            **asdict(self),
+            "new": self.new,
+            "dollars": self.dollars(batch=False),
+            "batch_dollars": self.dollars(batch=True),
+            "hours": self.hours,
+            "submissions": self.submissions,
+        }
+
+    def check(self, settings: Settings) -> None:
+        """UsageError if this may not be asked: somebody must have said how much it may cost."""
+        if not self.paid or not self.new:
+            return
+        unknown = self.dollars(self.batch) is None
+        if unknown and not settings.ask.allow_unpriced:
+            raise UsageError(
+                f"{' '.join(self.prices)} To go on without a price, add --allow-unpriced and "
+                "--max-calls with the number of questions that may be asked."
+            )
+        if unknown and settings.max_calls is None:
+            raise UsageError(
+                "Nobody knows what this run costs, so --max-cost cannot hold it; add --max-calls "
+                "with the number of questions that may be asked."
+            )
+        if not unknown and settings.max_cost is None and settings.max_calls is None:
+            raise UsageError(
+                f"This run asks {self.new:,} questions that cost money; add --max-cost with the "
+                f"dollars that it may cost, for example --max-cost {self._suggested():g}."
+            )
+
+    def _suggested(self) -> float:
+        """Twice what is expected, rounded up to something that one would type."""
+        _, expected, _ = self.dollars(self.batch) or (0.0, 0.0, 0.0)
+        step = 10.0 ** max(len(str(int(2 * expected))) - 1, 0)
+        return step * (2 * expected // step + 1)

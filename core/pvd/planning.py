@@ -1,0 +1,212 @@
+"""Making the plan of what the run itself does: the same slates, requests, estimates and store.
+
+What a run finds out only on its way counts as new: later rounds of a tournament depend on answers,
+later rounds of training on the student.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+
+from pvd import tournament, validation
+from pvd.asking import Desk
+from pvd.catalog import PARTS, Data, bounded
+from pvd.drawing import Drawn
+from pvd.ledger import Ledger
+from pvd.plan import Dollars, Part, Plan
+from pvd.post import Post, Take
+from pvd.protocols import BatchTeacher, CompositeTeacher, Teacher
+from pvd.questions import Questions
+from pvd.records import Forecast, Slate
+from pvd.settings import Settings
+from pvd.store import Store
+from pvd.streams import derive, stream
+
+SAMPLE = 200  # questions of a part that are estimated; the others cost as much on average
+
+
+def plan(settings: Settings, data: Data, store: Store, folder: Path) -> Plan:
+    """The plan of the run in this folder, begun or not; teacher and judge are opened."""
+    asked = [inner for top in (settings.teacher, settings.judge) for inner in _asked_by(top)]
+    ask, planning = settings.ask, _Planning(settings, data, store, folder)
+    return Plan(
+        parts=(planning.exam(), planning.validation(), planning.training()),
+        prices=tuple(dict.fromkeys(one.prices() for one in asked if one.prices())),
+        at_once=min(ask.workers or one.capabilities.workers for one in asked),
+        requests_per_minute=ask.requests_per_minute,
+        tokens_per_minute=ask.tokens_per_minute,
+        has_batches=any(isinstance(one, BatchTeacher) for one in asked),
+        batch=ask.batch,
+        paid=any(one.capabilities.paid for one in asked),
+        max_cost=settings.max_cost,
+        max_calls=settings.max_calls,
+    )
+
+
+def _asked_by(teacher: Teacher) -> list[Teacher]:
+    """Those who are really asked."""
+    if not isinstance(teacher, CompositeTeacher):
+        return [teacher]
+    return [asked for inner in teacher.inner() for asked in _asked_by(inner)]
+
+
+def _asked_about(teacher: Teacher, slate: Slate) -> list[tuple[Teacher, Slate]]:
+    """What is really asked about a slate, and whom."""
+    if not isinstance(teacher, CompositeTeacher):
+        return [(teacher, slate)]
+    questions = teacher.questions(slate)
+    return [pair for one in questions for pair in _asked_about(one.teacher, one.slate)]
+
+
+@dataclass
+class _Count:
+    """The questions of a part, and some of the new ones, each with the same chance to be there."""
+
+    stored: int = 0
+    new: int = 0
+    sample: list[tuple[Teacher, Slate]] = field(default_factory=list)
+    lot: Random = field(default_factory=lambda: stream("plan"))
+
+    def add(self, teacher: Teacher, slate: Slate) -> None:
+        """A new one."""
+        self.new += 1
+        if len(self.sample) < SAMPLE:
+            self.sample.append((teacher, slate))
+        elif (place := self.lot.randrange(self.new)) < SAMPLE:
+            self.sample[place] = (teacher, slate)
+
+
+class _Rehearsal(Post):
+    """A post that sends nothing: what the store has is handed over, the rest is counted."""
+
+    def __init__(self, store: Store, settings: Settings, count: _Count) -> None:
+        super().__init__(store, settings.ask)
+        self._counted = count
+
+    def answers(
+        self, teacher: Teacher, slates: Sequence[Slate], take: Take, batch: bool = False
+    ) -> None:
+        questions = Questions(teacher, slates)
+        here = self.store.get(questions)
+        self._counted.stored += len(here)
+        for digest in questions:
+            request = questions[digest]
+            if digest not in here:
+                self._counted.add(teacher, request.slate)
+            take(questions.places(digest), request, here.get(digest, "it was not asked yet"))
+
+
+class _Planning:
+    """Makes the parts of the plan of one run."""
+
+    def __init__(self, settings: Settings, data: Data, store: Store, folder: Path) -> None:
+        self._settings, self._data, self._store, self._folder = settings, data, store, folder
+
+    def exam(self) -> Part:
+        """The held-out tournaments, played as far as the store has answers."""
+        return self._tournaments("exam", "test", self._settings.exam.repeats)
+
+    def validation(self) -> Part:
+        """The fixed slates, or tournaments, that choose the round."""
+        train, count = self._settings.train, _Count()
+        if train.validate == "mpr":
+            return self._tournaments("validation", "validation", 0)
+        if not (self._folder / "exam" / "validation.jsonl").exists():
+            self._rehearse(count, self._uniform("validation", train.validation_slates))
+        return self._part("validation", self._settings.teacher, count, int(count.new > 0))
+
+    def training(self) -> Part:
+        """The rounds. What one that is not drawn yet will ask is unknown: uniform slates of the
+        training items stand for it."""
+        train, teacher = self._settings.train, self._settings.teacher
+        ledger = Ledger(
+            self._folder / "rounds",
+            [item for part in PARTS for item in getattr(self._data.items, part)],
+            [person for part in PARTS for person in getattr(self._data.people, part)],
+        )
+        rounds = range(1, train.rounds + 1)
+        unasked = [number for number in rounds if not ledger.has(number, "judgments.jsonl")]
+        drawn = [number for number in unasked if ledger.has(number, "slates.jsonl")]
+        count = _Count()
+        for number in drawn:
+            self._rehearse(count, ledger.drawn(number))
+        undrawn = (len(unasked) - len(drawn)) * train.slates
+        if undrawn:
+            some = [d.shown(0, 0) for d in self._uniform("train", min(undrawn, SAMPLE))]
+            asked = [_asked_about(teacher, slate) for slate in some]
+            for pair in (pair for pairs in asked for pair in pairs):
+                count.add(*pair)
+            count.new += (undrawn - len(some)) * len(asked[0])
+        return self._part("training", teacher, count, len(unasked))
+
+    def _tournaments(self, name: str, part: str, repeats: int) -> Part:
+        settings, judge = self._settings.exam, self._settings.judge
+        seed, count = self._settings.stream("exam"), _Count()
+        people = bounded(
+            getattr(self._data.people, part), settings.personas, derive(seed, "personas")
+        )
+        shelf = bounded(getattr(self._data.items, part), settings.items, derive(seed, "items"))
+        each, open_slates, rounds = tournament.questions(len(shelf), settings.group), 0, 0
+        for repeat in range(repeats + 1):
+            some = bounded(people, settings.repeat_personas, derive(seed, "repeat"))
+            some = some if repeat else people
+            brackets = tournament.play(
+                self._desk(count), judge, some, shelf,
+                group=settings.group, seed=seed, repeat=repeat,
+            )  # fmt: skip
+            left = len(some) * each - sum(len(bracket.judgments) for bracket in brackets)
+            open_slates += left
+            rounds += tournament.rounds(len(shelf), settings.group) if left else 0
+        # Rounds that wait for answers: nobody knows yet which items meet there.
+        example = Slate(people[0], tuple(shelf[: settings.group]))
+        count.new = max(open_slates * len(_asked_about(judge, example)), count.new)
+        return self._part(name, judge, count, rounds)
+
+    def _uniform(self, part: str, count: int) -> list[Drawn]:
+        people, items = getattr(self._data.people, part), getattr(self._data.items, part)
+        seed = self._settings.stream("draw")
+        return validation.slates(people, items, count, self._settings.train.size, seed)
+
+    def _rehearse(self, count: _Count, drawn: Sequence[Drawn]) -> None:
+        seed = self._settings.stream("draw")
+        self._desk(count).judgments(
+            self._settings.teacher, len(drawn), lambda n, attempt: drawn[n].shown(seed, attempt)
+        )
+
+    def _desk(self, count: _Count) -> Desk:
+        desk = Desk(self._store, self._settings.ask)
+        desk.post = _Rehearsal(self._store, self._settings, count)
+        return desk
+
+    def _part(self, name: str, teacher: Teacher, count: _Count, submissions: int) -> Part:
+        sample = [(asked, asked.estimate(slate)) for asked, slate in count.sample]
+        times = count.new / max(len(sample), 1)
+        return Part(
+            name=name,
+            teacher=teacher.label,
+            questions=count.stored + count.new,
+            stored=count.stored,
+            forecast=sum((forecast for _, forecast in sample), Forecast()) * times,
+            dollars=_priced(sample, times, batch=False),
+            batch_dollars=_priced(sample, times, batch=True),
+            submissions=submissions if count.new else 0,
+        )
+
+
+def _priced(
+    sample: Sequence[tuple[Teacher, Forecast]], times: float, batch: bool
+) -> Dollars | None:
+    """What so many times the sample costs: low, expected, high; None if nobody knows."""
+    low = expected = high = 0.0
+    for asked, forecast in sample:
+        batched = batch and isinstance(asked, BatchTeacher)
+        tokens = (forecast.low, forecast.expected, forecast.high)
+        prices = [asked.dollars(one, batched) for one in tokens]
+        known = [price for price in prices if price is not None]
+        if len(known) < len(prices):
+            return None
+        low, expected, high = low + known[0], expected + known[1], high + known[2]
+    return low * times, expected * times, high * times

@@ -1,0 +1,22 @@
+"""What every kind of plug-in shares."""
+
+from __future__ import annotations
+
+from abc import ABC
+from dataclasses import fields
+from typing import Any, ClassVar
+
+
+class Component(ABC):  # noqa: B024 - each kind adds its own abstract methods
+    """What every kind shares: a name, once loaded, and fields that are its options."""
+
+    name: ClassVar[str] = ""  # "kind.name"; the registry sets it
+
+    @property
+    def label(self) -> str:
+        """Its name without the kind; the class's, where it was never registered."""
+        return self.name.partition(".")[2] or type(self).__name__
+
+    def options(self) -> dict[str, Any]:
+        """The options as set, for the run's record."""
+        return {f.name: getattr(self, f.name) for f in fields(self)}  # type: ignore[arg-type]

@@ -1,0 +1,54 @@
+"""Losses pull the student's scores towards the rankings."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from pvd.protocols.component import Component
+from pvd.records import Judgment
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScoredBatch:
+    """A batch of judged slates with the student's scores.
+
+    An item that the teacher did not place has `placed` False; one that it calls worse than the
+    others is placed behind them. Rows with fewer than K items are filled up with `mask` False.
+    """
+
+    scores: Tensor  # [B, K], cosines
+    ranks: Tensor  # [B, K], 0 the best, equal is a tie
+    placed: Tensor  # [B, K], bool
+    mask: Tensor  # [B, K], bool
+    utilities: Tensor | None  # [B, K], where every ranking of the batch has them
+    weights: Tensor  # [B], 1 unless older judgments count less
+    persona_index: Tensor  # [B], equal for equal personas
+    pool_scores: Tensor  # [B, U], every persona against every image of the batch
+    in_slate: Tensor  # [B, U], bool
+    text_embeddings: Tensor  # [B, D]
+    embeddings: Tensor  # [U, D]
+    references: Mapping[str, Tensor]  # "base": [U, D], the student before training
+    judgments: Sequence[Judgment]
+    round: int
+    step: int
+
+
+class Loss(Component):
+    """Pulls the student's scores towards the rankings."""
+
+    requires: ClassVar[frozenset[str]] = frozenset()  # e.g. {"utilities"}; checked before asking
+    separable: ClassVar[bool] = True  # False if it looks across slates
+
+    @abstractmethod
+    def __call__(self, batch: ScoredBatch) -> Tensor:
+        """A scalar to minimise."""
+
+    def parameters(self) -> Iterable[Tensor]:
+        """Its own tensors that learn, if any; made in `__post_init__`."""
+        return ()

@@ -1,0 +1,14 @@
+"""Observers are told what happens."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pvd.protocols.component import Component
+
+
+class Observer(Component):
+    """Is told what happens (the hooks `on_...`), in the main thread, and changes nothing."""
+
+    def begin(self, folder: Path) -> None:
+        """The run folder, before the first event."""

@@ -1,0 +1,67 @@
+"""Students embed texts and images into one space."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from pvd.protocols.component import Component
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+    from torch import Generator, Tensor
+
+# What `prepare` returns: constant per image, first axis the images. Text, so that torch stays out.
+Prepared: TypeAlias = "Tensor | Mapping[str, Tensor]"
+State: TypeAlias = "dict[str, Tensor]"
+
+
+class Student(Component):
+    """Embeds texts and images into one space; the image side learns, the text side is frozen."""
+
+    @abstractmethod
+    def load(self, device: str) -> None:
+        """Make the model with its published weights, on `device`."""
+
+    @abstractmethod
+    def open(self, folder: Path) -> None:
+        """Replace the weights by those that `save` wrote."""
+
+    @abstractmethod
+    def save(self, folder: Path) -> None:
+        """Write the layout that its library publishes; safetensors, never a pickle."""
+
+    @abstractmethod
+    def embed_texts(self, texts: Sequence[str]) -> Tensor:
+        """[P, D], unit length."""
+
+    @abstractmethod
+    def prepare(self, images: Sequence[Image]) -> Prepared:
+        """What training and embedding read instead of the image; constant per image, so that it
+        is cached: pixels, or the activations below the first trained block."""
+
+    @abstractmethod
+    def prepare_key(self) -> str:
+        """A digest of all that `prepare` depends on but the image."""
+
+    def augment(self, prepared: Prepared, rng: Generator) -> Prepared:
+        """A variation for training; unchanged by default."""
+        return prepared
+
+    @abstractmethod
+    def embed_prepared(self, prepared: Prepared, *, train: bool = False) -> Tensor:
+        """[n, D], unit length; row i depends on image i alone."""
+
+    @abstractmethod
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        """What learns, in torch's form: `{"params": [...], "lr_scale": 1.0, ...}`."""
+
+    @abstractmethod
+    def state(self) -> State:
+        """The weights that learn, by name, for checkpoints."""
+
+    @abstractmethod
+    def load_state(self, state: State) -> None:
+        """Put back what `state` returned."""

@@ -1,0 +1,413 @@
+"""Batches: handed in once, collected by whoever comes, whatever is killed when."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Iterable, Iterator, Sequence, Set
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+
+import pvd
+from pvd import kit, submitting, testing
+from pvd.asking import Desk, opened
+from pvd.budget import Budget
+from pvd.errors import BudgetReached, Interrupted, ProviderFailure
+from pvd.post import Usage
+from pvd.records import Forecast, Ranking, Reply, Request, Slate, Tokens
+from pvd.settings import AskSettings
+from pvd.store import Spent, Store
+
+PEOPLE = testing.personas(60)
+ITEMS = testing.items(5)
+
+
+class Killed(BaseException):
+    """The process is gone: nothing of it runs any more."""
+
+
+@dataclass
+class Batch:
+    """What the provider knows of one submission."""
+
+    name: str
+    digests: list[str]
+    looks: int  # until it has ended
+    begun: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+
+class Provider:
+    """It outlives the commands that ask it."""
+
+    def __init__(self) -> None:
+        self.batches: dict[str, Batch] = {}
+        self.discarded: list[str] = []
+        self.direct: list[str] = []
+        self.faults: list[Exception | type[BaseException] | None] = []  # of `submit`, in order
+        self.lose: list[BaseException] = []  # raised once the submission has arrived
+        self.errors: set[str] = set()  # digests whose answer is an error
+        self.missing: set[str] = set()  # digests that the results leave out
+        self.breaks = 0  # times that the results break off in the middle
+        self.looks = 1
+
+    @property
+    def submitted(self) -> list[str]:
+        return [digest for batch in self.batches.values() for digest in batch.digests]
+
+
+@dataclass(kw_only=True)
+class Clerk(pvd.BatchTeacher):
+    """May cost a dollar a slate; it turns out to be a quarter, and half of that in a batch."""
+
+    capabilities: ClassVar[pvd.Capabilities] = pvd.Capabilities(paid=True, workers=4)
+    batch_requests: ClassVar[int] = 7
+    batch_bytes: ClassVar[int] = 10**6
+
+    provider: ClassVar[Provider]
+
+    def request(self, slate: Slate) -> Request:
+        ids = [item.id for item in slate.items]
+        return Request(slate, {"who": slate.persona.id, "items": ids, "repeat": slate.repeat})
+
+    def estimate(self, slate: Slate) -> Forecast:
+        return Forecast(Tokens(10), Tokens(25), Tokens(100))
+
+    def dollars(self, tokens: Tokens, batch: bool = False) -> float:
+        return tokens.input / (200 if batch else 100)
+
+    def reply(self, batch: bool = False) -> Reply:
+        return Reply("[0,1,2,3,4]", "clerk-1", Tokens(25, 0), self.dollars(Tokens(25), batch))
+
+    def answer(self, requests: Sequence[Request]) -> Sequence[Reply]:
+        self.provider.direct += [request.digest for request in requests]
+        return [self.reply() for _ in requests]
+
+    def read(self, request: Request, reply: Reply) -> Ranking:
+        return Ranking.from_order(json.loads(reply.text))
+
+    def line(self, request: Request) -> bytes:
+        return json.dumps({"id": request.digest, "body": request.body}).encode()
+
+    def submit(self, name: str, lines: Path) -> str:
+        fault = self.provider.faults.pop(0) if self.provider.faults else None
+        if fault is not None:
+            raise fault
+        ids = [json.loads(line)["id"] for line in lines.read_bytes().splitlines()]
+        ticket = f"ticket-{len(self.provider.batches)}"
+        self.provider.batches[ticket] = Batch(name, ids, self.provider.looks)
+        if self.provider.lose:
+            raise self.provider.lose.pop(0)
+        return ticket
+
+    def find(self, name: str, since: datetime, count: int, known: Set[str]) -> str | None:
+        found = [t for t, batch in self.provider.batches.items() if batch.name == name]
+        return next((ticket for ticket in found if ticket not in known), None)
+
+    def collect(self, ticket: str) -> Iterable[tuple[str, Reply | str]] | None:
+        batch = self.provider.batches[ticket]
+        batch.looks -= 1
+        return self.results(batch) if batch.looks < 0 else None
+
+    def results(self, batch: Batch) -> Iterator[tuple[str, Reply | str]]:
+        for number, digest in enumerate(reversed(batch.digests)):
+            if self.provider.breaks and number == len(batch.digests) // 2:
+                self.provider.breaks -= 1
+                raise kit.Lost("the connection broke")
+            if digest in self.provider.missing:
+                continue
+            if digest in self.provider.errors:
+                yield digest, "500, something went wrong"
+            else:
+                yield digest, self.reply(batch=True)
+
+    def discard(self, ticket: str) -> None:
+        self.provider.discarded.append(ticket)
+
+
+@pytest.fixture(autouse=True)
+def provider(monkeypatch: pytest.MonkeyPatch) -> Provider:
+    Clerk.provider = Provider()
+    monkeypatch.setattr("time.sleep", lambda seconds: None)
+    return Clerk.provider
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "answers.sqlite"
+
+
+def question(number: int, attempt: int) -> Slate:
+    return Slate(PEOPLE[number], tuple(ITEMS[attempt:] + ITEMS[:attempt]))
+
+
+def ask(
+    path: Path, count: int, limits: dict[str, Any] | None = None, **settings: Any
+) -> tuple[list[pvd.Judgment | None], Usage]:
+    """What a command does: it opens the store, asks, and is gone."""
+    with Store(path) as store, opened(Clerk(), 1) as teacher:
+        given = {"batch": True, "poll": 0.0, **settings}
+        desk = Desk(store, AskSettings(**given), budget=Budget(store, "run-1", **(limits or {})))
+        found = desk.judgments(teacher, count, question)
+        assert store.batches() == [], "nothing is left behind"
+        return found, desk.usage
+
+
+@contextmanager
+def sleeping(monkeypatch: pytest.MonkeyPatch, error: type[BaseException]) -> Iterator[None]:
+    """Whoever waits meets this."""
+
+    def meet(*_: object) -> None:
+        raise error
+
+    with monkeypatch.context() as patch:
+        patch.setattr("time.sleep", meet)
+        yield
+
+
+def test_questions_go_out_in_shards_and_come_back_by_their_digest(
+    path: Path, provider: Provider
+) -> None:
+    provider.looks = 3
+    found, usage = ask(path, 17)
+    assert [len(batch.digests) for batch in provider.batches.values()] == [7, 7, 3]
+    assert [j.slate.persona.id for j in found if j] == [p.id for p in PEOPLE[:17]]
+    assert (usage.asked, usage.batched, usage.calls) == (17, 17, 3)
+    assert usage.dollars == 17 * 0.125
+    assert provider.direct == []
+    assert sorted(provider.discarded) == ["ticket-0", "ticket-1", "ticket-2"]
+    again, more = ask(path, 17)
+    assert again == found
+    assert (more.cached, len(provider.batches)) == (17, 3)
+
+
+def test_shards_are_cut_by_bytes_too(
+    path: Path, provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Clerk, "batch_bytes", 600)
+    ask(path, 9)
+    assert len(provider.batches) > 2
+    assert len(provider.submitted) == len(set(provider.submitted)) == 9
+    monkeypatch.setattr(Clerk, "batch_bytes", 5)
+    ask(path, 11)
+    assert [len(b.digests) for b in list(provider.batches.values())[-2:]] == [1, 1]
+
+
+def test_what_a_batch_brings_no_answer_for_is_asked_directly(
+    path: Path, provider: Provider
+) -> None:
+    digests = [Clerk().request(question(number, 0)).digest for number in range(12)]
+    provider.errors, provider.missing = set(digests[2:4]), {digests[9]}
+    found, usage = ask(path, 12)
+    assert None not in found
+    assert sorted(provider.direct) == sorted([*digests[2:4], digests[9]])
+    assert (usage.asked, usage.batched) == (12, 9)
+    assert usage.dollars == 9 * 0.125 + 3 * 0.25
+    with Store(path) as store:
+        assert store.spent("run-1") == Spent(12, usage.dollars)
+
+
+def test_an_unreadable_answer_of_a_batch_is_asked_again_directly(
+    path: Path, provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Mumbling(Clerk):
+        def reply(self, batch: bool = False) -> Reply:
+            text = "hm" if batch else "[0,1,2,3,4]"
+            return replace(super().reply(batch), text=text)
+
+        def read(self, request: Request, reply: Reply) -> Ranking:
+            if reply.text == "hm":
+                raise kit.Malformed("no JSON", "no JSON")
+            return super().read(request, reply)
+
+    with Store(path) as store, opened(Mumbling(), 1) as teacher:
+        desk = Desk(store, AskSettings(batch=True, poll=0.0))
+        assert None not in desk.judgments(teacher, 4, question)
+    assert (len(provider.submitted), len(provider.direct)) == (4, 4)
+    assert desk.usage.repaired == {"no JSON": 4}
+
+
+# --- killed -----------------------------------------------------------------------------------
+
+
+def test_killed_after_submitting_the_same_command_collects(
+    path: Path, provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    provider.looks = 2
+    with sleeping(monkeypatch, Killed), pytest.raises(Killed):
+        ask(path, 17)
+    assert len(provider.submitted) == 17
+    found, usage = ask(path, 17)
+    assert None not in found
+    assert len(provider.batches) == 3, "nothing is submitted twice"
+    assert (usage.batched, provider.direct) == (17, [])
+
+
+@pytest.mark.parametrize("batch", [True, False])
+def test_what_was_submitted_is_waited_for_also_without_batch(
+    path: Path, provider: Provider, monkeypatch: pytest.MonkeyPatch, batch: bool
+) -> None:
+    provider.looks = 1
+    with sleeping(monkeypatch, Killed), pytest.raises(Killed):
+        ask(path, 7)
+    _, usage = ask(path, 9, batch=batch)
+    assert usage.asked == 9
+    assert len(provider.direct) == (0 if batch else 2)
+
+
+def test_killed_while_collecting_nothing_is_lost_or_submitted_twice(
+    path: Path, provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = itertools.count(1)
+    put = Store.put
+
+    def some(self: Store, *words: Any) -> str:
+        if next(kept) == 3:
+            raise Killed
+        return put(self, *words)
+
+    monkeypatch.setattr(submitting, "CHUNK", 3)
+    monkeypatch.setattr(Store, "put", some)
+    with pytest.raises(Killed):
+        ask(path, 14)
+    found, usage = ask(path, 14)
+    assert None not in found
+    assert usage.cached == 6
+    assert len(provider.submitted) == 14
+
+
+def test_killed_before_the_ticket_came_it_is_found_again(path: Path, provider: Provider) -> None:
+    provider.lose = [Killed()]
+    with pytest.raises(Killed):
+        ask(path, 14)
+    with Store(path) as store:
+        (lost,) = store.batches()
+        assert (lost.ticket, lost.owner) == (None, "")
+    found, _ = ask(path, 14)
+    assert None not in found
+    assert len(provider.submitted) == len(set(provider.submitted)) == 14
+
+
+def test_killed_before_it_arrived_it_is_handed_in_again_but_not_at_once(
+    path: Path, provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is on its way when its process dies may still arrive."""
+    provider.faults = [Killed]
+    with pytest.raises(Killed):
+        ask(path, 5)
+    assert provider.submitted == []
+    waits = []
+
+    def sleep(seconds: float) -> None:
+        waits.append(seconds)
+        if len(waits) == 3:  # a minute later
+            with Store(path) as store:
+                begun = (datetime.now(UTC) - timedelta(minutes=2)).isoformat(timespec="seconds")
+                store._db.execute("UPDATE batches SET begun = ?", (begun,))
+
+    monkeypatch.setattr("time.sleep", sleep)
+    found, _ = ask(path, 5, poll=60.0)
+    assert None not in found
+    assert len(waits) >= 3
+    assert len(provider.submitted) == 5
+
+
+def test_an_interrupt_while_waiting_says_that_the_answers_come(
+    path: Path, provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    provider.looks = 1
+    with (
+        sleeping(monkeypatch, KeyboardInterrupt),
+        pytest.raises(Interrupted, match=r"in batches.*: 5\. The"),
+    ):
+        ask(path, 5)
+    assert ask(path, 5)[1].batched == 5
+
+
+# --- providers in trouble ---------------------------------------------------------------------
+
+
+def test_a_busy_provider_is_asked_again(path: Path, provider: Provider) -> None:
+    provider.faults = [kit.Busy("503"), kit.Busy("429"), None]
+    _, usage = ask(path, 7)
+    assert (usage.retries, len(provider.batches)) == (2, 1)
+
+
+def test_a_submission_whose_answer_was_lost_is_looked_for_before_it_is_repeated(
+    path: Path, provider: Provider
+) -> None:
+    provider.lose = [kit.Lost("the connection broke")]
+    ask(path, 7)
+    assert len(provider.batches) == 1
+
+
+def test_one_that_stays_busy_ends_the_command_and_leaves_nothing_behind(
+    path: Path, provider: Provider
+) -> None:
+    provider.faults = [kit.Busy("503")] * 9
+    with pytest.raises(ProviderFailure, match=r"took no batch in 4 calls \(503\)"):
+        ask(path, 7, retries=3)
+    with Store(path) as store:
+        assert store.batches() == []
+        assert store.spent("run-1") == Spent()
+    provider.faults = []
+    assert ask(path, 7)[1].batched == 7
+
+
+def test_one_that_takes_no_batch_says_so(path: Path, provider: Provider) -> None:
+    provider.faults = [kit.Rejected("400, no batches for this model")]
+    with pytest.raises(ProviderFailure, match=r"takes no batch.*without --batch"):
+        ask(path, 7)
+    with Store(path) as store:
+        assert store.spent("run-1") == Spent()
+
+
+def test_results_that_break_off_are_taken_up_again(
+    path: Path, provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    provider.breaks = 2
+    found, usage = ask(path, 7)
+    assert None not in found
+    assert (usage.batched, provider.direct) == (7, [])
+
+
+# --- money ------------------------------------------------------------------------------------
+
+
+def test_no_more_is_handed_in_than_may_be_spent(path: Path, provider: Provider) -> None:
+    """Half a dollar is put aside for each, and an eighth is paid: what that leaves is used."""
+    found, usage = ask(path, 20, {"max_cost": 4.0})
+    assert None not in found
+    sizes = [len(batch.digests) for batch in provider.batches.values()]
+    assert sizes[:2] == [7, 1], "4.00 at 0.50 each"
+    assert usage.dollars == 20 * 0.125
+    assert len(provider.submitted) == 20
+
+
+def test_where_the_money_ends_the_command_ends(path: Path, provider: Provider) -> None:
+    with pytest.raises(BudgetReached, match="higher --max-cost"):
+        ask(path, 20, {"max_cost": 1.0})
+    with Store(path) as store:
+        assert store.spent("run-1").dollars <= 1.0
+    before = len(provider.submitted)
+    found, _ = ask(path, 20, {"max_cost": 9.0})
+    assert None not in found
+    assert len(provider.submitted) == 20 > before
+
+
+def test_calls_are_limited_too(path: Path, provider: Provider) -> None:
+    with pytest.raises(BudgetReached, match="higher --max-calls"):
+        ask(path, 20, {"max_calls": 9})
+    assert len(provider.submitted) == 9
+
+
+def test_a_teacher_without_batches_is_asked_directly(path: Path) -> None:
+    with Store(path) as store, opened(pvd.load("teacher", "simulated"), 1) as teacher:
+        desk = Desk(store, AskSettings(batch=True))
+        people = testing.personas(3)
+        slates = [Slate(person, tuple(testing.items(5))) for person in people]
+        assert None not in desk.judgments(teacher, 3, lambda n, attempt: slates[n])
