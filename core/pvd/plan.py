@@ -8,6 +8,7 @@ from typing import Any
 from pvd.errors import UsageError
 from pvd.records import Forecast
 from pvd.settings import Settings
+from pvd.store import Spent
 
 SECONDS = 3.0  # that a call is assumed to take, where no limit a minute is known
 HOURS = 24  # within which a provider answers a batch
@@ -46,6 +47,7 @@ class Plan:
     has_batches: bool
     batch: bool  # they are used
     paid: bool
+    spent: Spent  # by earlier invocations
     max_cost: float | None = None
     max_calls: int | None = None
 

@@ -22,14 +22,15 @@ from pvd.protocols import BatchTeacher, CompositeTeacher, Teacher
 from pvd.questions import Questions
 from pvd.records import Forecast, Slate
 from pvd.settings import Settings
-from pvd.store import Store
+from pvd.store import Spent, Store
 from pvd.streams import derive, stream
 
 SAMPLE = 200  # questions of a part that are estimated; the others cost as much on average
 
 
-def plan(settings: Settings, data: Data, store: Store, folder: Path) -> Plan:
-    """The plan of the run in this folder, begun or not; teacher and judge are opened."""
+def plan(settings: Settings, data: Data, store: Store, folder: Path, spent: Spent) -> Plan:
+    """The plan of the run in this folder, begun or not, that has spent this much; teacher and
+    judge are opened."""
     asked = [inner for top in (settings.teacher, settings.judge) for inner in _asked_by(top)]
     ask, planning = settings.ask, _Planning(settings, data, store, folder)
     return Plan(
@@ -41,6 +42,7 @@ def plan(settings: Settings, data: Data, store: Store, folder: Path) -> Plan:
         has_batches=any(isinstance(one, BatchTeacher) for one in asked),
         batch=ask.batch,
         paid=any(one.capabilities.paid for one in asked),
+        spent=spent,
         max_cost=settings.max_cost,
         max_calls=settings.max_calls,
     )

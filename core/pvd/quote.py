@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 
 from pvd.amounts import duration, money, short
-from pvd.plan import HOURS, SECONDS, Dollars, Part, Plan
+from pvd.plan import HOURS, SECONDS, Part, Plan
 
 WIDTH = 78
 COLUMNS = ("questions", "stored", "new", "tokens in", "pictures", "out")
@@ -20,11 +20,11 @@ def lines(plan: Plan) -> list[str]:
         "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]).rstrip()
         for row in table
     ]
-    said = [_money(plan, batch=False), _batches(plan), _time(plan), _limits(plan), *plan.prices]
-    if any(part.new and part.name != "validation" for part in plan.parts):
+    said = [_money(plan), _batches(plan), _time(plan), _limits(plan), *plan.prices]
+    if plan.new:
         said.append(
-            "What rounds to come will ask is counted as new; questions that must be asked again "
-            "come on top."
+            "What later rounds will ask is not known yet and counted as new; questions that must "
+            "be asked again come on top."
         )
     for text in filter(None, said):
         found += textwrap.wrap(text, WIDTH, break_long_words=False)
@@ -37,28 +37,33 @@ def _cells(part: Part) -> tuple[str, ...]:
     return (f"{part.questions:,}", f"{part.stored:,}", f"{part.new:,}", *map(short, counts))
 
 
-def _money(plan: Plan, batch: bool) -> str:
+def _money(plan: Plan) -> str:
+    if not plan.new:
+        return "Everything is answered already: nothing is asked."
     if not plan.paid:
         return "The answers cost nothing."
-    total = plan.dollars(batch)
+    total = plan.dollars(plan.batch)
     if total is None:
         return "Nobody knows what it costs."
-    each = [(part.name, part.batch_dollars if batch else part.dollars) for part in plan.parts]
+    low, expected, high = map(money, total)
+    each = [(part.name, part.batch_dollars if plan.batch else part.dollars) for part in plan.parts]
     parts = ", ".join(f"{name} {money(price[1])}" for name, price in each if price)
-    return f"Expected to cost {_range(total)}: {parts}."
+    return (
+        f"Expected to cost {expected}: {parts}. At least {low}, and at most {high} if every answer "
+        "were as long as it may be."
+    )
 
 
 def _batches(plan: Plan) -> str:
     if not plan.has_batches or not plan.new:
         return ""
     total = plan.dollars(batch=True)
-    cost = "" if total is None else f" {_range(total)}, and"
-    days = plan.submissions * HOURS / 24
-    how = "In batches" if plan.batch else "With --batch"
+    cost = "" if total is None or plan.batch else f" {money(total[1])}, and"
     return (
-        f"{how}:{cost} at least {plan.submissions} submissions one after the other (each round of "
-        f"tournaments and of training is one), each answered within {HOURS} hours, often sooner: "
-        f"at most {days:.0f} days."
+        f"{'In batches' if plan.batch else 'With --batch'}:{cost} {plan.submissions} submissions "
+        "one after the other, since each round of tournaments and of training waits for the last. "
+        f"Each is answered within {HOURS} hours, often sooner: {plan.submissions * HOURS / 24:.0f} "
+        "days at most."
     )
 
 
@@ -75,21 +80,16 @@ def _time(plan: Plan) -> str:
 
 
 def _limits(plan: Plan) -> str:
-    total = plan.dollars(plan.batch)
-    left = plan.max_cost
-    if left is not None and total is not None and total[1] > left:
+    total, most = plan.dollars(plan.batch), plan.max_cost
+    if most is not None and total is not None and plan.spent.dollars + total[1] > most:
+        spent = f", with the {money(plan.spent.dollars)} spent so far," * (plan.spent.dollars > 0)
         return (
-            f"That is more than --max-cost {left:g}: the run will stop there, and go on with a "
-            "higher one."
+            f"That{spent} is more than --max-cost {most:g}: the run will stop there, and go on "
+            "with a higher one."
         )
-    if plan.max_calls is not None and plan.new > plan.max_calls:
+    if plan.max_calls is not None and plan.spent.calls + plan.new > plan.max_calls:
         return (
             f"That is more than --max-calls {plan.max_calls:,}: the run will stop there, and go on "
             "with a higher one."
         )
     return ""
-
-
-def _range(dollars: Dollars) -> str:
-    low, expected, high = dollars
-    return f"{money(expected)} ({money(low)} to {money(high)})"

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from pvd import figures
 from pvd.amounts import money
+from pvd.records import added
 
 # Name before the "@": label and decimals, in the order shown. Others may come from plug-ins.
 METRICS = {
@@ -153,10 +154,11 @@ def personal(metrics: Mapping[str, Any]) -> str:
 def cost(metrics: Mapping[str, Any]) -> str:
     """What the answers behind the result cost, once."""
     parts = metrics["answers"].values()
-    answers, paid = (sum(part[name] for part in parts) for name in ("judgments", "dollars"))
+    answers, paid = sum(part["judgments"] for part in parts), added(p["dollars"] for p in parts)
+    if paid is None:
+        return f"{count(answers, 'answer')}, at a price that nobody knows."
     price = "nothing, since a program made them up" if metrics["simulated"] and not paid else ""
-    price = price or dollars(paid)
-    return f"{count(answers, 'answer')}, which cost {price}."
+    return f"{count(answers, 'answer')}, which cost {price or money(paid)}."
 
 
 def verdict(gain: Estimate, personas: int) -> Literal["better", "unclear", "worse"]:

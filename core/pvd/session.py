@@ -117,7 +117,11 @@ def opened_session(
         desk = Desk(store, settings.ask, progress, _budget(settings, folder, store))
         teacher = stack.enter_context(opened(settings.teacher, settings.stream("teacher")))
         judge = stack.enter_context(opened(settings.judge, settings.stream("judge")))
-        _agree(settings, planning.plan(settings, data, store, folder), progress)
+        _agree(
+            settings,
+            planning.plan(settings, data, store, folder, desk.budget.spent),
+            progress,
+        )
         for one in (teacher, judge):
             desk.prepare(one)
         with progress.stage("student"):
@@ -177,7 +181,8 @@ def planned(settings: Settings, folder: Path, progress: Progress) -> Plan:
         store = stack.enter_context(Store(settings.store or default_path()))
         for one, name in ((settings.teacher, "teacher"), (settings.judge, "judge")):
             stack.enter_context(opened(one, settings.stream(name)))
-        return planning.plan(settings, data, store, folder)
+        spent = _budget(settings, folder, store).spent
+        return planning.plan(settings, data, store, folder, spent)
 
 
 def _load(settings: Settings, progress: Progress) -> tuple[Catalog, Sequence[Persona], Data]:

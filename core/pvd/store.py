@@ -12,7 +12,7 @@ import json
 import os
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -180,7 +180,7 @@ class Store:
                 if self._db.execute(
                     "INSERT INTO leases SELECT ?1, ?2, ?3, ?4, ?5"
                     " WHERE NOT EXISTS (SELECT 1 FROM answers WHERE digest = ?1)"
-                    " AND NOT EXISTS (SELECT 1 FROM submitted WHERE digest = ?1)"
+                    " AND NOT EXISTS (SELECT 1 FROM submitted WHERE digest = ?1 AND batch <> '')"
                     " ON CONFLICT (digest) DO NOTHING",
                     row,
                 ).rowcount:
@@ -192,13 +192,15 @@ class Store:
             self._spend(run, len(new), sum(aside[digest] for digest in new))
         return mine | new
 
-    def _bury(self, now: float) -> None:
-        """End the leases that ran out, and those of processes that died on this machine. Whether
-        their answers were paid nobody knows: what was put aside stays spent."""
-        self._db.execute("DELETE FROM leases WHERE until < ?", (now,))
+    def _bury(self, now: float) -> int:
+        """End the leases that ran out, and those of processes that died on this machine; how many.
+        Whether their answers were paid nobody knows: what was put aside stays spent."""
+        count = self._db.execute("DELETE FROM leases WHERE until < ?", (now,)).rowcount
         for (owner,) in self._db.execute("SELECT DISTINCT owner FROM leases").fetchall():
             if owner != self._owner and is_dead(owner):
-                self._db.execute("DELETE FROM leases WHERE owner = ?", (owner,))
+                gone = self._db.execute("DELETE FROM leases WHERE owner = ?", (owner,))
+                count += gone.rowcount
+        return count
 
     def release(self, digests: Iterable[str]) -> None:
         """End leases of questions that cost nothing, and give back what was put aside."""
@@ -284,20 +286,25 @@ class Store:
         with self._transaction():
             self._db.execute("UPDATE batches SET owner = '' WHERE name = ?", (name,))
 
-    def unsubmit(self, digests: Iterable[str]) -> None:
-        """What was submitted and brought no answer costs nothing, and can be asked again."""
+    def fail(self, digests: Collection[str]) -> None:
+        """What was submitted and brought no answer costs nothing. It is asked directly now, also
+        if that is left to another process: batches are not tried for it again."""
         with self._transaction():
             self._settle(dict.fromkeys(digests, 0.0), calls=-1)
+            self._db.executemany(
+                "INSERT INTO submitted VALUES (?, '', '', 0)", zip(digests, strict=True)
+            )
 
     def end_batch(self, name: str) -> None:
-        """It is collected, or never arrived."""
+        """It is collected, or never arrived; what it still holds can be asked again in any way."""
         rows = self._read("SELECT digest FROM submitted WHERE batch = ?", name)
-        self.unsubmit(digest for (digest,) in rows)
         with self._transaction():
+            self._settle(dict.fromkeys((digest for (digest,) in rows), 0.0), calls=-1)
             self._db.execute("DELETE FROM batches WHERE name = ?", (name,))
 
     def submitted(self, digests: Iterable[str]) -> dict[str, str]:
-        """The names of the submissions that hold these questions, by digest."""
+        """The names of the submissions that hold these questions, by digest; "" for those that
+        failed in one."""
         query = "SELECT digest, batch FROM submitted WHERE digest IN"
         return dict(self._read_many(query, digests))
 
@@ -314,3 +321,27 @@ class Store:
             Batch(name, teacher, owner, ticket, datetime.fromisoformat(begun), size)
             for name, teacher, owner, ticket, begun, size in rows
         ]
+
+    # --- for `pvd cache`, which knows the tables --------------------------------------------
+
+    @contextmanager
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """The connection, in one transaction; keep it short, since runs wait for it."""
+        with self._transaction():
+            yield self._db
+
+    def bury(self) -> int:
+        """End the leases that nobody holds any more; how many they were."""
+        with self._transaction():
+            return self._bury(time.time())
+
+    def shrink(self) -> None:
+        """Give back to the disk what deleted rows have left."""
+        try:
+            self._db.execute("VACUUM")
+            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        except sqlite3.Error as error:
+            raise Unwritable(
+                f"The store {self.path} cannot be made smaller now ({error}); make room, or end "
+                "what holds it, then give the same command again."
+            ) from None

@@ -47,7 +47,7 @@ def submit(
     try:
         return submitting.run(list(digests), batch)
     except KeyboardInterrupt:
-        left = len(post.store.submitted(digests))
+        left = sum(map(bool, post.store.submitted(digests).values()))
         raise Interrupted(
             f"Stopped; questions in batches, which the provider answers meanwhile: {left:,}. The "
             "same command collects them."
@@ -65,13 +65,12 @@ class _Submitting:
 
     def run(self, digests: Sequence[str], batch: bool) -> list[str]:
         """Until no submission holds any of them; those that have no answer then."""
-        rest = list(digests) if batch else []  # never handed in
+        known = self._store.submitted(digests)
+        rest = [digest for digest in digests if batch and digest not in known]  # never handed in
         while True:
-            there = self._store.submitted(digests)
-            lost = self._find_lost(there)
-            rest = [digest for digest in rest if digest not in there]
+            lost = self._find_lost(self._there(digests))
             rest = self._hand_in([*rest, *lost] if batch else rest)
-            there = self._store.submitted(digests)
+            there = self._there(digests)
             if not there:
                 break
             if not self._collect_all(there):
@@ -80,6 +79,11 @@ class _Submitting:
             self._post.budget.check([self._aside(rest[0])])
         left = [digest for digest in digests if digest not in self._taken]
         return self._post.look_up(self._questions, left, self._take)
+
+    def _there(self, digests: Sequence[str]) -> dict[str, str]:
+        """Which of them are in submissions under way, and in which."""
+        there = self._store.submitted(digests)
+        return {digest: name for digest, name in there.items() if name}
 
     def _wait(self, count: int) -> None:
         self._post.check_deadline()
@@ -130,8 +134,10 @@ class _Submitting:
                 f"{self._teacher.label} takes no batch ({error}); give the same command without "
                 "--batch."
             ) from None
-        except BaseException:
+        except BaseException as error:
             self._store.disown(name)  # it may have arrived: the next command looks for it
+            if isinstance(error, Lost):
+                raise ProviderFailure(str(error)) from None
             raise
         self._post.usage.calls += 1
         self._pause = min(FIRST_LOOK, self._post.settings.poll)
@@ -140,29 +146,29 @@ class _Submitting:
             "press Ctrl-C: the same command collects them."
         )
 
-    def _tickets(self) -> set[str]:
-        return {one.ticket for one in self._store.batches() if one.ticket}
-
-    def _find(self, name: str, since: datetime, shard: _Shard) -> str | None:
-        return self._teacher.find(name, since, len(shard.digests), self._tickets())
+    def _find(self, name: str, since: datetime, size: int) -> str | None:
+        known = {one.ticket for one in self._store.batches() if one.ticket}
+        return self._teacher.find(name, since, size, known)
 
     def _ticket(self, name: str, shard: _Shard) -> str:
         """Submit, again while the provider is busy; never again what may have arrived."""
         settings, since = self._post.settings, datetime.now(UTC)
-        for tries in range(1, settings.retries + 2):
+        lost = False
+        for tries in range(settings.retries + 1):
             try:
+                if lost and (found := self._find(name, since, len(shard.digests))):
+                    return found
                 return self._teacher.submit(name, shard.path)
             except Busy as busy:
-                self._post.usage.retries += 1
-                if tries > settings.retries:
-                    raise ProviderFailure(
-                        f"{self._teacher.label} took no batch in {tries} calls ({busy}); the same "
-                        "command goes on from here later."
-                    ) from None
-                time.sleep(min(2.0 ** (tries - 1), LONGEST_PAUSE) * random.random())
-                if isinstance(busy, Lost) and (found := self._find(name, since, shard)):
-                    return found
-        raise AssertionError("the loop ends by returning or raising")
+                lost = lost or isinstance(busy, Lost)
+                why = str(busy)
+            self._post.usage.retries += 1
+            time.sleep(random.Random().uniform(0, min(2.0**tries, LONGEST_PAUSE)))
+        said = (
+            f"{self._teacher.label} took no batch in {settings.retries + 1} calls ({why}); the "
+            "same command goes on from here later."
+        )
+        raise Lost(said) if lost else ProviderFailure(said)
 
     # --- finding and collecting -------------------------------------------------------------
 
@@ -173,7 +179,10 @@ class _Submitting:
         for one in self._store.batches():
             if one.ticket or one.name not in there.values() or not is_dead(one.owner):
                 continue
-            ticket = self._teacher.find(one.name, one.begun, one.size, self._tickets())
+            try:
+                ticket = self._find(one.name, one.begun, one.size)
+            except Busy:
+                continue  # it is looked for again with the next look
             age = (datetime.now(UTC) - one.begun).total_seconds()
             if ticket:
                 self._store.set_ticket(one.name, ticket)
@@ -206,13 +215,12 @@ class _Submitting:
             self._keep(answered)
             return False
         except (Rejected, ProviderFailure) as error:  # it failed as a whole
-            self._store.unsubmit(wanted)
             self._discard(one, ticket)
             raise ProviderFailure(f"A batch of {self._teacher.label} failed: {error}") from None
         if found is None:
             return False
         self._keep(answered)
-        self._store.unsubmit(left)
+        self._store.fail(left)
         if self._store.is_collected(one.name):  # else the rest of it is another run's to collect
             self._discard(one, ticket)
         return True

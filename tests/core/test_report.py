@@ -158,7 +158,7 @@ def sample(
         "answers": {"training": part, "exam": part},
     }  # fmt: skip
     usage = {
-        "calls": 120, "asked": 7800, "cached": 0, "repaired": 4, "failed": 0,
+        "calls": 120, "asked": 7800, "cached": 0, "repaired": {"no JSON": 4}, "failed": 0,
         "refused": 3, "rejected": 2, "tidied": {f"fence{words}": 17},
         "tokens": {"input": 0, "output": 0}, "dollars": 0.0,
         "seconds": {"catalogue": 3.1, "exam questions": 6.0, "drawing": 1.0, "asking": 8.1,

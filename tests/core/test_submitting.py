@@ -54,6 +54,7 @@ class Provider:
         self.missing: set[str] = set()  # digests that the results leave out
         self.breaks = 0  # times that the results break off in the middle
         self.looks = 1
+        self.hidden = 0  # times that submissions cannot be listed
 
     @property
     def submitted(self) -> list[str]:
@@ -105,6 +106,9 @@ class Clerk(pvd.BatchTeacher):
         return ticket
 
     def find(self, name: str, since: datetime, count: int, known: Set[str]) -> str | None:
+        if self.provider.hidden:
+            self.provider.hidden -= 1
+            raise kit.Busy("503")
         found = [t for t, batch in self.provider.batches.items() if batch.name == name]
         return next((ticket for ticket in found if ticket not in known), None)
 
@@ -287,6 +291,7 @@ def test_killed_before_the_ticket_came_it_is_found_again(path: Path, provider: P
     with Store(path) as store:
         (lost,) = store.batches()
         assert (lost.ticket, lost.owner) == (None, "")
+    provider.hidden = 2
     found, _ = ask(path, 14)
     assert None not in found
     assert len(provider.submitted) == len(set(provider.submitted)) == 14
@@ -340,8 +345,19 @@ def test_a_busy_provider_is_asked_again(path: Path, provider: Provider) -> None:
 def test_a_submission_whose_answer_was_lost_is_looked_for_before_it_is_repeated(
     path: Path, provider: Provider
 ) -> None:
-    provider.lose = [kit.Lost("the connection broke")]
+    provider.lose, provider.hidden = [kit.Lost("the connection broke")], 3
     ask(path, 7)
+    assert len(provider.batches) == 1
+
+
+def test_one_that_may_have_arrived_is_looked_for_by_the_next_command(
+    path: Path, provider: Provider
+) -> None:
+    provider.lose, provider.hidden = [kit.Lost("the connection broke")], 9
+    with pytest.raises(ProviderFailure, match=r"took no batch in 4 calls"):
+        ask(path, 7, retries=3)
+    provider.hidden = 0
+    assert ask(path, 7)[1].batched == 7
     assert len(provider.batches) == 1
 
 
@@ -373,6 +389,23 @@ def test_results_that_break_off_are_taken_up_again(
     found, usage = ask(path, 7)
     assert None not in found
     assert (usage.batched, provider.direct) == (7, [])
+
+
+def test_a_batch_that_failed_as_a_whole_is_said_once_and_handed_in_again(
+    path: Path, provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(self: Clerk, ticket: str) -> None:
+        raise kit.ProviderFailure("The quota of enqueued tokens is used up.")
+
+    collect = Clerk.collect
+    monkeypatch.setattr(Clerk, "collect", fail)
+    with pytest.raises(ProviderFailure, match="enqueued tokens"):
+        ask(path, 5)
+    monkeypatch.setattr(Clerk, "collect", collect)
+    with Store(path) as store:
+        assert (store.batches(), store.spent("run-1")) == ([], Spent())
+    assert ask(path, 5)[1].batched == 5
+    assert len(provider.batches) == 2
 
 
 # --- money ------------------------------------------------------------------------------------

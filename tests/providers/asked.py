@@ -14,8 +14,8 @@ import pvd
 from pvd import testing
 from pvd.asking import Desk, opened
 from pvd.kit import PromptedTeacher
-from pvd.records import Judgment, Reply, Slate
 from pvd.post import Usage
+from pvd.records import Judgment, Reply, Slate
 from pvd.settings import AskSettings
 from pvd.store import Store
 

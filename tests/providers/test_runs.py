@@ -183,8 +183,10 @@ def test_without_a_limit_it_says_how_much_it_would_ask(
 
     assert result.exit_code == 2, result.output
     assert "--max-cost" in last_line(result)
-    # Two rounds of 40 slates and 12 for validation.
-    assert "92 slates for training" in last_line(result)
+    # Two rounds of 40 slates, 12 for validation, and 7 groups for each of 12 personas.
+    rows = {line.split()[0]: line.split()[1] for line in result.stderr.splitlines() if line}
+    assert (rows["training"], rows["validation"]) == ("80", "12")
+    assert re.search(r"Expected to cost \$0\.\d+: exam \$", result.stderr)
     assert fake.asked == []
 
 
@@ -224,10 +226,20 @@ def test_an_unknown_price_is_no_price_of_nothing(
     fake.usage = (900, 12)
     given = words("openai", fake, shop, teacher={"model": "of-tomorrow"}, **TINY)
     result = pvd(*given, "--max-cost", "5", "--out", str(out))
-    assert result.exit_code == 5, result.output
+    assert result.exit_code == 2, result.output
     assert "The price of of-tomorrow is not in the table" in last_line(result)
     assert "PVD_MODELS" in last_line(result)
+    result = pvd(*given, "--max-cost", "5", "--allow-unpriced", "--out", str(out))
+    assert result.exit_code == 2, result.output
+    assert "--max-calls" in last_line(result)
     assert fake.asked == []
+    other = ("--store", str(tmp_path / "other.sqlite"))
+    unpriced = pvd(*given, "--max-calls", "99", "--allow-unpriced", "--out", str(out), *other)
+    assert unpriced.exit_code == 0, unpriced.output
+    assert metrics(out)["answers"]["exam"]["dollars"] is None
+    assert json.loads((out / "usage.json").read_text())["unpriced"] == len(fake.asked) > 0
+    assert "unknown" in (out / "report.html").read_text()
+    shutil.rmtree(out)
 
     # As it says: a copy of the table with the model added, and everything goes its way.
     copy = tmp_path / "models.toml"

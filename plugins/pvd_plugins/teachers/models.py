@@ -122,9 +122,9 @@ def prices(name: str) -> str:
     own, day = os.environ.get("PVD_MODELS"), table().get("date", "an unknown day")
     if dollars(name, pvd.Tokens()) is None:
         return (
-            f"the price of {name} is not in the table of {day}: copy {own or bundled()}, add the "
-            "model, and name the copy with PVD_MODELS"
+            f"The price of {name} is not in the table of {day}; copy {own or bundled()}, add the "
+            "model, and name the copy with PVD_MODELS."
         )
     if own:
-        return f"prices of {day} from {own}"
-    return f"prices of {day} from pvd's table; PVD_MODELS names another"
+        return f"Prices of {day} from {own}."
+    return f"Prices of {day} from pvd's table; PVD_MODELS names another."

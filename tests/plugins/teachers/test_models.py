@@ -126,8 +126,8 @@ def test_an_unknown_price_is_none_and_says_how_to_state_it(
     assert made.dollars(Tokens()) is None
     assert made.dollars(Tokens(1, 1), batch=True) is None
     said = made.prices()
-    assert said.startswith(f"the price of {model} is not in the table of 2026-11-20: copy ")
-    assert said.endswith("models.toml, add the model, and name the copy with PVD_MODELS")
+    assert said.startswith(f"The price of {model} is not in the table of 2026-11-20; copy ")
+    assert said.endswith("models.toml, add the model, and name the copy with PVD_MODELS.")
     # It is for core to decide what follows; the teacher gets ready.
     monkeypatch.setenv(made.keys[0], "any")
     assert isinstance(made.connect(), list)
@@ -138,7 +138,7 @@ def test_an_unknown_price_is_none_and_says_how_to_state_it(
 
 def test_where_prices_come_from() -> None:
     assert pvd.load("teacher", "gemini").prices() == (
-        "prices of 2026-11-20 from pvd's table; PVD_MODELS names another"
+        "Prices of 2026-11-20 from pvd's table; PVD_MODELS names another."
     )
 
 
@@ -293,8 +293,8 @@ def test_ones_own_table_takes_the_place_of_the_bundled_one(own: Path) -> None:
     assert models.dollars("mine", Tokens(10**6, 10**6)) == 3
     assert models.dollars("gpt-4o", Tokens(1, 1)) is None
     assert pvd.load("teacher", "openai").options()["model"] == "mine"
-    assert models.prices("mine") == f"prices of 2030-01-01 from {own}"
-    assert f"is not in the table of 2030-01-01: copy {own}" in models.prices("gpt-4o")
+    assert models.prices("mine") == f"Prices of 2030-01-01 from {own}."
+    assert f"is not in the table of 2030-01-01; copy {own}" in models.prices("gpt-4o")
 
 
 def test_a_table_without_factors_makes_nothing_cheaper(own: Path) -> None:
