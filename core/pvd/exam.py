@@ -50,7 +50,10 @@ def prepare(
     shelf = bounded(items, settings.items, derive(seed, "items"))
     if len(shelf) < 2:
         raise BadInput(f"The exam has {len(shelf)} held-out items; it needs at least 2.")
-    brackets = tournament.play(desk, judge, people, shelf, group=settings.group, seed=seed)
+    shared = settings.first_round == "shared"
+    brackets = tournament.play(
+        desk, judge, people, shelf, group=settings.group, seed=seed, shared=shared
+    )
     place = {item.id: number for number, item in enumerate(shelf)}
     won = [(b.persona, place[b.winner.id]) for b in brackets if b.winner is not None]
     lost = len(brackets) - len(won)
@@ -65,7 +68,14 @@ def prepare(
     for repeat in range(1, settings.repeats + 1):
         some = bounded(sitting, settings.repeat_personas, derive(seed, "repeat"))
         repeats += tournament.play(
-            desk, judge, some, shelf, group=settings.group, seed=seed, repeat=repeat
+            desk,
+            judge,
+            some,
+            shelf,
+            group=settings.group,
+            seed=seed,
+            repeat=repeat,
+            shared=shared,
         )
     winners = tuple(index for _, index in won)
     paper = Paper(

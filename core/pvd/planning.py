@@ -158,6 +158,7 @@ class _Planning:
             brackets = tournament.play(
                 self._desk(count), judge, some, shelf,
                 group=settings.group, seed=seed, repeat=repeat,
+                shared=settings.first_round == "shared",
             )  # fmt: skip
             left = len(some) * each - sum(len(bracket.judgments) for bracket in brackets)
             open_slates += left

@@ -9,7 +9,7 @@ import json
 import re
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from importlib import resources
 from itertools import permutations
@@ -41,6 +41,7 @@ class Prompt:
     items: tuple[Item, ...]
     question: str
     schema: Mapping[str, Any]  # JSON schema of the answer
+    shared: bool = False  # other questions begin with the same pictures
 
     def body(self, side: int) -> dict[str, Any]:
         """It as JSON for the store's key: pictures by their digest and how they are scaled."""
@@ -261,7 +262,10 @@ class PromptedTeacher(Teacher):
         return Request(slate, body)
 
     def answer(self, requests: Sequence[Request]) -> Sequence[Reply]:
-        return [self.ask(self.prompt_for(request.slate)) for request in requests]
+        return [
+            self.ask(replace(self.prompt_for(request.slate), shared=request.shared))
+            for request in requests
+        ]
 
     def read(self, request: Request, reply: Reply) -> Ranking:
         if reply.finish == "refused":

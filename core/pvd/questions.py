@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from pvd.protocols import Teacher
 from pvd.records import Request, Slate
@@ -18,6 +19,7 @@ class Questions:
         self._places: dict[str, list[int]] = {}
         for place, slate in enumerate(slates):
             self._places.setdefault(teacher.request(slate).digest, []).append(place)
+        self._shared: set[str] = set()
 
     def __len__(self) -> int:
         return len(self._places)
@@ -27,8 +29,24 @@ class Questions:
 
     def __getitem__(self, digest: str) -> Request:
         """The request of this digest."""
-        return self.teacher.request(self._slates[self._places[digest][0]])
+        request = self.teacher.request(self._slates[self._places[digest][0]])
+        return replace(request, shared=True) if digest in self._shared else request
 
     def places(self, digest: str) -> list[int]:
         """Which of the slates it answers: equal ones are asked once."""
         return self._places[digest]
+
+    def followers(self, digests: Sequence[str]) -> dict[str, list[str]]:
+        """By the first question of those that show the same pictures in the same order, the others
+        of them. Once the provider has seen the first, it knows what the others begin with."""
+        if not self.teacher.capabilities.caches:
+            return {}
+        first: dict[tuple[str, ...], str] = {}
+        found: dict[str, list[str]] = {}
+        for digest in digests:
+            shown = tuple(item.id for item in self._slates[self._places[digest][0]].items)
+            leader = first.setdefault(shown, digest)
+            if leader != digest:
+                found.setdefault(leader, []).append(digest)
+        self._shared = {*found, *(digest for others in found.values() for digest in others)}
+        return found

@@ -241,11 +241,14 @@ class Forecast:
 class Request:
     """Everything that goes over the wire for one slate, as JSON, images by their digest.
 
-    `digest` is the store's key: two requests with equal bodies are one question.
+    `digest` is the store's key: two requests with equal bodies are one question. `shared` is no
+    part of it: others that are asked now show the same pictures in the same order, which a provider
+    may remember for less money.
     """
 
     slate: Slate
     body: JSON
+    shared: bool = False
 
     @cached_property
     def digest(self) -> str:

@@ -63,7 +63,10 @@ class _Sending:
     ) -> None:
         self._post, self._teacher, self._questions, self._take = post, teacher, questions, take
         self._pace = post.pace(teacher)
-        self._ready = deque(digests)
+        # Who shows the same pictures as another waits for its answer, so as not to pay for them.
+        self._followers = questions.followers(digests)
+        waiting = {digest for others in self._followers.values() for digest in others}
+        self._ready = deque(digest for digest in digests if digest not in waiting)
         self._elsewhere: list[str] = []  # another process is asking these
         self._look = time.monotonic() + POLL
         self._pausing: list[tuple[float, int, Call]] = []  # a heap, by when they are due
@@ -116,7 +119,9 @@ class _Sending:
         for _ in aside:
             self._ready.popleft()
         mine = self._post.claim(aside)
-        self._elsewhere += [digest for digest in aside if digest not in mine]
+        for digest in (digest for digest in aside if digest not in mine):
+            self._elsewhere.append(digest)
+            self._let_follow(digest)
         ours = [requests[digest] for digest in aside if digest in mine]
         for start in range(0, len(ours), size):
             some = ours[start : start + size]
@@ -148,6 +153,10 @@ class _Sending:
         except BaseException as error:
             call.future.set_exception(error)
         self._done.put(call)
+
+    def _let_follow(self, digest: str) -> None:
+        """Those that waited for this question go next, while the provider remembers it."""
+        self._ready.extendleft(reversed(self._followers.pop(digest, ())))
 
     # --- back -------------------------------------------------------------------------------
 
@@ -205,6 +214,8 @@ class _Sending:
             if counted := sum(one.input + one.output for one in tokens):
                 self._pace.counted(counted - call.tokens)
         self._running.difference_update(calls)
+        for request, _ in answered:
+            self._let_follow(request.digest)
 
     def _failed(self, call: Call, error: BaseException) -> None:
         if isinstance(error, Busy):
@@ -214,6 +225,8 @@ class _Sending:
             self._post.usage.calls += 1
             self._post.reject(self._questions, call.requests, str(error), self._take)
             self._running.discard(call)
+            for request in call.requests:
+                self._let_follow(request.digest)
         else:
             raise error
 

@@ -115,6 +115,11 @@ class ExamSettings:
     personas: Annotated[int | None, "personas at most; all held-out ones if none"] = 64
     items: Annotated[int | None, "items at most; all held-out ones if none"] = None
     group: Annotated[int, "items in a group of the single elimination"] = 5
+    first_round: Annotated[
+        Literal["own", "shared"],
+        "groups of a tournament's first round: each persona's own, or the same for all, which "
+        "providers that remember pictures answer for less",
+    ] = "own"
     repeats: Annotated[int, "tournaments played again on some personas, for stability"] = 1
     repeat_personas: Annotated[int, "personas whose tournament is played again"] = 12
     gallery: Annotated[int, "personas shown as pictures in the report"] = 6

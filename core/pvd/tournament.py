@@ -48,12 +48,14 @@ def play(
     group: int,
     seed: int,
     repeat: int = 0,
+    shared: bool = False,
 ) -> list[Bracket]:
     """Independent brackets, one a persona, played side by side so that calls can be batched.
 
     In each round the survivors are shuffled and divided into groups; a lone one gets a bye. Among
     items tied at the top of a group the lot decides. A group without an answer voids its bracket:
-    to crown anyone would be a guess.
+    to crown anyone would be a guess. `shared`: the first round's groups, and the order in which
+    they are shown, are the same for all; a judge's liking for a place falls on the same items then.
     """
     alive: list[list[Item]] = [list(items) for _ in personas]
     kept: list[list[Judgment]] = [[] for _ in personas]
@@ -62,13 +64,16 @@ def play(
     while any(len(left) > 1 for left in alive):
         matches: list[tuple[int, int, list[Item]]] = []  # bracket, group, its items
         for bracket, left in enumerate(alive):
-            stream("bracket", seed, personas[bracket].id, repeat, number).shuffle(left)
+            whose = "" if shared and not number else personas[bracket].id
+            stream("bracket", seed, whose, repeat, number).shuffle(left)
             groups = [left[start : start + group] for start in range(0, len(left), group)]
             if bracket not in void and len(left) > 1:
                 matches += [(bracket, g, members) for g, members in enumerate(groups)]
         contested = [match for match in matches if len(match[2]) > 1]
         answers = iter(
-            desk.judgments(judge, len(contested), _show(contested, personas, number, seed, repeat))
+            desk.judgments(
+                judge, len(contested), _show(contested, personas, number, seed, repeat, shared)
+            )
         )
         winners: dict[int, list[Item]] = {}
         for bracket, g, members in matches:
@@ -108,10 +113,12 @@ def _show(
     number: int,
     seed: int,
     repeat: int,
+    shared: bool,
 ) -> Callable[[int, int], Slate]:
     def show(match: int, attempt: int) -> Slate:
         bracket, group, members = contested[match]
         persona = personas[bracket]
-        return shuffled(persona, members, repeat, attempt, seed, persona.id, repeat, number, group)
+        whose = "" if shared and not number else persona.id
+        return shuffled(persona, members, repeat, attempt, seed, whose, repeat, number, group)
 
     return show

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import _thread
+import itertools
 import json
 import os
 import signal
@@ -1003,3 +1004,91 @@ def test_what_was_spent_is_written_down_as_it_grows(
         desk.judgments(teacher, 6, question)
     assert written == sorted(written)
     assert written[-1] == desk.usage.dollars > 0
+
+
+# --- what a provider remembers ----------------------------------------------------------------
+
+
+@dataclass(kw_only=True)
+class Remembering(Clerk):
+    """Knows pictures again that it was shown before, once it has answered."""
+
+    capabilities: ClassVar[pvd.Capabilities] = pvd.Capabilities(workers=4, caches=True)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.known: set[tuple[str, ...]] = set()
+        self.order: list[tuple[tuple[str, ...], bool, bool]] = []  # shown, known, shared
+
+    def serve(self, requests: Sequence[Request]) -> Sequence[Reply]:
+        (request,) = requests
+        shown = tuple(item.id for item in request.slate.items)
+        with self.lock:
+            self.order.append((shown, shown in self.known, request.shared))
+        time.sleep(0.01)
+        with self.lock:
+            self.known.add(shown)
+        return super().serve(requests)
+
+
+def same_pictures(number: int, attempt: int) -> Slate:
+    """Twelve personas, each shown three sets of pictures; and one that nobody else is shown."""
+    if number == 36:
+        return Slate(PEOPLE[39], tuple(ITEMS[:3]))
+    turn = number % 3
+    return Slate(PEOPLE[number // 3], tuple(ITEMS[turn:] + ITEMS[:turn]))
+
+
+def test_questions_with_the_same_pictures_follow_each_other(store: Store) -> None:
+    teacher = Remembering()
+    found, _ = ask(store, teacher, 37, same_pictures)
+    assert None not in found
+    assert [j.slate.persona.id for j in found if j][:36:3] == [p.id for p in PEOPLE[:12]]
+    new = [shown for shown, known, _ in teacher.order if not known]
+    assert len(new) == len(set(new)) == 4, "each is shown anew once, and then known"
+    assert {shown for shown, _, shared in teacher.order if not shared} == {
+        tuple(item.id for item in ITEMS[:3])
+    }
+    changes = sum(one[0] != other[0] for one, other in itertools.pairwise(teacher.order))
+    assert changes < 15, "they follow each other, though they were asked in turns"
+
+
+def test_who_follows_a_question_that_fails_is_asked_all_the_same(store: Store) -> None:
+    @dataclass(kw_only=True)
+    class Rejecting(Remembering):
+        def serve(self, requests: Sequence[Request]) -> Sequence[Reply]:
+            replies = super().serve(requests)
+            if requests[0].slate.persona.id == PEOPLE[0].id:
+                raise kit.Rejected("400")
+            return replies
+
+    found, usage = ask(store, Rejecting(), 36, same_pictures)
+    assert [n for n, judgment in enumerate(found) if judgment is None] == [0, 1, 2]
+    assert usage.rejected == 3
+
+
+def test_who_follows_a_question_of_another_process_does_not_wait_for_it(store: Store) -> None:
+    teacher = Remembering()
+    teacher.seed = 1
+    request = teacher.request(same_pictures(0, 0))
+
+    def answer_there() -> None:
+        while len(teacher.order) < 35:
+            time.sleep(0.01)
+        with Store(store.path) as other:
+            other.put("Remembering", [(request, Reply(teacher.text(request.slate), "clerk-1"))])
+
+    with Store(store.path) as other:
+        other.claim({request.digest: 0.0})
+        there = threading.Thread(target=answer_there)
+        there.start()
+        found, usage = ask(store, teacher, 36, same_pictures)
+        there.join()
+    assert None not in found
+    assert (usage.asked, usage.cached) == (35, 1)
+
+
+def test_who_remembers_nothing_is_asked_in_any_order(store: Store) -> None:
+    teacher = Clerk()
+    ask(store, teacher, 36, same_pictures, workers=1)
+    assert teacher.asked == [teacher.request(same_pictures(n, 0)).digest for n in range(36)]

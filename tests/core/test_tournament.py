@@ -278,3 +278,18 @@ def test_the_order_shown_is_shuffled(desk: Desk) -> None:
 
     places = Counter(orders(bracket)[0].index("i00") for bracket in brackets)
     assert chisquare([places[place] for place in range(5)]).pvalue > 0.01  # 100 expected of each
+
+
+def test_a_shared_first_round_shows_everybody_the_same(desk: Desk) -> None:
+    """And the best still wins; what follows depends on the answers."""
+    shelf, judge = shop(31), Simulated(noise=0.0)
+    crowd = people(8, shelf)
+    brackets = play(desk, judge, crowd, shelf, group=5, seed=3, shared=True)
+    for bracket in brackets:
+        assert bracket.winner is not None
+        assert bracket.winner.id in best(judge, bracket.persona, shelf)
+    first = {tuple(map(tuple, orders(bracket)[:6])) for bracket in brackets}
+    assert len(first) == 1
+    assert len({tuple(map(tuple, orders(bracket)[6:])) for bracket in brackets}) == 8
+    again = play(desk, judge, crowd, shelf, group=5, seed=4, shared=True)
+    assert orders(again[0]) != orders(brackets[0])

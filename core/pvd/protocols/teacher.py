@@ -21,6 +21,7 @@ class Capabilities:
     batch: int = 1  # requests that one `answer` call may carry
     workers: int = 1  # `answer` calls that may run at once
     paid: bool = False  # an answer costs money
+    caches: bool = False  # what questions begin with is remembered: pictures first, then the rest
     simulated: bool = False  # the preferences are made up; every output says so
     reads: frozenset[str] = frozenset()  # attributes that each persona must have: "tastes"
     yields: frozenset[str] = frozenset()  # what its rankings carry beside the order: "utilities"

@@ -68,6 +68,8 @@ class Claude(Batched):
                 {"type": "text", "text": f"[{letter}]"},
                 {"type": "image", "source": source},
             ]
+        if prompt.shared:  # what others do unasked: remember everything up to the last picture
+            content[-1]["cache_control"] = {"type": "ephemeral"}
         content.append({"type": "text", "text": prompt.question})
         return {
             "model": self.model,

@@ -28,7 +28,7 @@ PICTURES, LETTERS = 5, 4000
 class Hosted(kit.PromptedTeacher):
     """A model that a provider serves, for money, to whoever has a key."""
 
-    capabilities: ClassVar[pvd.Capabilities] = pvd.Capabilities(workers=64, paid=True)
+    capabilities: ClassVar[pvd.Capabilities] = pvd.Capabilities(workers=64, paid=True, caches=True)
     official: ClassVar[str]  # the provider's own address
     keys: ClassVar[tuple[str, ...]]  # environment variables, the first that is set
 
