@@ -106,6 +106,7 @@ class Desk:
                 break
             slates = [show(number, attempt) for number in pending]
             unread = []
+            self.post.progress.extend(len(pending) if attempt else 0)
             # Only the first time in a batch: a few that are asked again are not worth a day.
             outcomes = self._ask(teacher, slates, batch=self.settings.batch and not attempt)
             for number, outcome in zip(pending, outcomes, strict=True):

@@ -42,6 +42,9 @@ class Progress:
     def advance(self, count: int = 1) -> None:
         """So many units of the stage are done."""
 
+    def extend(self, count: int) -> None:
+        """So many units more than was thought."""
+
     def show(self, status: str) -> None:
         """What stands beside this stage from now on: money, retries."""
         self._status = status
@@ -67,6 +70,9 @@ class Plain(Progress):
     def _begin(self, name: str, total: int | None, unit: str) -> None:
         self._name, self._total, self._unit, self._done = name, total, unit, 0
         self._start = self._last = time.monotonic()
+
+    def extend(self, count: int) -> None:
+        self._total = self._total and self._total + count
 
     def advance(self, count: int = 1) -> None:
         self._done += count
@@ -110,7 +116,7 @@ class Live(Progress):
                 if live._status:
                     yield Text(live._status, no_wrap=True, overflow="ellipsis")
 
-        self._unit, self._start, self._done = unit, time.monotonic(), 0
+        self._unit, self._start, self._done, self._total = unit, time.monotonic(), 0, total
         self._bars = Bars(
             TextColumn("{task.description}"),
             BarColumn(bar_width=None),
@@ -125,6 +131,11 @@ class Live(Progress):
         )
         self._task = self._bars.add_task(f"{name:<22}", total=total, rate="")
         self._bars.start()
+
+    def extend(self, count: int) -> None:
+        if self._bars is not None and self._task is not None and self._total:
+            self._total += count
+            self._bars.update(self._task, total=self._total)
 
     def advance(self, count: int = 1) -> None:
         if self._bars is None or self._task is None:

@@ -151,7 +151,8 @@ def test_a_store_that_may_not_grow(place: Any, undisturbed: Any) -> None:
 BEFORE_REPORT = ("student", "usage.json", "exam/values.json", "gallery.json")
 FILES = [
     ("data.json", "", ()),
-    ("exam/test.jsonl", "rounds/000/student.safetensors", ()),
+    ("usage.json", "rounds/000/student.safetensors", ()),
+    ("exam/test.jsonl", "usage.json", ()),
     ("rounds/001/slates.jsonl", "rounds/000/done", ("rounds/001/notes.json",)),
     ("rounds/001/judgments.jsonl", "rounds/001/slates.jsonl", ()),
     ("rounds/001/student.safetensors", "rounds/001/judgments.jsonl", ()),
