@@ -1,0 +1,243 @@
+"""The plan says what the run then does, and what it will cost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+
+import pvd
+from pvd import pipeline, quote
+from pvd.errors import UsageError
+from pvd.folder import read_json
+from pvd.plan import Part, Plan
+from pvd.progress import Silent
+from pvd.records import Forecast, Tokens
+from pvd.settings import Settings, recipe, resolve
+from pvd.store import Spent, Store
+from pvd_plugins.teachers.simulated import Simulated
+
+Tables = dict[str, Any]
+
+
+@dataclass(kw_only=True)
+class Paid(Simulated):
+    """Says what it will cost: more for a persona with a longer text, and for more items."""
+
+    capabilities: ClassVar[pvd.Capabilities] = replace(Simulated.capabilities, paid=True)
+    known: bool = True
+
+    def estimate(self, slate: pvd.Slate) -> Forecast:
+        pictures = 100 * len(slate.items)
+        tokens = Tokens(pictures + len(slate.persona.text), 10, images=pictures)
+        return Forecast(replace(tokens, output=5), tokens, replace(tokens, output=500))
+
+    def dollars(self, tokens: Tokens, batch: bool = False) -> float | None:
+        return (tokens.input + 5 * tokens.output) / 1e6 if self.known else None
+
+    def prices(self) -> str:
+        return "Prices of this test." if self.known else "The price is not known."
+
+    def answer(self, requests: Sequence[pvd.Request]) -> Sequence[pvd.Reply]:
+        tokens = [self.estimate(request.slate).expected for request in requests]
+        replies = zip(super().answer(requests), tokens, strict=True)
+        return [replace(r, tokens=t, dollars=self.dollars(t)) for r, t in replies]
+
+
+Make = Callable[..., Settings]
+
+
+@pytest.fixture
+def settings(small: Tables, tmp_path: Path) -> Make:
+    """Settings of the small run, with a store of its own."""
+
+    def made(**tables: Any) -> Settings:
+        here = {"store": str(tmp_path / "answers.sqlite"), **small, **tables}
+        return resolve(recipe("default"), here)
+
+    return made
+
+
+def counts(plan: Plan) -> dict[str, tuple[int, int]]:
+    return {part.name: (part.questions, part.stored) for part in plan.parts}
+
+
+def test_what_is_planned_is_what_is_asked(settings: Make, tmp_path: Path) -> None:
+    given, folder = settings(), tmp_path / "run"
+    before = pipeline.plan(given, folder)
+    assert not folder.exists()
+    pipeline.execute(settings(), folder)
+    usage = read_json(folder / "usage.json")
+    # Three rounds of 30; 20 for validation; the exam's tournaments, three of them twice.
+    assert counts(before)["training"] == (90, 0)
+    assert counts(before)["validation"] == (20, 0)
+    exam = read_json(folder / "metrics.json")["exam"]["judgments"]
+    assert counts(before)["exam"] == (exam, 0)
+    assert before.new >= usage["asked"] > before.new - 10, "a slate can be drawn twice"
+    after = pipeline.plan(settings(), folder)
+    assert after.new == 0
+    assert counts(after)["exam"] == (exam, exam)
+    assert quote.lines(after)[4] == "Everything is answered already: nothing is asked."
+
+
+def test_answers_of_another_run_are_free_as_far_as_one_can_know(
+    settings: Make, tmp_path: Path
+) -> None:
+    pipeline.execute(settings(), tmp_path / "one")
+    plan = pipeline.plan(settings(), tmp_path / "two")
+    exam, validation, training = plan.parts
+    assert (exam.new, validation.new) == (0, 0)
+    assert training.new == 90, "what the rounds will ask depends on the student"
+
+
+def test_a_run_that_was_begun_is_planned_from_where_it_stands(
+    settings: Make, tmp_path: Path
+) -> None:
+    folder = tmp_path / "run"
+    pipeline.label(settings(), folder, Silent())
+    assert counts(pipeline.plan(settings(), folder))["training"] == (60, 0)
+    # Drawn, and not asked: these very slates are looked up.
+    (folder / "rounds/001/judgments.jsonl").unlink()
+    questions, stored = counts(pipeline.plan(settings(), folder))["training"]
+    assert (questions - stored, stored > 20) == (60, True)
+
+
+def test_a_tournament_that_was_cut_short_is_played_as_far_as_it_is_known(
+    settings: Make, tmp_path: Path
+) -> None:
+    pipeline.execute(settings(), tmp_path / "run")
+    whole = counts(pipeline.plan(settings(), tmp_path / "other"))["exam"][0]
+    with Store(tmp_path / "answers.sqlite") as store:
+        store._db.execute("DELETE FROM answers WHERE substr(digest, 1, 1) IN ('0', '1', '2', '3')")
+    questions, stored = counts(pipeline.plan(settings(), tmp_path / "other"))["exam"]
+    assert questions == whole
+    assert 0.2 * whole < stored < 0.9 * whole
+
+
+def test_each_question_of_a_composite_counts(settings: Make, tmp_path: Path) -> None:
+    one = pipeline.plan(settings(), tmp_path / "run")
+    twice = {"use": "consistent", "of": "simulated", "orders": 2}
+    two = pipeline.plan(settings(teacher=twice, judge={"use": "simulated"}), tmp_path / "run")
+    assert [part.new for part in two.parts] == [
+        one.parts[0].new,
+        2 * one.parts[1].new,
+        2 * one.parts[2].new,
+    ]
+
+
+def test_dollars_and_tokens_are_those_of_the_run(
+    settings: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "run"
+    plan = pipeline.plan(settings(teacher=Paid()), folder)
+    low, expected, high = plan.dollars(batch=False) or (0, 0, 0)
+    assert low < expected < high
+    monkeypatch.setattr("pvd.session._agree", lambda *_: None)  # nobody pays for a drawn shop
+    pipeline.execute(settings(teacher=Paid(), max_cost=high), folder)
+    usage = read_json(folder / "usage.json")
+    assert usage["dollars"] == pytest.approx(expected, rel=0.1)
+    tokens = [part.forecast.expected for part in plan.parts]
+    assert usage["tokens"]["input"] == pytest.approx(sum(t.input for t in tokens), rel=0.1)
+    assert usage["tokens"]["images"] == pytest.approx(sum(t.images for t in tokens), rel=0.1)
+
+
+def test_who_sets_no_limit_is_told_which(settings: Make, tmp_path: Path) -> None:
+    def refused(match: str, **tables: Any) -> None:
+        given = settings(**tables)
+        with pytest.raises(UsageError, match=match):
+            pipeline.plan(given, tmp_path / "run").check(given)
+
+    refused(r"costs? money; add --max-cost .* for example --max-cost 1\.$", teacher=Paid())
+    unknown = {"teacher": Paid(known=False), "max_cost": 5.0}
+    refused(r"^The price is not known\. To go on .* --allow-unpriced and --max-calls", **unknown)
+    refused("--max-cost cannot hold it", **unknown, ask={"allow_unpriced": True})
+    for fine in (
+        {"teacher": Paid(), "max_cost": 0.0},
+        {"teacher": Paid(), "max_calls": 5},
+        {"teacher": Paid(known=False), "max_calls": 5, "ask": {"allow_unpriced": True}},
+        {},
+    ):
+        given = settings(**fine)
+        pipeline.plan(given, tmp_path / "run").check(given)
+
+
+# --- in words ---------------------------------------------------------------------------------
+
+
+def part(name: str, new: int, dollars: tuple[float, float, float] | None) -> Part:
+    forecast = Forecast(Tokens(), Tokens(900, 12, images=600) * new, Tokens())
+    batch = None if dollars is None else (dollars[0] / 2, dollars[1] / 2, dollars[2] / 2)
+    return Part(name, "gemini", new + 7, 7, forecast, dollars, batch, 3)
+
+
+PLAN = Plan(
+    parts=(part("exam", 5000, (1.0, 2.0, 30.0)), part("training", 10_000, (2.0, 4.0, 60.0))),
+    prices=("Prices of 2026-11-20.",),
+    at_once=64,
+    requests_per_minute=None,
+    tokens_per_minute=None,
+    has_batches=True,
+    batch=False,
+    paid=True,
+    spent=Spent(),
+)
+
+
+def said(**changes: Any) -> str:
+    lines = quote.lines(replace(PLAN, **changes))
+    assert max(map(len, lines)) <= quote.WIDTH
+    return " ".join(" ".join(lines).split())
+
+
+def test_the_quote_says_what_matters() -> None:
+    words = said()
+    assert "exam 5,007 7 5,000 4.5M 3.0M 60.0k" in words
+    assert "Expected to cost $6.00: exam $2.00, training $4.00." in words
+    assert "At least $3.00, and at most $90.00" in words
+    assert "With --batch: $3.00, and 6 submissions one after the other" in words
+    assert "6 days at most" in words
+    assert "Prices of 2026-11-20." in words
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, "about 12 min: at most 64 calls at once that take 3 s each."),
+        ({"requests_per_minute": 100}, "about 2.5 hours: .* 100 requests a minute"),
+        ({"tokens_per_minute": 50_000}, "about 4.6 hours: .* 50,000 tokens a minute"),
+        ({"batch": True}, "Expected to cost \\$3.00: .* In batches: 6 submissions"),
+        ({"max_cost": 6.0}, "(?<!more than)"),
+        ({"max_cost": 5.9}, "That is more than --max-cost 5.9: the run will stop there"),
+        ({"max_cost": 6.5, "spent": Spent(9, 0.6)}, r"with the \$0.60 spent so far, is more than"),
+        ({"max_calls": 100}, "more than --max-calls 100"),
+        ({"paid": False}, "The answers cost nothing."),
+    ],
+)
+def test_what_bounds_it(changes: dict[str, Any], expected: str) -> None:
+    import re
+
+    assert re.search(expected, said(**changes))
+
+
+def test_enough_money_is_no_matter() -> None:
+    assert "more than --max" not in said(max_cost=6.0, max_calls=15_000)
+
+
+def test_one_unknown_price_makes_the_sum_unknown() -> None:
+    words = said(parts=(PLAN.parts[0], replace(PLAN.parts[1], dollars=None, batch_dollars=None)))
+    assert "Nobody knows what it costs." in words
+    assert "$" not in words
+
+
+def test_the_plan_as_json_can_be_written() -> None:
+    import json
+
+    row = json.loads(json.dumps(PLAN.as_json()))
+    assert (row["new"], row["dollars"], row["batch_dollars"]) == (
+        15_000,
+        [3.0, 6.0, 90.0],
+        [1.5, 3.0, 45.0],
+    )
