@@ -10,11 +10,13 @@ import json
 import os
 import re
 import shutil
+import sqlite3
 import struct
 import subprocess
 import sys
 import zlib
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -231,6 +233,47 @@ def brought(setup: Setup) -> Case:
     return Case(["train", "RUN", "--judgments", "mine.jsonl"], setup)
 
 
+def kept(*words: str) -> Case:
+    """`pvd cache`, where there are answers and an export of them."""
+    return Case(["cache", "--store", "answers.sqlite", *words], answered)
+
+
+def labels(**changes: Any) -> Case:
+    """An import of two answers, of which the second does not fit."""
+
+    def setup() -> None:
+        answered()
+        good = Path("labels.jsonl").read_text(encoding="utf-8").split("\n")[0]
+        bad = json.dumps(json.loads(good) | changes)
+        write("labels.jsonl", good + "\n" + (bad if changes else bad[:280]) + "\n")
+
+    return Case(["cache", "import", "labels.jsonl"], setup)
+
+
+def answered() -> None:
+    from pvd.archive import Choice, export
+    from pvd.records import Reply, Request
+    from pvd.store import Store
+    from pvd.testing import slate
+
+    with Store(Path("answers.sqlite")) as store:
+        store.put("simulated", [(Request(slate(), {"n": 1}), Reply("A > B"))])
+    export(Path("answers.sqlite"), Path("labels.jsonl"), Choice())
+
+
+def brings(text: str | bytes, name: str = "labels.jsonl") -> Case:
+    return Case(["cache", "import", name], table(text, name))
+
+
+def store_of(setup: Setup) -> Case:
+    return Case(["cache", "info", "--store", "other.sqlite"], setup)
+
+
+def anothers() -> None:
+    with closing(sqlite3.connect("other.sqlite")) as db, db:
+        db.execute("CREATE TABLE songs (title)")
+
+
 ITEM = '{"id": "1", "image": "images/1.png"'
 JSONL = "shop.jsonl"
 
@@ -353,6 +396,8 @@ CASES: dict[str, Case] = {
     "a negative limit of the costs": option("--max-cost", "-1"),
     "a limit of the costs that is no number": option("--max-cost", "nan"),
     "an endless limit of the costs": option("--max-cost", "inf"),
+    "a negative limit of the calls": option("--max-calls", "-1"),
+    "no request a minute": option("-o", "ask.requests_per_minute=0"),
     "shares that leave nothing to train on": option("-o", "split.test=0.95"),
     "a value that the plug-in refuses": option("-o", "loss.scale=0"),
     "noise that is no number": option("-o", "teacher.noise=nan"),
@@ -418,6 +463,29 @@ CASES: dict[str, Case] = {
     "a judgment of the wrong shape": brought(judgments(tiers=[0, 1])),
     "a judgment whose tiers do not fit": brought(judgments(tiers=[[0], [0]])),
     "judgments about held-out personas": brought(held_out),
+    # kept answers
+    "a store that is not there, for `pvd cache info`": Case(
+        ["cache", "info", "--store", "nowhere.sqlite"]
+    ),
+    "a store that is another program's database": store_of(anothers),
+    "a store that is no database": store_of(table("x" * 999, "other.sqlite")),
+    "an export into a file that is there": kept("export", "labels.jsonl"),
+    "an export into another format": kept("export", "labels.csv"),
+    "an export into a folder that is not there": kept("export", "nowhere/labels.jsonl"),
+    "an export of a teacher that was never asked": kept("export", "a.jsonl", "--teacher=simulatd"),
+    "an export of answers from days to come": kept("export", "a.jsonl", "--since=9999-01-01"),
+    "a day that is no date": kept("export", "a.jsonl", "--since=monday"),
+    "a file of answers that is not there": Case(["cache", "import", "nowhere.jsonl"]),
+    "a file of answers without any": brings("\n \n"),
+    "a file of answers with a torn line": labels(),
+    "lines that are no answers": brings(ITEM + "}\n"),
+    "a file of answers of a newer pvd": labels(schema=2),
+    "an answer whose request was changed": labels(request={"n": 2}),
+    "an answer with negative tokens": labels(input_tokens=-1),
+    "an answer that cost NaN dollars": labels(dollars=float("nan")),
+    "an answer whose date is none": labels(date="today"),
+    "answers in a file that is no Parquet": brings("PAR1", "labels.parquet"),
+    "`pvd cache prune` without saying what": kept("prune"),
 }
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from pvd import __version__
+from pvd.cli.caching import cache
 from pvd.cli.inspecting import doctor, plugins, show_options
 from pvd.cli.prompting import prompt
 from pvd.cli.reporting import report
@@ -45,5 +46,5 @@ def main() -> None:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
-for command in (run, label, train, evaluate, report, prompt, plugins, show_options, doctor):
+for command in (run, label, train, evaluate, report, prompt, cache, plugins, show_options, doctor):
     main.add_command(command)
