@@ -8,9 +8,10 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 
 from pvd.budget import Budget
+from pvd.clerk import Answer, Usage
 from pvd.errors import BadInput
 from pvd.failures import Malformed, Refused
-from pvd.post import Answer, Post, Usage
+from pvd.post import Post
 from pvd.progress import Progress
 from pvd.protocols import CompositeTeacher, Teacher
 from pvd.records import Judgment, Reply, Request, Slate, Tokens, added, digest_of
@@ -60,9 +61,10 @@ class Desk:
         settings: AskSettings | None = None,
         progress: Progress | None = None,
         budget: Budget | None = None,
+        post: Post | None = None,
     ) -> None:
         self.settings = settings or AskSettings()
-        self.post = Post(store, self.settings, progress, budget)
+        self.post = post or Post(store, self.settings, progress, budget)
         self.last_failure = ""
 
     @property

@@ -14,25 +14,26 @@ from random import Random
 from pvd import tournament, validation
 from pvd.asking import Desk
 from pvd.catalog import PARTS, Data, bounded
+from pvd.clerk import Take
 from pvd.drawing import Drawn
 from pvd.ledger import Ledger
 from pvd.plan import Dollars, Part, Plan
-from pvd.post import Post, Take
+from pvd.post import Post
 from pvd.protocols import BatchTeacher, CompositeTeacher, Teacher
 from pvd.questions import Questions
 from pvd.records import Forecast, Slate
 from pvd.settings import Settings
-from pvd.store import Spent, Store
+from pvd.store import Store
 from pvd.streams import derive, stream
 
 SAMPLE = 200  # questions of a part that are estimated; the others cost as much on average
 
 
-def plan(settings: Settings, data: Data, store: Store, folder: Path, spent: Spent) -> Plan:
-    """The plan of the run in this folder, begun or not, that has spent this much; teacher and
+def plan(settings: Settings, data: Data, desk: Desk, folder: Path) -> Plan:
+    """The plan of the run in this folder, begun or not, that will ask at this desk; teacher and
     judge are opened."""
     asked = [inner for top in (settings.teacher, settings.judge) for inner in _asked_by(top)]
-    ask, planning = settings.ask, _Planning(settings, data, store, folder)
+    ask, planning = settings.ask, _Planning(settings, data, desk.post.store, folder)
     return Plan(
         parts=(planning.exam(), planning.validation(), planning.training()),
         prices=tuple(dict.fromkeys(one.prices() for one in asked if one.prices())),
@@ -42,7 +43,7 @@ def plan(settings: Settings, data: Data, store: Store, folder: Path, spent: Spen
         has_batches=any(isinstance(one, BatchTeacher) for one in asked),
         batch=ask.batch,
         paid=any(one.capabilities.paid for one in asked),
-        spent=spent,
+        spent=desk.budget.spent,
         max_cost=settings.max_cost,
         max_calls=settings.max_calls,
     )
@@ -180,9 +181,8 @@ class _Planning:
         )
 
     def _desk(self, count: _Count) -> Desk:
-        desk = Desk(self._store, self._settings.ask)
-        desk.post = _Rehearsal(self._store, self._settings, count)
-        return desk
+        post = _Rehearsal(self._store, self._settings, count)
+        return Desk(self._store, self._settings.ask, post=post)
 
     def _part(self, name: str, teacher: Teacher, count: _Count, submissions: int) -> Part:
         sample = [(asked, asked.estimate(slate)) for asked, slate in count.sample]

@@ -12,17 +12,14 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import TYPE_CHECKING
 
+from pvd.clerk import Clerk, Take
 from pvd.errors import Interrupted, PluginError, ProviderFailure
 from pvd.failures import Busy, Lost, Rejected
 from pvd.pacing import LONGEST_PAUSE
 from pvd.protocols import Teacher
 from pvd.questions import Questions
 from pvd.records import Reply, Request
-
-if TYPE_CHECKING:
-    from pvd.post import Post, Take
 
 POLL = 0.2  # seconds between looks for an answer that another process is getting
 GLANCE = 1.0  # seconds after which the deadline is looked at, if nothing happens
@@ -42,12 +39,12 @@ class Call:
 
 
 def send(
-    post: Post, teacher: Teacher, questions: Questions, digests: Sequence[str], take: Take
+    clerk: Clerk, teacher: Teacher, questions: Questions, digests: Sequence[str], take: Take
 ) -> None:
     """Ask what no other process is asking, keep each answer as it comes, and hand it over; wait
     for those that others are asking."""
     if digests:
-        _Sending(post, teacher, questions, digests, take).run()
+        _Sending(clerk, teacher, questions, digests, take).run()
 
 
 class _Sending:
@@ -55,14 +52,14 @@ class _Sending:
 
     def __init__(
         self,
-        post: Post,
+        clerk: Clerk,
         teacher: Teacher,
         questions: Questions,
         digests: Sequence[str],
         take: Take,
     ) -> None:
-        self._post, self._teacher, self._questions, self._take = post, teacher, questions, take
-        self._pace = post.pace(teacher)
+        self._clerk, self._teacher, self._questions, self._take = clerk, teacher, questions, take
+        self._pace = clerk.pace(teacher)
         # Who shows the same pictures as another waits for its answer, so as not to pay for them.
         self._followers = questions.followers(digests)
         waiting = {digest for others in self._followers.values() for digest in others}
@@ -96,7 +93,7 @@ class _Sending:
 
     def _send_what_may_go(self) -> None:
         while (free := self._pace.limit - len(self._running)) > 0 and self._pace.wait() == 0:
-            self._post.check_deadline()
+            self._clerk.check_deadline()
             if self._pausing and self._pausing[0][0] <= time.monotonic():
                 self._send(heapq.heappop(self._pausing)[2])
             elif not self._ready or not self._send_next(min(free, self._pace.at_once)):
@@ -105,7 +102,7 @@ class _Sending:
     def _send_next(self, calls: int) -> bool:
         """Claim the questions of so many calls, in one commit, and send what is ours of them;
         False if there is no money for all before what is under way is settled."""
-        size, budget = self._teacher.capabilities.batch, self._post.budget
+        size, budget = self._teacher.capabilities.batch, self._clerk.budget
         count = min(calls * size, len(self._ready))
         requests = {digest: self._questions[digest] for digest in islice(self._ready, count)}
         prices = [budget.aside(self._teacher, request) for request in requests.values()]
@@ -118,7 +115,7 @@ class _Sending:
         aside = dict(islice(zip(requests, prices, strict=True), affordable))
         for _ in aside:
             self._ready.popleft()
-        mine = self._post.claim(aside)
+        mine = self._clerk.claim(aside)
         for digest in (digest for digest in aside if digest not in mine):
             self._elsewhere.append(digest)
             self._let_follow(digest)
@@ -163,10 +160,10 @@ class _Sending:
     def _look_elsewhere(self) -> None:
         """Take the answers that other processes got meanwhile, or their turn if they died."""
         if self._elsewhere and time.monotonic() >= self._look:
-            self._post.check_deadline()
+            self._clerk.check_deadline()
             self._look = time.monotonic() + POLL
             theirs, self._elsewhere = self._elsewhere, []
-            self._ready.extend(self._post.look_up(self._questions, theirs, self._take))
+            self._ready.extend(self._clerk.look_up(self._questions, theirs, self._take))
 
     def _take_what_came(self) -> None:
         """Wait until a call is back or something else is due, and take all that is there."""
@@ -185,7 +182,7 @@ class _Sending:
                 self._failed(call, error)
         # Only now: a change stops the run, but loses none of the answers under way.
         for model in dict.fromkeys(reply.model for call in good for reply in call.future.result()):
-            self._post.same_model(self._teacher, model)
+            self._clerk.same_model(self._teacher, model)
 
     def _pause(self) -> float:
         """Seconds until something may have to be done though no call comes back."""
@@ -206,8 +203,8 @@ class _Sending:
         ]
         if not answered:
             return
-        self._post.usage.calls += len(calls)
-        self._post.keep(self._questions, answered, self._take)
+        self._clerk.usage.calls += len(calls)
+        self._clerk.keep(self._questions, answered, self._take)
         for call in calls:
             self._pace.answered(len(self._running))
             tokens = [reply.tokens for reply in call.future.result()]
@@ -219,11 +216,11 @@ class _Sending:
 
     def _failed(self, call: Call, error: BaseException) -> None:
         if isinstance(error, Busy):
-            self._post.usage.retries += 1
+            self._clerk.usage.retries += 1
             self._again(call, error)
         elif isinstance(error, Rejected):
-            self._post.usage.calls += 1
-            self._post.reject(self._questions, call.requests, str(error), self._take)
+            self._clerk.usage.calls += 1
+            self._clerk.reject(self._questions, call.requests, str(error), self._take)
             self._running.discard(call)
             for request in call.requests:
                 self._let_follow(request.digest)
@@ -233,7 +230,7 @@ class _Sending:
     def _again(self, call: Call, busy: Busy) -> None:
         """Try once more after a growing random pause (full jitter: the pauses of many calls must
         not fall together), unless it was tried too often or for too long."""
-        settings = self._post.settings
+        settings = self._clerk.settings
         call.tries += 1
         pause = random.Random().uniform(0, min(2.0 ** (call.tries - 1), LONGEST_PAUSE))
         # Also those who were told how long to wait must not all come back together.
@@ -253,22 +250,22 @@ class _Sending:
     def _put_aside_again(self, call: Call) -> None:
         """What was lost may be charged: asking again may cost as much again."""
         digests = list(call.aside)
-        self._post.usage.lost += 1
-        self._post.patiently(lambda: self._post.store.forfeit(digests))
+        self._clerk.usage.lost += 1
+        self._clerk.patiently(lambda: self._clerk.store.forfeit(digests))
         self._running.discard(call)
-        self._post.budget.check(list(call.aside.values()))
-        self._post.claim(call.aside)
+        self._clerk.budget.check(list(call.aside.values()))
+        self._clerk.claim(call.aside)
 
     def _drain(self, interrupted: bool) -> None:
         """What is under way is paid for: wait for it and keep it. Who interrupts that too means
         it."""
         under_way = sum(not (call.future.cancel() or call.future.done()) for call in self._running)
         if interrupted and under_way:
-            self._post.progress.say(
+            self._clerk.progress.say(
                 f"Stopping; calls under way: {under_way}. Their answers are kept when they come "
                 "(Ctrl-C again gives them up)."
             )
-        release, forfeit = self._post.store.release, self._post.store.forfeit
+        release, forfeit = self._clerk.store.release, self._clerk.store.forfeit
         try:
             release(d for _, _, call in self._pausing for d in call.aside)
             for call in list(self._running):

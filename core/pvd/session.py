@@ -117,11 +117,8 @@ def opened_session(
         desk = Desk(store, settings.ask, progress, _budget(settings, folder, store))
         teacher = stack.enter_context(opened(settings.teacher, settings.stream("teacher")))
         judge = stack.enter_context(opened(settings.judge, settings.stream("judge")))
-        _agree(
-            settings,
-            planning.plan(settings, data, store, folder, desk.budget.spent),
-            progress,
-        )
+        if teacher.capabilities.paid or judge.capabilities.paid:
+            _agree(settings, planning.plan(settings, data, desk, folder), progress)
         for one in (teacher, judge):
             desk.prepare(one)
         with progress.stage("student"):
@@ -181,8 +178,8 @@ def planned(settings: Settings, folder: Path, progress: Progress) -> Plan:
         store = stack.enter_context(Store(settings.store or default_path()))
         for one, name in ((settings.teacher, "teacher"), (settings.judge, "judge")):
             stack.enter_context(opened(one, settings.stream(name)))
-        spent = _budget(settings, folder, store).spent
-        return planning.plan(settings, data, store, folder, spent)
+        desk = Desk(store, settings.ask, progress, _budget(settings, folder, store))
+        return planning.plan(settings, data, desk, folder)
 
 
 def _load(settings: Settings, progress: Progress) -> tuple[Catalog, Sequence[Persona], Data]:
@@ -206,8 +203,6 @@ def _divided(
 
 def _agree(settings: Settings, plan: Plan, progress: Progress) -> None:
     """What costs money is shown first, asked about no drawn shop, and not without a limit."""
-    if not plan.paid:
-        return
     if not settings.catalog.path:
         paid = next(t.label for t in (settings.teacher, settings.judge) if t.capabilities.paid)
         raise UsageError(

@@ -15,8 +15,9 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
+from pvd.clerk import Clerk, Take
 from pvd.errors import Interrupted, ProviderFailure, PvdError
 from pvd.failures import Busy, Lost, Rejected
 from pvd.owners import is_dead
@@ -26,15 +27,12 @@ from pvd.questions import Questions
 from pvd.records import Reply, Request
 from pvd.store import Batch
 
-if TYPE_CHECKING:
-    from pvd.post import Post, Take
-
 CHUNK = 500  # questions claimed, and answers kept, in one commit
 FIRST_LOOK = 1.0  # seconds after which a batch is looked at; then twice as long, up to ask.poll
 
 
 def submit(
-    post: Post,
+    clerk: Clerk,
     teacher: BatchTeacher,
     questions: Questions,
     digests: Sequence[str],
@@ -43,11 +41,11 @@ def submit(
 ) -> list[str]:
     """Hand in the questions that nobody did (if `batch`), wait for those that somebody did, and
     take their answers; the questions that still have none."""
-    submitting = _Submitting(post, teacher, questions, take)
+    submitting = _Submitting(clerk, teacher, questions, take)
     try:
         return submitting.run(list(digests), batch)
     except KeyboardInterrupt:
-        left = sum(map(bool, post.store.submitted(digests).values()))
+        left = sum(map(bool, clerk.store.submitted(digests).values()))
         raise Interrupted(
             f"Stopped; questions in batches, which the provider answers meanwhile: {left:,}. The "
             "same command collects them."
@@ -57,10 +55,12 @@ def submit(
 class _Submitting:
     """The submissions of one asking."""
 
-    def __init__(self, post: Post, teacher: BatchTeacher, questions: Questions, take: Take) -> None:
-        self._post, self._teacher, self._questions, self._take = post, teacher, questions, take
-        self._store = post.store
-        self._pause = min(FIRST_LOOK, post.settings.poll)
+    def __init__(
+        self, clerk: Clerk, teacher: BatchTeacher, questions: Questions, take: Take
+    ) -> None:
+        self._clerk, self._teacher, self._questions, self._take = clerk, teacher, questions, take
+        self._store = clerk.store
+        self._pause = min(FIRST_LOOK, clerk.settings.poll)
         self._taken: set[str] = set()
 
     def run(self, digests: Sequence[str], batch: bool) -> list[str]:
@@ -76,9 +76,9 @@ class _Submitting:
             if not self._collect_all(there):
                 self._wait(len(there))
         if rest:  # nothing is under way that could turn out cheaper than was put aside
-            self._post.budget.check([self._aside(rest[0])])
+            self._clerk.budget.check([self._aside(rest[0])])
         left = [digest for digest in digests if digest not in self._taken]
-        return self._post.look_up(self._questions, left, self._take)
+        return self._clerk.look_up(self._questions, left, self._take)
 
     def _there(self, digests: Sequence[str]) -> dict[str, str]:
         """Which of them are in submissions under way, and in which."""
@@ -86,15 +86,15 @@ class _Submitting:
         return {digest: name for digest, name in there.items() if name}
 
     def _wait(self, count: int) -> None:
-        self._post.check_deadline()
-        self._post.progress.show(f"{count:,} in batches")
+        self._clerk.check_deadline()
+        self._clerk.progress.show(f"{count:,} in batches")
         time.sleep(self._pause)
-        self._pause = min(2 * self._pause, self._post.settings.poll)
+        self._pause = min(2 * self._pause, self._clerk.settings.poll)
 
     # --- handing in -------------------------------------------------------------------------
 
     def _aside(self, digest: str) -> float:
-        return self._post.budget.aside(self._teacher, self._questions[digest], batch=True)
+        return self._clerk.budget.aside(self._teacher, self._questions[digest], batch=True)
 
     def _hand_in(self, digests: Sequence[str]) -> list[str]:
         """Submit what there is money for; the rest. What another process asks is left to it."""
@@ -104,8 +104,8 @@ class _Submitting:
             for start in range(0, len(digests), CHUNK):
                 some = digests[start : start + CHUNK]
                 aside = {digest: self._aside(digest) for digest in some}
-                paid = some[: self._post.budget.affordable(list(aside.values()))]
-                mine = self._post.claim({digest: aside[digest] for digest in paid})
+                paid = some[: self._clerk.budget.affordable(list(aside.values()))]
+                mine = self._clerk.claim({digest: aside[digest] for digest in paid})
                 for digest in (digest for digest in paid if digest in mine):
                     line = self._teacher.line(self._questions[digest])
                     if not shard.takes(line):
@@ -139,9 +139,9 @@ class _Submitting:
             if isinstance(error, Lost):
                 raise ProviderFailure(str(error)) from None
             raise
-        self._post.usage.calls += 1
-        self._pause = min(FIRST_LOOK, self._post.settings.poll)
-        self._post.say_once(
+        self._clerk.usage.calls += 1
+        self._pause = min(FIRST_LOOK, self._clerk.settings.poll)
+        self._clerk.say_once(
             f"{self._teacher.label} answers batches within a day. Who does not want to wait may "
             "press Ctrl-C: the same command collects them."
         )
@@ -152,7 +152,7 @@ class _Submitting:
 
     def _ticket(self, name: str, shard: _Shard) -> str:
         """Submit, again while the provider is busy; never again what may have arrived."""
-        settings, since = self._post.settings, datetime.now(UTC)
+        settings, since = self._clerk.settings, datetime.now(UTC)
         lost = False
         for tries in range(settings.retries + 1):
             try:
@@ -162,7 +162,7 @@ class _Submitting:
             except Busy as busy:
                 lost = lost or isinstance(busy, Lost)
                 why = str(busy)
-            self._post.usage.retries += 1
+            self._clerk.usage.retries += 1
             time.sleep(random.Random().uniform(0, min(2.0**tries, LONGEST_PAUSE)))
         said = (
             f"{self._teacher.label} took no batch in {settings.retries + 1} calls ({why}); the "
@@ -186,7 +186,7 @@ class _Submitting:
             age = (datetime.now(UTC) - one.begun).total_seconds()
             if ticket:
                 self._store.set_ticket(one.name, ticket)
-            elif age > self._post.settings.poll:  # else it may still be arriving
+            elif age > self._clerk.settings.poll:  # else it may still be arriving
                 self._store.end_batch(one.name)
                 never += [digest for digest, name in there.items() if name == one.name]
         return never
@@ -227,18 +227,18 @@ class _Submitting:
 
     def _keep(self, answered: list[tuple[Request, Reply]]) -> None:
         """Store them, and empty the list."""
-        self._post.keep(self._questions, answered, self._take, batch=True)
+        self._clerk.keep(self._questions, answered, self._take, batch=True)
         self._taken |= {request.digest for request, _ in answered}
         models = {reply.model for _, reply in answered}
         answered.clear()
         for model in models:
-            self._post.same_model(self._teacher, model)
+            self._clerk.same_model(self._teacher, model)
 
     def _discard(self, one: Batch, ticket: str) -> None:
         try:
             self._teacher.discard(ticket)
         except (Busy, Rejected, ProviderFailure) as error:
-            self._post.progress.say(f"Files of a batch stay at the provider: {error}")
+            self._clerk.progress.say(f"Files of a batch stay at the provider: {error}")
         self._store.end_batch(one.name)
 
 

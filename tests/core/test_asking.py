@@ -26,6 +26,7 @@ import pvd
 from pvd import kit, testing
 from pvd.asking import Desk, Show, opened
 from pvd.budget import Budget
+from pvd.clerk import Usage
 from pvd.errors import (
     BadInput,
     BudgetReached,
@@ -35,7 +36,6 @@ from pvd.errors import (
     ProviderFailure,
     PvdError,
 )
-from pvd.post import Usage
 from pvd.progress import Silent
 from pvd.records import Forecast, Ranking, Reply, Request, Slate, Tokens
 from pvd.settings import AskSettings
@@ -996,7 +996,7 @@ def test_what_was_spent_is_written_down_as_it_grows(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """So that a command that is killed has not spent in secret."""
-    monkeypatch.setattr("pvd.post.ACCOUNT", 0.0)
+    monkeypatch.setattr("pvd.clerk.ACCOUNT", 0.0)
     written = []
     with opened(Clerk(), 1) as teacher:
         desk = Desk(store)

@@ -17,8 +17,8 @@ import pvd
 from pvd import kit, submitting, testing
 from pvd.asking import Desk, opened
 from pvd.budget import Budget
+from pvd.clerk import Usage
 from pvd.errors import BudgetReached, Interrupted, ProviderFailure
-from pvd.post import Usage
 from pvd.records import Forecast, Ranking, Reply, Request, Slate, Tokens
 from pvd.settings import AskSettings
 from pvd.store import Spent, Store

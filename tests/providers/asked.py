@@ -13,8 +13,8 @@ from PIL import Image
 import pvd
 from pvd import testing
 from pvd.asking import Desk, opened
+from pvd.clerk import Usage
 from pvd.kit import PromptedTeacher
-from pvd.post import Usage
 from pvd.records import Judgment, Reply, Slate
 from pvd.settings import AskSettings
 from pvd.store import Store

@@ -16,8 +16,8 @@ from asked import PEOPLE, TEACHERS, Counter, question
 from fake import HTTP_FAULTS, TEXT_FAULTS, Fake
 
 from pvd import Slate
+from pvd.clerk import HOPELESS
 from pvd.errors import ProviderFailure
-from pvd.post import HOPELESS
 
 Make = Callable[..., Counter]
 
