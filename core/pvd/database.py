@@ -12,13 +12,14 @@ SCHEMA = 4
 BUSY = 2000  # milliseconds that one try waits for another process; Ctrl-C waits as long
 
 TABLES = (
+    # What is long stands last: who adds up the numbers need not walk over it.
     """CREATE TABLE IF NOT EXISTS answers (
-    digest TEXT PRIMARY KEY, teacher TEXT NOT NULL, model TEXT NOT NULL, request TEXT NOT NULL,
-    reply TEXT NOT NULL, finish TEXT NOT NULL DEFAULT '', date TEXT NOT NULL, dollars REAL,
+    digest TEXT PRIMARY KEY, teacher TEXT NOT NULL, model TEXT NOT NULL,
+    finish TEXT NOT NULL DEFAULT '', date TEXT NOT NULL, dollars REAL,
     input_tokens INTEGER NOT NULL, output_tokens INTEGER NOT NULL,
     image_tokens INTEGER NOT NULL DEFAULT 0, cached_tokens INTEGER NOT NULL DEFAULT 0,
-    written_tokens INTEGER NOT NULL DEFAULT 0, thought_tokens INTEGER NOT NULL DEFAULT 0
-    ) WITHOUT ROWID""",
+    written_tokens INTEGER NOT NULL DEFAULT 0, thought_tokens INTEGER NOT NULL DEFAULT 0,
+    request TEXT NOT NULL, reply TEXT NOT NULL) WITHOUT ROWID""",
     "CREATE INDEX IF NOT EXISTS answers_teacher ON answers (teacher)",
     # Who asks a question now, until when nobody else may, and what is put aside for it.
     """CREATE TABLE IF NOT EXISTS leases (
