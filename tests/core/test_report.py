@@ -354,10 +354,25 @@ def test_whether_it_uses_the_persona(low: float, high: float, wording: str) -> N
 
 def test_what_was_overlooked_is_counted() -> None:
     metrics, usage, gallery = sample()
-    assert "read in spite of: fence" in Page(render(metrics, usage, gallery)).text
+    usage |= {"refused": 3, "repaired": {"cut off": 2}, "retries": 0}
+    text = Page(render(metrics, usage, gallery)).text
+    for row in ("read in spite of: fence", "refused by the model", "shown again: cut off"):
+        assert row in text
+    assert "made again" not in text, "what never happened is not worth a row"
     for name in ("refused", "rejected", "tidied"):  # the run of an older version
         del usage[name]
-    assert "refused by the model" in Page(render(metrics, usage, gallery)).text
+    usage["repaired"] = 4
+    assert "slates asked" in Page(render(metrics, usage, gallery)).text
+
+
+def test_money_of_unknown_amount_is_said_as_such() -> None:
+    metrics, usage, gallery = sample()
+    metrics["answers"]["exam"]["dollars"] = None
+    usage |= {"unpriced": 1200, "run_dollars": 3.25, "dollars": 1.5}
+    text = Page(render(metrics, usage, gallery)).text
+    assert "at a price that nobody knows" in text
+    assert "$1.50 and 1,200 answers of unknown price" in text
+    assert "$3.25" in text
 
 
 def test_what_it_cost() -> None:
