@@ -87,6 +87,7 @@ def _ask(session: Session, shop: Shop, drawn: Sequence[Drawn], round: int) -> di
                 )
                 for slot in failed
             ]
+            session.progress.extend(len(others))
             judged |= answered(others)
             failed = [d for d in failed if d.slot not in judged]
     return judged
