@@ -95,8 +95,11 @@ class Desk:
             for model in {judgment.reply.model for judgment in judgments} - {""}:
                 self.post.same_model(teacher, model)
 
-    def judgments(self, teacher: Teacher, count: int, show: Show) -> list[Judgment | None]:
-        """The judgments of `count` questions in their order; None where there is none.
+    def judgments(
+        self, teacher: Teacher, count: int, show: Show, direct: bool = False
+    ) -> list[Judgment | None]:
+        """The judgments of `count` questions in their order; None where there is none. `direct`:
+        not in a batch, whatever the settings say.
 
         A reply that cannot be read is kept, and the slate is shown once more in another order; one
         that the model refuses, or the provider does not take, is given up.
@@ -110,7 +113,8 @@ class Desk:
             unread = []
             self.post.progress.extend(len(pending) if attempt else 0)
             # Only the first time in a batch: a few that are asked again are not worth a day.
-            outcomes = self._ask(teacher, slates, batch=self.settings.batch and not attempt)
+            batch = self.settings.batch and not (attempt or direct)
+            outcomes = self._ask(teacher, slates, batch)
             for number, outcome in zip(pending, outcomes, strict=True):
                 if isinstance(outcome, Failed):
                     self.last_failure = outcome.why

@@ -2,12 +2,28 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from pvd.errors import BudgetReached
 from pvd.protocols import Teacher
-from pvd.records import Request
+from pvd.records import Forecast
 from pvd.store import Spent, Store
+
+
+@dataclass(frozen=True)
+class Room:
+    """What may still be sent and spent."""
+
+    calls: float
+    dollars: float
+    is_passed: bool = False
+
+    def without(self, aside: float) -> Room:
+        """What is left when one more question is sent; what costs nothing needs no dollars."""
+        calls, dollars = self.calls - 1, self.dollars - aside
+        return Room(calls, dollars, calls < 0 or (aside > 0 and dollars < 0))
 
 
 class Budget:
@@ -31,13 +47,12 @@ class Budget:
         """By all invocations so far, what is put aside included."""
         return self._store.spent(self.run)
 
-    def aside(self, teacher: Teacher, request: Request, batch: bool = False) -> float:
+    def aside(self, teacher: Teacher, forecast: Forecast, batch: bool = False) -> float:
         """The dollars to put aside for a question; 0 where it is free, or nobody knows its price
         (which the plan has let pass)."""
         if not teacher.capabilities.paid:
             return 0.0
-        high = teacher.dollars(teacher.estimate(request.slate).high, batch)
-        return (high or 0.0) * self._dearer
+        return (teacher.dollars(forecast.high, batch) or 0.0) * self._dearer
 
     def affords(self, aside: Sequence[float]) -> bool:
         """Whether questions with so much put aside may be sent now."""
@@ -45,15 +60,23 @@ class Budget:
 
     def affordable(self, aside: Sequence[float]) -> int:
         """How many of them, from the first one on."""
-        spent = self.spent
-        calls, dollars = spent.calls, spent.dollars
+        room = self.room
         for number, one in enumerate(aside):
-            calls, dollars = calls + 1, dollars + one
-            if self.max_calls is not None and calls > self.max_calls:
-                return number
-            if self.max_cost is not None and one and dollars > self.max_cost:
+            room = room.without(one)
+            if room.is_passed:
                 return number
         return len(aside)
+
+    @property
+    def room(self) -> Room:
+        """What is left now."""
+        if self.max_calls is None and self.max_cost is None:
+            return Room(math.inf, math.inf)
+        spent = self.spent
+        return Room(
+            math.inf if self.max_calls is None else self.max_calls - spent.calls,
+            math.inf if self.max_cost is None else self.max_cost - spent.dollars,
+        )
 
     def check(self, aside: Sequence[float]) -> None:
         """BudgetReached if they may not be sent."""

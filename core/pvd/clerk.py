@@ -13,6 +13,7 @@ from typing import TypeVar
 
 from pvd.amounts import money
 from pvd.budget import Budget
+from pvd.database import Unwritable
 from pvd.errors import ProviderFailure
 from pvd.pacing import Pace
 from pvd.progress import Progress, Silent
@@ -20,7 +21,7 @@ from pvd.protocols import Teacher
 from pvd.questions import Questions
 from pvd.records import Reply, Request, Tokens, digest_of
 from pvd.settings import AskSettings
-from pvd.store import LEASE_SECONDS, Store, Unwritable
+from pvd.store import LEASE_SECONDS, Store
 
 # To whom each answer is handed as it comes: the places of its slates, the request, and the reply
 # with its date, or why the provider did not take the request.
@@ -29,6 +30,7 @@ Take = Callable[[Sequence[int], Request, Answer], None]
 T = TypeVar("T")
 
 RETRY = 1.0  # seconds between tries to write into a store that takes nothing
+SHOW = 0.2  # seconds after which what was spent is shown again
 ACCOUNT = 2.0  # seconds after which what was spent is written down again
 HOPELESS = 20  # rejected calls one after another, after which the others are not tried
 
@@ -69,7 +71,7 @@ class Clerk:
         self.budget = budget or Budget(store, uuid.uuid4().hex)
         self.usage = Usage()
         self.account: Callable[[], None] = lambda: None  # writes down what was spent so far
-        self._accounted = 0.0
+        self._accounted = self._shown = 0.0
         self._full_since: float | None = None
         self._expected: list[Teacher] = []
         self._connected: set[int] = set()
@@ -150,6 +152,11 @@ class Clerk:
         seconds = LEASE_SECONDS + self.settings.patience
         return self.patiently(lambda: self.store.claim(aside, seconds, self.budget.run))
 
+    def claim_again(self, aside: Mapping[str, float]) -> None:
+        """Put as much aside once more for questions that are leased already."""
+        seconds = LEASE_SECONDS + self.settings.patience
+        self.patiently(lambda: self.store.again(aside, seconds, self.budget.run))
+
     def patiently(self, write: Callable[[], T]) -> T:
         """Write into the store. While it takes nothing, answers that may have cost money wait in
         memory for room to be made, `ask.patience` seconds in all."""
@@ -173,25 +180,30 @@ class Clerk:
         questions: Questions,
         answered: Sequence[tuple[Request, Reply]],
         take: Take,
+        aside: Mapping[str, float],
         batch: bool = False,
     ) -> None:
-        """Store answers, count them, and hand them over."""
+        """Store answers, count them, and hand them over. `aside` has what was put aside for each,
+        where that is known."""
         teacher = questions.teacher
-        self.patiently(lambda: self.store.put(teacher.label, answered))
         # What the store kept counts: another process may have been first.
-        kept = self.store.get(request.digest for request, _ in answered)
+        date = self.patiently(lambda: self.store.put(teacher.label, answered))
+        kept = {request.digest: (reply, date) for request, reply in answered}
+        kept |= self.store.get(request.digest for request, _ in answered)
         for request, reply in answered:
-            self._count(teacher, request, reply, batch)
+            self._count(teacher, reply, aside.get(request.digest, 0.0), batch)
         for request, _ in answered:
             take(questions.places(request.digest), request, kept[request.digest])
         self._rejected = 0
         self.progress.advance(len(answered))
-        self.progress.show(self.status())
+        if time.monotonic() > self._shown + SHOW:
+            self._shown = time.monotonic()
+            self.progress.show(self.status())
         if self.usage.dollars and time.monotonic() > self._accounted + ACCOUNT:
             self._accounted = time.monotonic()
             self.account()
 
-    def _count(self, teacher: Teacher, request: Request, reply: Reply, batch: bool) -> None:
+    def _count(self, teacher: Teacher, reply: Reply, aside: float, batch: bool) -> None:
         usage = self.usage
         usage.asked += 1
         usage.batched += batch
@@ -200,7 +212,6 @@ class Clerk:
             usage.unpriced += 1
             return
         usage.dollars += reply.dollars
-        aside = self.budget.aside(teacher, request, batch)
         if self.budget.settled(aside, reply.dollars):
             self.say_once(
                 f"{teacher.label} counts more tokens than was thought, {reply.tokens.input:,} of "

@@ -1,14 +1,18 @@
-"""The answers' database as a file: its tables, and how it is opened and brought up to date."""
+"""The answers' database as a file: its tables, how it is opened, read and written."""
 
 from __future__ import annotations
 
 import sqlite3
 import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from pvd.errors import BadInput
 
 SCHEMA = 4
+CHUNK = 500  # digests in one SELECT; SQLite allows at least 999 parameters
 BUSY = 2000  # milliseconds that one try waits for another process; Ctrl-C waits as long
 
 TABLES = (
@@ -97,3 +101,65 @@ def _make(db: sqlite3.Connection) -> None:
             db.execute("DROP TABLE older")
         db.execute(f"PRAGMA user_version={SCHEMA}")
     db.execute("COMMIT")
+
+
+class Unwritable(BadInput):
+    """The database takes nothing now: its disk is full, or another process does not let go."""
+
+
+class Database:
+    """One connection, used by one thread. Whatever SQLite says against it becomes one sentence."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._db = opened(path)
+
+    @contextmanager
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """The connection, in one transaction; keep it short, since runs wait for it."""
+        with self._transaction():
+            yield self._db
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        """All of it or nothing."""
+        try:
+            self._db.execute("BEGIN IMMEDIATE")  # a deferred one fails when two processes claim
+            try:
+                yield
+                self._db.execute("COMMIT")
+            finally:
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+        except sqlite3.Error as error:
+            raise Unwritable(
+                f"The store {self.path} cannot be written ({error}); make room, or end what holds "
+                "it, then give the same command again."
+            ) from None
+
+    def _read(self, query: str, *parameters: Any) -> list[Any]:
+        try:
+            return self._db.execute(query, parameters).fetchall()
+        except sqlite3.Error as error:
+            raise BadInput(
+                f"The store {self.path} cannot be read ({error}); mend it or name another with "
+                "--store."
+            ) from None
+
+    def _read_many(self, query: str, digests: Iterable[str]) -> Iterator[Any]:
+        """The rows of a query that ends in `IN`, in pieces that SQLite takes."""
+        wanted = list(dict.fromkeys(digests))
+        for start in range(0, len(wanted), CHUNK):
+            some = wanted[start : start + CHUNK]
+            yield from self._read(f"{query} ({','.join('?' * len(some))})", *some)
+
+    def shrink(self) -> None:
+        """Give back to the disk what deleted rows have left."""
+        try:
+            self._db.execute("VACUUM")
+            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        except sqlite3.Error as error:
+            raise Unwritable(
+                f"The store {self.path} cannot be made smaller now ({error}); make room, or end "
+                "what holds it, then give the same command again."
+            ) from None

@@ -23,6 +23,14 @@ class Lost(Busy):
     worked, and charge for it; what is put aside for that question stays spent."""
 
 
+class BatchFailed(Exception):
+    """Raised by `collect`: the provider gave the whole submission up, and charges nothing."""
+
+
+class Gone(Exception):
+    """Raised by `collect`: the provider knows no such submission (any more, or under this key)."""
+
+
 class Malformed(Exception):
     """Raised by `read`: this reply is no ranking. The slate is asked again in another order. `kind`
     is what the report counts it under."""
@@ -45,7 +53,8 @@ class Rejected(Exception):
 def http_failure(service: str, status: int, why: str, after: float | None = None) -> Exception:
     """What an HTTP status means for the question, the same for every provider.
 
-    Busy: 408, 409, 425, 429 and 5xx. ProviderFailure, which stops the run: 401, 402, 403 and 404,
+    Busy: 408, 409, 425, 429 and 5xx; Lost: 504, of a gateway behind which the provider may have
+    worked. ProviderFailure, which stops the run: 401, 402, 403 and 404,
     which every other question would meet too. Rejected: what is wrong with this one (400, 413 ...).
     """
     said = f"{service} answered {status} ({why})"
@@ -57,6 +66,8 @@ def http_failure(service: str, status: int, why: str, after: float | None = None
     }
     if status in mend:
         return ProviderFailure(f"{said}; {mend[status]}.")
+    if status == 504:
+        return Lost(said, after)
     if status in (408, 409, 425, 429) or status >= 500:
         return Busy(said, after, limited=status in (429, 529))
     return Rejected(said)

@@ -14,7 +14,9 @@ from typing import Any
 from pvd.errors import BadInput, MissingFile, MissingPrerequisite, ProviderFailure
 from pvd.estimates import difference, mean
 from pvd.failures import (
+    BatchFailed,
     Busy,
+    Gone,
     Lost,
     Malformed,
     Refused,
@@ -33,7 +35,9 @@ from pvd.streams import derive, generator, stream
 
 __all__ = [
     "BadInput",
+    "BatchFailed",
     "Busy",
+    "Gone",
     "Lost",
     "Malformed",
     "MissingFile",

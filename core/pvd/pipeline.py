@@ -124,7 +124,7 @@ def is_finished(settings: Settings, folder: Path) -> bool:
         return False
     metrics = read_json(folder / METRICS)
     done, best = len(metrics["rounds"]) - 1, metrics["best_round"]
-    return rounds.enough(done, best, settings.train)
+    return validation.enough(done, best, settings.train)
 
 
 def finished(settings: Settings, folder: Path) -> Run:

@@ -114,7 +114,8 @@ class Plan:
             )
 
     def _suggested(self) -> float:
-        """Twice what is expected, rounded up to something that one would type."""
+        """Twice what is expected, and what is spent, rounded up to what one would type."""
         _, expected, _ = self.dollars(self.batch) or (0.0, 0.0, 0.0)
-        step = 10.0 ** max(len(str(int(2 * expected))) - 1, 0)
-        return step * (2 * expected // step + 1)
+        most = 2 * expected + self.spent.dollars
+        step = 10.0 ** max(len(str(int(most))) - 1, 0)
+        return step * (most // step + 1)

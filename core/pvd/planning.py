@@ -6,6 +6,7 @@ later rounds of training on the student.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -40,7 +41,7 @@ def plan(settings: Settings, data: Data, desk: Desk, folder: Path) -> Plan:
         at_once=min(ask.workers or one.capabilities.workers for one in asked),
         requests_per_minute=ask.requests_per_minute,
         tokens_per_minute=ask.tokens_per_minute,
-        has_batches=any(isinstance(one, BatchTeacher) for one in asked),
+        has_batches=any(_takes_batches(one) for one in asked),
         batch=ask.batch,
         paid=any(one.capabilities.paid for one in asked),
         spent=desk.budget.spent,
@@ -56,6 +57,10 @@ def _asked_by(teacher: Teacher) -> list[Teacher]:
     return [asked for inner in teacher.inner() for asked in _asked_by(inner)]
 
 
+def _takes_batches(teacher: Teacher) -> bool:
+    return any(isinstance(one, BatchTeacher) for one in _asked_by(teacher))
+
+
 def _asked_about(teacher: Teacher, slate: Slate) -> list[tuple[Teacher, Slate]]:
     """What is really asked about a slate, and whom."""
     if not isinstance(teacher, CompositeTeacher):
@@ -68,14 +73,16 @@ def _asked_about(teacher: Teacher, slate: Slate) -> list[tuple[Teacher, Slate]]:
 class _Count:
     """The questions of a part, and some of the new ones, each with the same chance to be there."""
 
-    stored: int = 0
+    stored: int = 0  # or in a batch, put money aside for
     new: int = 0
+    missing: Counter[str] = field(default_factory=Counter)  # by the persona's id
     sample: list[tuple[Teacher, Slate]] = field(default_factory=list)
     lot: Random = field(default_factory=lambda: stream("plan"))
 
     def add(self, teacher: Teacher, slate: Slate) -> None:
         """A new one."""
         self.new += 1
+        self.missing[slate.persona.id] += 1
         if len(self.sample) < SAMPLE:
             self.sample.append((teacher, slate))
         elif (place := self.lot.randrange(self.new)) < SAMPLE:
@@ -93,11 +100,12 @@ class _Rehearsal(Post):
         self, teacher: Teacher, slates: Sequence[Slate], take: Take, batch: bool = False
     ) -> None:
         questions = Questions(teacher, slates)
-        here = self.store.get(questions)
-        self._counted.stored += len(here)
+        here, handed_in = self.store.get(questions), self.store.submitted(questions)
         for digest in questions:
             request = questions[digest]
-            if digest not in here:
+            if digest in here or handed_in.get(digest):
+                self._counted.stored += 1
+            else:
                 self._counted.add(teacher, request.slate)
             take(questions.places(digest), request, here.get(digest, "it was not asked yet"))
 
@@ -130,8 +138,8 @@ class _Planning:
             [item for part in PARTS for item in getattr(self._data.items, part)],
             [person for part in PARTS for person in getattr(self._data.people, part)],
         )
-        rounds = range(1, train.rounds + 1)
-        unasked = [number for number in rounds if not ledger.has(number, "judgments.jsonl")]
+        numbers = range(1, train.rounds + 1) if not self._is_over(ledger) else ()
+        unasked = [number for number in numbers if not ledger.has(number, "judgments.jsonl")]
         drawn = [number for number in unasked if ledger.has(number, "slates.jsonl")]
         count = _Count()
         for number in drawn:
@@ -145,6 +153,13 @@ class _Planning:
             count.new += (undrawn - len(some)) * len(asked[0])
         return self._part("training", teacher, count, len(unasked))
 
+    def _is_over(self, ledger: Ledger) -> bool:
+        """Whether the rounds so far are all, also if the patience ended before the rounds."""
+        if not ledger.has(0, "done"):
+            return False
+        values = [ledger.result(n).validation.value for n in range(ledger.finished() + 1)]
+        return validation.enough(len(values) - 1, values.index(max(values)), self._settings.train)
+
     def _tournaments(self, name: str, part: str, repeats: int) -> Part:
         settings, judge = self._settings.exam, self._settings.judge
         seed, count = self._settings.stream("exam"), _Count()
@@ -152,22 +167,27 @@ class _Planning:
             getattr(self._data.people, part), settings.personas, derive(seed, "personas")
         )
         shelf = bounded(getattr(self._data.items, part), settings.items, derive(seed, "items"))
-        each, open_slates, rounds = tournament.questions(len(shelf), settings.group), 0, 0
+        each, open_slates, turns = tournament.questions(len(shelf), settings.group), 0, 0
+        sitting = people
         for repeat in range(repeats + 1):
-            some = bounded(people, settings.repeat_personas, derive(seed, "repeat"))
-            some = some if repeat else people
+            count.missing.clear()
             brackets = tournament.play(
-                self._desk(count), judge, some, shelf,
+                self._desk(count), judge, sitting, shelf,
                 group=settings.group, seed=seed, repeat=repeat,
                 shared=settings.first_round == "shared",
             )  # fmt: skip
-            left = len(some) * each - sum(len(bracket.judgments) for bracket in brackets)
+            # One without a winner is void for good, unless an answer is missing.
+            going = [b for b in brackets if b.winner or count.missing[b.persona.id]]
+            left = sum(each - len(b.judgments) for b in going)
             open_slates += left
-            rounds += tournament.rounds(len(shelf), settings.group) if left else 0
+            turns += tournament.rounds(len(shelf), settings.group) if left else 0
+            if not repeat:
+                sat = [bracket.persona for bracket in going]
+                sitting = bounded(sat, settings.repeat_personas, derive(seed, "repeat"))
         # Rounds that wait for answers: nobody knows yet which items meet there.
         example = Slate(people[0], tuple(shelf[: settings.group]))
         count.new = max(open_slates * len(_asked_about(judge, example)), count.new)
-        return self._part(name, judge, count, rounds)
+        return self._part(name, judge, count, turns)
 
     def _uniform(self, part: str, count: int) -> list[Drawn]:
         people, items = getattr(self._data.people, part), getattr(self._data.items, part)
@@ -195,7 +215,7 @@ class _Planning:
             forecast=sum((forecast for _, forecast in sample), Forecast()) * times,
             dollars=_priced(sample, times, batch=False),
             batch_dollars=_priced(sample, times, batch=True),
-            submissions=submissions if count.new else 0,
+            submissions=submissions if count.new and _takes_batches(teacher) else 0,
         )
 
 

@@ -24,9 +24,11 @@ class Post(Clerk):
             return
         self.connect_all(teacher)
         with self.asking():
-            # Also without `batch`: what an earlier command submitted is paid, and must be fetched.
-            if isinstance(teacher, BatchTeacher):
-                missing = submitting.submit(self, teacher, questions, missing, take, batch)
-            elif batch:
-                self.say_once(f"{teacher.label} has no batches; it is asked directly.")
-            sending.send(self, teacher, questions, missing, take)
+            while missing:
+                # Also without `batch`: what an earlier command, or another one meanwhile, has
+                # submitted is paid, and must be fetched.
+                if isinstance(teacher, BatchTeacher):
+                    missing = submitting.submit(self, teacher, questions, missing, take, batch)
+                elif batch:
+                    self.say_once(f"{teacher.label} has no batches; it is asked directly.")
+                missing = sending.send(self, teacher, questions, missing, take)

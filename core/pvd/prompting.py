@@ -58,12 +58,19 @@ class Prompt:
 
 def render(name: str, persona: Persona, items: Sequence[Item]) -> Prompt:
     """The prompt of this name, or of this .j2 file, for a persona and the items in their order."""
-    template = _template(name)
     letters = tuple(ascii_uppercase[: len(items)])
     if len(letters) < len(items):
         raise BadInput(f"A slate of {len(items)} items has no labels; train.size is at most 26.")
-    values = {"persona": harmless(persona.text), "letters": letters}
-    said = {}
+    system, question = _said(name, persona.text, letters)
+    return Prompt(system, letters, tuple(items), question, schema_of(letters))
+
+
+@lru_cache(maxsize=4096)  # of a few kilobytes each; a persona is asked about again and again
+def _said(name: str, text: str, letters: tuple[str, ...]) -> tuple[str, str]:
+    """The two blocks of a prompt in words."""
+    template = _template(name)
+    values = {"persona": harmless(text), "letters": letters}
+    said = []
     for block in ("system", "question"):
         if block not in template.blocks:
             raise BadInput(
@@ -71,12 +78,12 @@ def render(name: str, persona: Persona, items: Sequence[Item]) -> Prompt:
                 f"{{% block {block} %}}...{{% endblock %}}."
             )
         try:
-            said[block] = "".join(template.blocks[block](template.new_context(values))).strip()
+            said.append("".join(template.blocks[block](template.new_context(values))).strip())
         except Exception as error:  # a template computes: whatever that raises is its fault
             raise BadInput(
                 f"The prompt {name} cannot be rendered: {error}; it may use persona and letters."
             ) from None
-    return Prompt(said["system"], letters, tuple(items), said["question"], schema_of(letters))
+    return said[0], said[1]
 
 
 def prompts() -> list[str]:

@@ -24,6 +24,9 @@ class Questions:
     def __len__(self) -> int:
         return len(self._places)
 
+    def __contains__(self, digest: str) -> bool:
+        return digest in self._places
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._places)
 

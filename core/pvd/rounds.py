@@ -7,13 +7,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from pvd import drawing, scoring
+from pvd import drawing, scoring, validation
 from pvd.drawing import Drawn, Shop
 from pvd.errors import PartialResult, UsageError
 from pvd.ledger import Ledger
 from pvd.records import Estimate, Judgment, RoundResult
 from pvd.session import Session
-from pvd.settings import TrainSettings
 from pvd.training import Aged, Lesson, train_round
 from pvd.validation import Test
 
@@ -62,9 +61,9 @@ def _ask(session: Session, shop: Shop, drawn: Sequence[Drawn], round: int) -> di
     """The judgments by slot; a slot whose slate brings no answer is asked about spare ones."""
     settings, seed = session.settings, session.settings.stream("draw")
 
-    def answered(slots: Sequence[Drawn]) -> dict[int, Judgment]:
+    def answered(slots: Sequence[Drawn], direct: bool = False) -> dict[int, Judgment]:
         answers = session.desk.judgments(
-            session.teacher, len(slots), lambda n, attempt: slots[n].shown(seed, attempt)
+            session.teacher, len(slots), lambda n, attempt: slots[n].shown(seed, attempt), direct
         )
         return {d.slot: j for d, j in zip(slots, answers, strict=True) if j is not None}
 
@@ -88,7 +87,7 @@ def _ask(session: Session, shop: Shop, drawn: Sequence[Drawn], round: int) -> di
                 for slot in failed
             ]
             session.progress.extend(len(others))
-            judged |= answered(others)
+            judged |= answered(others, direct=True)  # a few are not worth a day
             failed = [d for d in failed if d.slot not in judged]
     return judged
 
@@ -239,9 +238,4 @@ def best_round(session: Session) -> int:
 
 def is_over(session: Session) -> bool:
     """All rounds are done, or the best one was too long ago."""
-    return enough(session.ledger.finished(), best_round(session), session.settings.train)
-
-
-def enough(done: int, best: int, settings: TrainSettings) -> bool:
-    """Whether so many rounds, the best of them this one, are what the settings want."""
-    return done >= settings.rounds or done - best >= settings.patience
+    return validation.enough(session.ledger.finished(), best_round(session), session.settings.train)

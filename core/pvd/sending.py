@@ -40,11 +40,12 @@ class Call:
 
 def send(
     clerk: Clerk, teacher: Teacher, questions: Questions, digests: Sequence[str], take: Take
-) -> None:
+) -> list[str]:
     """Ask what no other process is asking, keep each answer as it comes, and hand it over; wait
-    for those that others are asking."""
-    if digests:
-        _Sending(clerk, teacher, questions, digests, take).run()
+    for those that others are asking. The questions that somebody handed in as a batch meanwhile."""
+    if not digests:
+        return []
+    return _Sending(clerk, teacher, questions, digests, take).run()
 
 
 class _Sending:
@@ -65,13 +66,14 @@ class _Sending:
         waiting = {digest for others in self._followers.values() for digest in others}
         self._ready = deque(digest for digest in digests if digest not in waiting)
         self._elsewhere: list[str] = []  # another process is asking these
+        self._handed_in: list[str] = []  # another process handed these in as a batch
         self._look = time.monotonic() + POLL
         self._pausing: list[tuple[float, int, Call]] = []  # a heap, by when they are due
         self._running: set[Call] = set()
         self._done: queue.SimpleQueue[Call] = queue.SimpleQueue()
         self._short = False  # of money, until what is under way is settled
 
-    def run(self) -> None:
+    def run(self) -> list[str]:
         """Until everything is answered; what is under way when anything goes wrong is kept."""
         self._pool = ThreadPoolExecutor(self._pace.most)
         try:
@@ -88,6 +90,7 @@ class _Sending:
             raise
         finally:
             self._pool.shutdown(wait=False)  # nothing is under way, or it was given up
+        return self._handed_in
 
     # --- out --------------------------------------------------------------------------------
 
@@ -105,7 +108,8 @@ class _Sending:
         size, budget = self._teacher.capabilities.batch, self._clerk.budget
         count = min(calls * size, len(self._ready))
         requests = {digest: self._questions[digest] for digest in islice(self._ready, count)}
-        prices = [budget.aside(self._teacher, request) for request in requests.values()]
+        forecasts = {d: self._teacher.estimate(r.slate) for d, r in requests.items()}
+        prices = [budget.aside(self._teacher, forecast) for forecast in forecasts.values()]
         affordable = budget.affordable(prices)
         self._short = affordable < count
         if not affordable:
@@ -122,8 +126,8 @@ class _Sending:
         ours = [requests[digest] for digest in aside if digest in mine]
         for start in range(0, len(ours), size):
             some = ours[start : start + size]
-            forecasts = [self._teacher.estimate(request.slate).expected for request in some]
-            tokens = sum(one.input + one.output for one in forecasts)
+            expected = [forecasts[request.digest].expected for request in some]
+            tokens = sum(one.input + one.output for one in expected)
             prices_of = {request.digest: aside[request.digest] for request in some}
             self._send(Call(some, prices_of, time.monotonic(), tokens))
         return not self._short
@@ -162,8 +166,11 @@ class _Sending:
         if self._elsewhere and time.monotonic() >= self._look:
             self._clerk.check_deadline()
             self._look = time.monotonic() + POLL
-            theirs, self._elsewhere = self._elsewhere, []
-            self._ready.extend(self._clerk.look_up(self._questions, theirs, self._take))
+            theirs = self._clerk.look_up(self._questions, self._elsewhere, self._take)
+            there = self._clerk.store.submitted(theirs)
+            self._elsewhere = []
+            for digest in theirs:
+                (self._handed_in if there.get(digest) else self._ready).append(digest)
 
     def _take_what_came(self) -> None:
         """Wait until a call is back or something else is due, and take all that is there."""
@@ -204,7 +211,8 @@ class _Sending:
         if not answered:
             return
         self._clerk.usage.calls += len(calls)
-        self._clerk.keep(self._questions, answered, self._take)
+        aside = {digest: price for call in calls for digest, price in call.aside.items()}
+        self._clerk.keep(self._questions, answered, self._take, aside)
         for call in calls:
             self._pace.answered(len(self._running))
             tokens = [reply.tokens for reply in call.future.result()]
@@ -249,37 +257,50 @@ class _Sending:
 
     def _put_aside_again(self, call: Call) -> None:
         """What was lost may be charged: asking again may cost as much again."""
-        digests = list(call.aside)
         self._clerk.usage.lost += 1
-        self._clerk.patiently(lambda: self._clerk.store.forfeit(digests))
-        self._running.discard(call)
-        self._clerk.budget.check(list(call.aside.values()))
-        self._clerk.claim(call.aside)
+        prices = list(call.aside.values())
+        if not self._clerk.budget.affords(prices):
+            self._clerk.patiently(lambda: self._clerk.store.forfeit(call.aside))
+            self._running.discard(call)
+            self._clerk.budget.check(prices)
+        self._clerk.claim_again(call.aside)
 
     def _drain(self, interrupted: bool) -> None:
-        """What is under way is paid for: wait for it and keep it. Who interrupts that too means
-        it."""
+        """What is under way is paid for: wait for it and keep it, each call on its own. Who
+        interrupts that too means it."""
         under_way = sum(not (call.future.cancel() or call.future.done()) for call in self._running)
         if interrupted and under_way:
             self._clerk.progress.say(
                 f"Stopping; calls under way: {under_way}. Their answers are kept when they come "
                 "(Ctrl-C again gives them up)."
             )
-        release, forfeit = self._clerk.store.release, self._clerk.store.forfeit
+        wrong: list[Exception] = []
         try:
-            release(d for _, _, call in self._pausing for d in call.aside)
             for call in list(self._running):
-                error = None if call.future.cancelled() else call.future.exception()
-                if isinstance(error, Lost):
-                    forfeit(call.aside)
-                elif call.future.cancelled() or error is not None:
-                    release(call.aside)
-                else:
-                    self._keep([call])
+                try:
+                    self._end(call)
+                except Exception as error:  # the others are paid for too; it is raised below
+                    wrong.append(error)
+            waiting = [digest for _, _, call in self._pausing for digest in call.aside]
+            self._clerk.patiently(lambda: self._clerk.store.release(waiting))
         except KeyboardInterrupt:
             raise Interrupted(
                 f"Stopped at once; calls given up: {under_way}. The same command goes on from here."
             ) from None
+        for one in wrong:
+            self._clerk.progress.say(f"An answer under way could not be taken either: {one}")
+
+    def _end(self, call: Call) -> None:
+        """Keep the answer of a call, or end its lease."""
+        error = None if call.future.cancelled() else call.future.exception()
+        store, digests = self._clerk.store, list(call.aside)
+        if isinstance(error, Lost):
+            self._clerk.usage.lost += 1
+            self._clerk.patiently(lambda: store.forfeit(digests))
+        elif call.future.cancelled() or error is not None:
+            self._clerk.patiently(lambda: store.release(digests))
+        else:
+            self._keep([call])
 
 
 def _after(pause: float) -> float:

@@ -91,8 +91,9 @@ def _budget(settings: Settings, folder: Path, store: Store) -> Budget:
     budget = Budget(
         store, before.get("run") or uuid.uuid4().hex, settings.max_cost, settings.max_calls
     )
-    spent = Spent(before.get("run_calls", 0), before.get("run_dollars", 0.0))
-    store.at_least(budget.run, spent)
+    if before:
+        spent = Spent(before.get("run_calls", 0), before.get("run_dollars", 0.0))
+        store.adopt(budget.run, spent)
     return budget
 
 

@@ -10,23 +10,20 @@ from __future__ import annotations
 
 import json
 import os
-import sqlite3
 import time
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
-from pvd.database import opened
-from pvd.errors import BadInput
+from pvd.database import Database, Unwritable
 from pvd.owners import is_dead, this_process
 from pvd.records import Reply, Request, Tokens
 
 LEASE_SECONDS = 900.0  # longer than one call may take, pauses aside
-CHUNK = 500  # digests in one SELECT; SQLite allows at least 999 parameters
 # In the order of `Tokens.counts()`.
 TOKENS = "input_tokens, output_tokens, image_tokens, cached_tokens, written_tokens, thought_tokens"
 
@@ -35,10 +32,6 @@ def default_path() -> Path:
     """`answers.sqlite` in PVD_CACHE_DIR, else in the user's cache folder."""
     cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(os.environ.get("PVD_CACHE_DIR") or Path(cache) / "pvd") / "answers.sqlite"
-
-
-class Unwritable(BadInput):
-    """The database takes nothing now: its disk is full, or another process does not let go."""
 
 
 @dataclass(frozen=True)
@@ -61,13 +54,12 @@ class Batch:
     size: int
 
 
-class Store:
-    """One connection to the database; used by one thread."""
+class Store(Database):
+    """Answers, who asks what now, what each run has spent, and what providers work on."""
 
     def __init__(self, path: Path) -> None:
-        self.path = path
+        super().__init__(path)
         self._owner = this_process()
-        self._db = opened(path)
 
     def __enter__(self) -> Self:
         return self
@@ -83,40 +75,11 @@ class Store:
         self._db.execute("PRAGMA busy_timeout=0")
         with suppress(Unwritable), self._transaction():
             self._db.execute("DELETE FROM leases WHERE owner = ?", (self._owner,))
+            # Whether these submissions arrived is for the next one to find out.
+            self._db.execute(
+                "UPDATE batches SET owner = '' WHERE owner = ? AND ticket IS NULL", (self._owner,)
+            )
         self._db.close()
-
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        """All of it or nothing; whatever SQLite says against it becomes one sentence."""
-        try:
-            self._db.execute("BEGIN IMMEDIATE")  # a deferred one fails when two processes claim
-            try:
-                yield
-                self._db.execute("COMMIT")
-            finally:
-                if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
-        except sqlite3.Error as error:
-            raise Unwritable(
-                f"The store {self.path} cannot be written ({error}); make room, or end what holds "
-                "it, then give the same command again."
-            ) from None
-
-    def _read(self, query: str, *parameters: Any) -> list[Any]:
-        try:
-            return self._db.execute(query, parameters).fetchall()
-        except sqlite3.Error as error:
-            raise BadInput(
-                f"The store {self.path} cannot be read ({error}); mend it or name another with "
-                "--store."
-            ) from None
-
-    def _read_many(self, query: str, digests: Iterable[str]) -> Iterator[Any]:
-        """The rows of a query that ends in `IN`, in pieces that SQLite takes."""
-        wanted = list(dict.fromkeys(digests))
-        for start in range(0, len(wanted), CHUNK):
-            some = wanted[start : start + CHUNK]
-            yield from self._read(f"{query} ({','.join('?' * len(some))})", *some)
 
     # --- answers ----------------------------------------------------------------------------
 
@@ -202,6 +165,11 @@ class Store:
                 count += gone.rowcount
         return count
 
+    def bury(self) -> int:
+        """End the leases that nobody holds any more; how many they were."""
+        with self._transaction():
+            return self._bury(time.time())
+
     def release(self, digests: Iterable[str]) -> None:
         """End leases of questions that cost nothing, and give back what was put aside."""
         with self._transaction():
@@ -221,63 +189,77 @@ class Store:
             return Spent(calls, max(dollars, 0.0))
         return Spent()
 
-    def at_least(self, run: str, spent: Spent) -> None:
-        """A run that comes from another store has spent this much."""
-        here = self.spent(run)
-        more = Spent(max(spent.calls - here.calls, 0), max(spent.dollars - here.dollars, 0.0))
-        if more != Spent():
-            with self._transaction():
-                self._spend(run, more.calls, more.dollars)
+    def adopt(self, run: str, spent: Spent) -> None:
+        """A run that comes from another store has spent this much; what is known here counts."""
+        with self._transaction():
+            self._db.execute(
+                "INSERT INTO spending VALUES (?, ?, ?) ON CONFLICT (run) DO NOTHING",
+                (run, spent.calls, spent.dollars),
+            )
+
+    def again(self, aside: Mapping[str, float], seconds: float, run: str) -> None:
+        """These leased questions are sent once more, and may cost as much once more."""
+        with self._transaction():
+            self._db.executemany(
+                "UPDATE leases SET until = ? WHERE digest = ? AND owner = ?",
+                [(time.time() + seconds, digest, self._owner) for digest in aside],
+            )
+            self._spend(run, len(aside), sum(aside.values()))
 
     def _spend(self, run: str, calls: int, dollars: float) -> None:
-        self._db.execute(
-            "INSERT INTO spending VALUES (?1, ?2, ?3) ON CONFLICT (run) DO UPDATE"
-            " SET calls = calls + ?2, dollars = dollars + ?3",
-            (run, calls, dollars),
-        )
+        if calls or dollars:
+            self._db.execute(
+                "INSERT INTO spending VALUES (?1, ?2, ?3) ON CONFLICT (run) DO UPDATE"
+                " SET calls = calls + ?2, dollars = dollars + ?3",
+                (run, calls, dollars),
+            )
 
     def _settle(self, costs: Mapping[str, float], calls: int = 0) -> None:
         """End what was leased or submitted, and replace what was put aside by what it cost."""
         runs: dict[str, Spent] = {}
         for digest, dollars in costs.items():
-            rows = self._db.execute(
+            leased = self._db.execute(
                 "DELETE FROM leases WHERE digest = ? AND owner = ? RETURNING run, aside",
                 (digest, self._owner),
             ).fetchall()
-            rows = (
-                rows
-                or self._db.execute(
-                    "DELETE FROM submitted WHERE digest = ? RETURNING run, aside", (digest,)
-                ).fetchall()
-            )
-            for run, aside in rows:
+            submitted = self._db.execute(
+                "DELETE FROM submitted WHERE digest = ? RETURNING run, aside", (digest,)
+            ).fetchall()
+            for run, aside in leased or submitted:
                 spent = runs.get(run, Spent())
                 runs[run] = Spent(spent.calls + calls, spent.dollars + dollars - aside)
         for run, spent in runs.items():
-            if spent != Spent():
-                self._spend(run, spent.calls, spent.dollars)
+            self._spend(run, spent.calls, spent.dollars)
 
     # --- submissions ------------------------------------------------------------------------
 
-    def begin_batch(self, name: str, teacher: str, digests: Sequence[str]) -> None:
-        """Leased questions are about to be submitted: from now on they are nobody's lease, so that
-        they outlive this process."""
+    def begin_batch(
+        self, name: str, teacher: str, aside: Mapping[str, float], run: str = ""
+    ) -> set[str]:
+        """These questions are about to be submitted; those that are neither answered nor asked nor
+        submitted by somebody else. They are no process's lease: they outlive this one."""
         begun = datetime.now(UTC).isoformat(timespec="seconds")
+        mine = set()
         with self._transaction():
+            self._bury(time.time())
+            for digest, dollars in aside.items():
+                if self._db.execute(
+                    "INSERT INTO submitted SELECT ?1, ?2, ?3, ?4"
+                    " WHERE NOT EXISTS (SELECT 1 FROM answers WHERE digest = ?1)"
+                    " AND NOT EXISTS (SELECT 1 FROM leases WHERE digest = ?1)"
+                    " ON CONFLICT (digest) DO NOTHING",
+                    (digest, name, run, dollars),
+                ).rowcount:
+                    mine.add(digest)
+            self._spend(run, len(mine), sum(aside[digest] for digest in mine))
             self._db.execute(
                 "INSERT INTO batches VALUES (?, ?, ?, NULL, ?, ?)",
-                (name, teacher, self._owner, begun, len(digests)),
+                (name, teacher, self._owner, begun, len(mine)),
             )
-            for digest in digests:
-                self._db.execute(
-                    "INSERT INTO submitted SELECT digest, ?2, run, aside FROM leases"
-                    " WHERE digest = ?1 AND owner = ?3",
-                    (digest, name, self._owner),
-                )
-                self._db.execute("DELETE FROM leases WHERE digest = ?", (digest,))
+        return mine
 
-    def set_ticket(self, name: str, ticket: str) -> None:
-        """The submission arrived."""
+    def set_ticket(self, name: str, ticket: str | None) -> None:
+        """The submission arrived; None: what was taken for it is another one."""
         with self._transaction():
             self._db.execute("UPDATE batches SET ticket = ? WHERE name = ?", (ticket, name))
 
@@ -321,27 +303,3 @@ class Store:
             Batch(name, teacher, owner, ticket, datetime.fromisoformat(begun), size)
             for name, teacher, owner, ticket, begun, size in rows
         ]
-
-    # --- for `pvd cache`, which knows the tables --------------------------------------------
-
-    @contextmanager
-    def writing(self) -> Iterator[sqlite3.Connection]:
-        """The connection, in one transaction; keep it short, since runs wait for it."""
-        with self._transaction():
-            yield self._db
-
-    def bury(self) -> int:
-        """End the leases that nobody holds any more; how many they were."""
-        with self._transaction():
-            return self._bury(time.time())
-
-    def shrink(self) -> None:
-        """Give back to the disk what deleted rows have left."""
-        try:
-            self._db.execute("VACUUM")
-            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        except sqlite3.Error as error:
-            raise Unwritable(
-                f"The store {self.path} cannot be made smaller now ({error}); make room, or end "
-                "what holds it, then give the same command again."
-            ) from None

@@ -12,6 +12,7 @@ from pvd.exam import Paper
 from pvd.percentiles import percentile_ranks
 from pvd.records import Estimate, Item, Judgment, Persona
 from pvd.scoring import cosines
+from pvd.settings import TrainSettings
 from pvd.streams import generator
 
 if TYPE_CHECKING:
@@ -88,3 +89,8 @@ def winners_test(
         return estimates.mean(won, seed, over)
 
     return test
+
+
+def enough(done: int, best: int, settings: TrainSettings) -> bool:
+    """Whether so many rounds, the best of them this one, are what the settings want."""
+    return done >= settings.rounds or done - best >= settings.patience

@@ -27,6 +27,7 @@ from pvd import kit, testing
 from pvd.asking import Desk, Show, opened
 from pvd.budget import Budget
 from pvd.clerk import Usage
+from pvd.database import Unwritable
 from pvd.errors import (
     BadInput,
     BudgetReached,
@@ -782,7 +783,7 @@ def test_nothing_is_sent_that_could_cost_too_much(
     store: Store, path: Path, max_cost: float, spent: float
 ) -> None:
     teacher = Paid()
-    store.at_least("run-1", Spent(0, spent))
+    store.adopt("run-1", Spent(0, spent))
     with pytest.raises(BudgetReached):
         ask(store, teacher, 3, budget=limited(store, max_cost))
     assert teacher.calls == []
@@ -1004,6 +1005,49 @@ def test_what_was_spent_is_written_down_as_it_grows(
         desk.judgments(teacher, 6, question)
     assert written == sorted(written)
     assert written[-1] == desk.usage.dollars > 0
+
+
+def test_one_answer_that_breaks_its_reader_loses_no_other(store: Store) -> None:
+    @dataclass(kw_only=True)
+    class Breaking(Exploding):
+        def serve(self, requests: Sequence[Request]) -> Sequence[Reply]:
+            self.barrier.wait()
+            time.sleep(0.3 if requests[0].slate.persona.id == PEOPLE[2].id else 0.1)
+            return Clerk.serve(self, requests)
+
+        def read(self, request: Request, reply: Reply) -> Ranking:
+            if request.slate.persona.id in (PEOPLE[0].id, PEOPLE[4].id):
+                raise ZeroDivisionError("a bug")
+            return super().read(request, reply)
+
+    teacher = Breaking()
+    with pytest.raises(ZeroDivisionError):
+        ask(store, teacher, 6)
+    assert len(store.get(teacher.asked)) == 6
+
+
+def test_a_store_that_is_held_while_stopping_is_waited_for(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    teacher = Interrupting()
+    put, release, tries = Store.put, Store.release, itertools.count()
+
+    def held(self: Store, *words: Any) -> Any:
+        if next(tries) < 2:
+            raise Unwritable("The store is held.")
+        return put(self, *words)
+
+    def held_too(self: Store, *words: Any) -> Any:
+        if next(tries) < 5:
+            raise Unwritable("The store is held.")
+        return release(self, *words)
+
+    monkeypatch.setattr("pvd.clerk.RETRY", 0.01)
+    monkeypatch.setattr(Store, "put", held)
+    monkeypatch.setattr(Store, "release", held_too)
+    with pytest.raises(Interrupted):
+        ask(store, teacher, 30, workers=1)
+    assert set(store.get(teacher.asked)) == set(teacher.asked)
 
 
 # --- what a provider remembers ----------------------------------------------------------------

@@ -91,7 +91,7 @@ def test_what_is_in_a_store_adds_up(path: Path) -> None:
     fill(path, 7, teacher="simulated", model="", tokens=Tokens(), dollars=0.0)
     change(path, "UPDATE answers SET date = '2026-01-02T03:04:05+00:00' WHERE finish = 'refused'")
     with Store(path) as store:
-        store.at_least("one", Spent(3, 2.5))
+        store.adopt("one", Spent(3, 2.5))
     found = json.loads(done("info", "--json"))
     today = max(row[3] for row in rows(path))[:10]
     assert found["path"] == str(path)
@@ -353,7 +353,7 @@ def test_one_wrong_answer_and_the_file_brings_nothing(
 def test_what_is_here_stays_and_nothing_is_spent(path: Path, there: Path, tmp_path: Path) -> None:
     fill(there, 1, 2, 3)
     with Store(there) as store:
-        store.at_least("theirs", Spent(3, 0.75))
+        store.adopt("theirs", Spent(3, 0.75))
     file = published(there, tmp_path / "a.jsonl")
     fill(path, 1)
     with Store(path) as store:

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import pytest
 
 import pvd
-from pvd import pipeline, quote
+from pvd import pipeline, quote, validation
 from pvd.errors import UsageError
 from pvd.folder import read_json
 from pvd.plan import Part, Plan
@@ -162,6 +162,46 @@ def test_who_sets_no_limit_is_told_which(settings: Make, tmp_path: Path) -> None
     ):
         given = settings(**fine)
         pipeline.plan(given, tmp_path / "run").check(given)
+
+
+def test_a_run_that_ended_early_has_nothing_more_to_ask(settings: Make, tmp_path: Path) -> None:
+    train = {"rounds": 9, "slates": 10, "steps": 1, "learning_rate": 0.0, "patience": 1}
+    tables = {"train": {**train, "validation_slates": 20, "batch": 8}}
+    pipeline.execute(settings(**tables), tmp_path / "run")
+    assert not (tmp_path / "run/rounds/003").exists()
+    assert pipeline.plan(settings(**tables), tmp_path / "run").new == 0
+
+
+def test_what_is_refused_for_good_is_not_planned_again(settings: Make, tmp_path: Path) -> None:
+    broken = {"use": "simulated", "malformed": 0.2}
+    tables = {"judge": broken, "ask": {"attempts": 1, "failures": 1.0}}
+    pipeline.execute(settings(**tables), tmp_path / "run")
+    assert read_json(tmp_path / "run/metrics.json")["exam"]["personas"] < 6
+    assert pipeline.plan(settings(**tables), tmp_path / "run").new == 0
+
+
+def test_what_is_in_a_batch_is_put_aside_for_already(settings: Make, tmp_path: Path) -> None:
+    given, folder = settings(), tmp_path / "run"
+    before = pipeline.plan(given, folder)
+    with Store(tmp_path / "answers.sqlite") as store:
+        store._db.execute("INSERT INTO batches VALUES ('b', 'simulated', '', 't', '2026-01-01', 1)")
+        teacher = given.teacher
+        for drawn in validation.slates(
+            *(part.validation for part in _data(given)), 20, 5, given.stream("draw")
+        ):
+            digest = teacher.request(drawn.shown(given.stream("draw"), 0)).digest
+            store._db.execute("INSERT INTO submitted VALUES (?, 'b', 'run', 0.5)", (digest,))
+    after = pipeline.plan(settings(), folder)
+    assert counts(before)["validation"] == (20, 0)
+    assert counts(after)["validation"] == (20, 20)
+
+
+def _data(given: Settings) -> tuple[Any, Any]:
+    from pvd import session
+
+    _, _, data = session._load(given, Silent())
+    given.teacher.seed = given.stream("teacher")
+    return data.people, data.items
 
 
 # --- in words ---------------------------------------------------------------------------------

@@ -488,10 +488,10 @@ sys.stdin.readline()
 
 def test_a_run_brings_its_account_to_another_store(path: Path) -> None:
     with Store(path) as here:
-        here.at_least("mine", Spent(10, 2.5))
+        here.adopt("mine", Spent(10, 2.5))
         assert here.spent("mine") == Spent(10, 2.5)
-        here.at_least("mine", Spent(4, 1.0))
-        assert here.spent("mine") == Spent(10, 2.5)
+        here.adopt("mine", Spent(40, 11.0))
+        assert here.spent("mine") == Spent(10, 2.5), "what is known here is newer"
 
 
 # --- submissions ------------------------------------------------------------------------------
@@ -501,22 +501,52 @@ def test_a_submission_outlives_its_process_and_is_nobodys_to_ask(path: Path) -> 
     requests = [request(number) for number in range(3)]
     digests = [r.digest for r in requests]
     with Store(path) as here:
-        here.claim(dict.fromkeys(digests, 1.0), run="mine")
-        here.begin_batch("b-1", "setup", digests)
+        claim(here, DIGESTS[:1])
+        here.put("x", [(request(7), reply())])
+        aside = dict.fromkeys([*digests, DIGESTS[0], request(7).digest], 1.0)
+        assert here.begin_batch("b-1", "clerk", aside, "mine") == set(digests)
         assert [(b.name, b.ticket, b.size) for b in here.batches()] == [("b-1", None, 3)]
         here.set_ticket("b-1", "batch_abc")
     with Store(path) as later:
-        assert [(b.teacher, b.ticket) for b in later.batches()] == [("setup", "batch_abc")]
+        assert [(b.teacher, b.ticket) for b in later.batches()] == [("clerk", "batch_abc")]
         assert later.submitted([*digests, "x"]) == dict.fromkeys(digests, "b-1")
         assert claim(later, [*digests, "x"]) == {"x"}
+        assert later.begin_batch("b-2", "clerk", dict.fromkeys(digests, 1.0), "mine") == set()
         assert later.spent("mine") == Spent(3, 3.0)
         later.put("x", [(requests[0], reply())])
         assert later.submitted(digests) == dict.fromkeys(digests[1:], "b-1")
         assert later.spent("mine") == Spent(3, 2.25)
         later.end_batch("b-1")
         assert later.spent("mine") == Spent(1, 0.25), "what brought no answer costs nothing"
-        assert (later.batches(), later.submitted(digests)) == ([], {})
+        assert later.submitted(digests) == {}
         assert claim(later, digests) == set(digests[1:])
+
+
+def test_what_failed_in_a_submission_is_asked_directly_and_not_submitted_again(path: Path) -> None:
+    aside = {request(0).digest: 1.0}
+    with Store(path) as here:
+        here.begin_batch("b-1", "clerk", aside, "mine")
+        here.fail(list(aside))
+        assert here.spent("mine") == Spent()
+        assert here.submitted(aside) == dict.fromkeys(aside, "")
+        assert here.is_collected("b-1")
+        assert here.begin_batch("b-2", "clerk", aside, "mine") == set()
+        assert here.claim(aside, run="mine") == set(aside)
+        here.put("x", [(request(0), reply())])
+        assert here.spent("mine") == Spent(1, 0.25)
+        assert here.submitted(aside) == {}
+
+
+def test_a_submission_without_a_ticket_is_left_to_the_next_command(path: Path) -> None:
+    with Store(path) as here:
+        here.begin_batch("lost", "clerk", {"a": 1.0}, "mine")
+        here.begin_batch("there", "clerk", {"b": 1.0}, "mine")
+        here.set_ticket("there", "ticket")
+        owner = here.batches()[0].owner
+        assert owner
+    with Store(path) as later:
+        owners_now = {batch.name: batch.owner for batch in later.batches()}
+    assert owners_now == {"lost": "", "there": owner}
 
 
 OLD = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import itertools
 import json
 from collections.abc import Iterable, Iterator, Sequence, Set
@@ -14,11 +15,12 @@ from typing import Any, ClassVar
 import pytest
 
 import pvd
-from pvd import kit, submitting, testing
+from pvd import collecting, kit, testing
 from pvd.asking import Desk, opened
 from pvd.budget import Budget
 from pvd.clerk import Usage
-from pvd.errors import BudgetReached, Interrupted, ProviderFailure
+from pvd.database import Unwritable
+from pvd.errors import BadInput, BudgetReached, Interrupted, ProviderFailure
 from pvd.records import Forecast, Ranking, Reply, Request, Slate, Tokens
 from pvd.settings import AskSettings
 from pvd.store import Spent, Store
@@ -137,6 +139,7 @@ class Clerk(pvd.BatchTeacher):
 def provider(monkeypatch: pytest.MonkeyPatch) -> Provider:
     Clerk.provider = Provider()
     monkeypatch.setattr("time.sleep", lambda seconds: None)
+    monkeypatch.setattr(collecting, "GRACE", 0.0)
     return Clerk.provider
 
 
@@ -274,7 +277,7 @@ def test_killed_while_collecting_nothing_is_lost_or_submitted_twice(
             raise Killed
         return put(self, *words)
 
-    monkeypatch.setattr(submitting, "CHUNK", 3)
+    monkeypatch.setattr(collecting, "CHUNK", 3)
     monkeypatch.setattr(Store, "put", some)
     with pytest.raises(Killed):
         ask(path, 14)
@@ -315,7 +318,8 @@ def test_killed_before_it_arrived_it_is_handed_in_again_but_not_at_once(
                 store._db.execute("UPDATE batches SET begun = ?", (begun,))
 
     monkeypatch.setattr("time.sleep", sleep)
-    found, _ = ask(path, 5, poll=60.0)
+    monkeypatch.setattr(collecting, "GRACE", 60.0)
+    found, _ = ask(path, 5)
     assert None not in found
     assert len(waits) >= 3
     assert len(provider.submitted) == 5
@@ -353,9 +357,9 @@ def test_a_submission_whose_answer_was_lost_is_looked_for_before_it_is_repeated(
 def test_one_that_may_have_arrived_is_looked_for_by_the_next_command(
     path: Path, provider: Provider
 ) -> None:
-    provider.lose, provider.hidden = [kit.Lost("the connection broke")], 9
-    with pytest.raises(ProviderFailure, match=r"took no batch in 4 calls"):
-        ask(path, 7, retries=3)
+    provider.lose, provider.hidden = [kit.Lost("the connection broke")], 99
+    with pytest.raises(ProviderFailure, match=r"may have taken a batch.* command looks for it"):
+        ask(path, 7)
     provider.hidden = 0
     assert ask(path, 7)[1].batched == 7
     assert len(provider.batches) == 1
@@ -395,7 +399,7 @@ def test_a_batch_that_failed_as_a_whole_is_said_once_and_handed_in_again(
     path: Path, provider: Provider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(self: Clerk, ticket: str) -> None:
-        raise kit.ProviderFailure("The quota of enqueued tokens is used up.")
+        raise kit.BatchFailed("the quota of enqueued tokens is used up")
 
     collect = Clerk.collect
     monkeypatch.setattr(Clerk, "collect", fail)
@@ -406,6 +410,180 @@ def test_a_batch_that_failed_as_a_whole_is_said_once_and_handed_in_again(
         assert (store.batches(), store.spent("run-1")) == ([], Spent())
     assert ask(path, 5)[1].batched == 5
     assert len(provider.batches) == 2
+
+
+@pytest.mark.parametrize("error", [ProviderFailure("The key is wrong."), kit.Rejected("400")])
+def test_a_batch_that_cannot_be_fetched_now_stays(
+    path: Path, provider: Provider, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    """A wrong key says nothing about the batch, which is paid for."""
+
+    def refuse(self: Clerk, ticket: str) -> None:
+        raise error
+
+    collect = Clerk.collect
+    monkeypatch.setattr(Clerk, "collect", refuse)
+    with pytest.raises(ProviderFailure, match=r"key is wrong|does not give a batch out \(400\)"):
+        ask(path, 7)
+    monkeypatch.setattr(Clerk, "collect", collect)
+    assert provider.discarded == []
+    assert ask(path, 7)[1].batched == 7
+    assert len(provider.batches) == 1
+
+
+def test_another_model_in_a_batch_stops_the_run_and_loses_none_of_it(
+    path: Path, provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    models = itertools.cycle(["one", "one", "two"])
+    reply = Clerk.reply
+
+    def changing(self: Clerk, batch: bool = False) -> Reply:
+        return replace(reply(self, batch), model=next(models))
+
+    monkeypatch.setattr(collecting, "CHUNK", 2)
+    monkeypatch.setattr(Clerk, "reply", changing)
+    with pytest.raises(ProviderFailure, match="as 'two' now"):
+        ask(path, 7)
+    _, usage = ask(path, 7, accept_model_change=True)
+    assert (usage.cached, len(provider.batches)) == (7, 1)
+
+
+def test_a_store_that_is_held_when_the_ticket_comes_is_waited_for(
+    path: Path, provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write, tries = Store.set_ticket, itertools.count()
+
+    def held(self: Store, *words: Any) -> None:
+        if next(tries) < 2:
+            raise Unwritable("The store is held.")
+        write(self, *words)
+
+    monkeypatch.setattr(Store, "set_ticket", held)
+    assert ask(path, 7)[1].batched == 7
+    assert len(provider.batches) == 1
+
+
+def test_what_may_have_arrived_is_never_handed_in_again_in_the_same_breath(
+    path: Path, provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may be listed a minute later."""
+    find, looks = Clerk.find, itertools.count()
+
+    def late(self: Clerk, *words: Any) -> str | None:
+        return find(self, *words) if next(looks) > 4 else None
+
+    monkeypatch.setattr(Clerk, "find", late)
+    provider.lose = [kit.Lost("the connection broke")]
+    ask(path, 7)
+    assert len(provider.batches) == 1
+
+
+def test_a_batch_of_somebody_else_is_told_from_ours(
+    path: Path, provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where a provider keeps no names, one of the same size may be found first."""
+    provider.batches["theirs"] = Batch("x", [f"stranger-{n}" for n in range(7)], 0)
+
+    def by_size(self: Clerk, name: str, since: datetime, count: int, known: Set[str]) -> str | None:
+        found = [t for t, b in provider.batches.items() if len(b.digests) == count]
+        return next((ticket for ticket in found if ticket not in known), None)
+
+    monkeypatch.setattr(Clerk, "find", by_size)
+    provider.lose = [Killed()]
+    with pytest.raises(Killed):
+        ask(path, 7)
+    found, usage = ask(path, 7)
+    assert None not in found
+    assert (usage.batched, provider.direct) == (7, [])
+    assert len(provider.batches) == 2
+    assert "theirs" not in provider.discarded
+
+
+def test_a_batch_that_this_key_does_not_know_is_not_paid_for_twice(
+    path: Path, provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(self: Clerk, ticket: str) -> None:
+        raise kit.Gone(ticket)
+
+    collect = Clerk.collect
+    monkeypatch.setattr(Clerk, "collect", gone)
+    with pytest.raises(ProviderFailure, match="use the key that it was handed in with"):
+        ask(path, 7)
+    assert provider.direct == []
+    with Store(path) as store:  # days later it is given up
+        begun = (datetime.now(UTC) - timedelta(days=3)).isoformat(timespec="seconds")
+        store._db.execute("UPDATE batches SET begun = ?", (begun,))
+    found, _ = ask(path, 7)
+    assert None not in found
+    assert len(provider.direct) == 7
+    monkeypatch.setattr(Clerk, "collect", collect)
+
+
+def test_who_asks_directly_meets_what_another_command_hands_in_meanwhile(
+    path: Path, provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else it would wait for somebody who is gone."""
+    claim = Store.claim
+
+    def after_the_other(self: Store, aside: Any, *words: Any) -> set[str]:
+        monkeypatch.setattr(Store, "claim", claim)
+        with Store(path) as other, opened(Clerk(), 1) as teacher:
+            requests = [teacher.request(question(number, 0)) for number in range(4)]
+            other.begin_batch("theirs", "Clerk", {r.digest: 0.5 for r in requests}, "run-2")
+            provider.batches["ticket"] = Batch("theirs", [r.digest for r in requests], 1)
+            other.set_ticket("theirs", "ticket")
+        return claim(self, aside, *words)
+
+    monkeypatch.setattr(Store, "claim", after_the_other)
+    found, usage = ask(path, 7, batch=False)
+    assert None not in found
+    assert (len(provider.direct), usage.batched) == (3, 4)
+    with Store(path) as store:
+        assert store.spent("run-2").dollars == 4 * 0.125, "who handed it in pays for it"
+
+
+def test_what_was_left_by_a_dead_process_is_cleared_away(
+    path: Path, provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def die(self: Clerk, ticket: str) -> None:
+        raise Killed
+
+    discard = Clerk.discard
+    monkeypatch.setattr(Clerk, "discard", die)
+    with pytest.raises(Killed):
+        ask(path, 7)
+    monkeypatch.setattr(Clerk, "discard", discard)
+    ask(path, 9)
+    assert sorted(provider.discarded) == ["ticket-0", "ticket-1"]
+
+
+def test_files_are_closed_and_gone_when_they_are_handed_in(
+    path: Path, provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there: list[Path] = []
+    submit = Clerk.submit
+
+    def look(self: Clerk, name: str, lines: Path) -> str:
+        assert not any(file.exists() for file in there), "one at a time"
+        there.append(lines)
+        return submit(self, name, lines)
+
+    monkeypatch.setattr(Clerk, "submit", look)
+    ask(path, 20)
+    assert len(there) == 3
+
+
+def test_no_room_for_the_file_is_one_sentence(
+    path: Path, provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any, **__: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("tempfile.NamedTemporaryFile", full)
+    with pytest.raises(BadInput, match="set TMPDIR to another"):
+        ask(path, 5)
+    with Store(path) as store:
+        assert store.spent("run-1") == Spent()
 
 
 # --- money ------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from pvd import submitting
+from pvd import collecting, submitting
 from pvd.__main__ import main
 from pvd.store import Store
 from pvd_plugins.teachers.batched import Batched
@@ -61,7 +61,8 @@ def put(store: Store, teacher: str, answered: Sequence[Any]) -> None:
         die()
 
 
-submitting.CHUNK = 50
+collecting.CHUNK = 50
+submitting.GRACE = collecting.GRACE = 1.0
 Batched.batch_requests = int(shard)
 if what == "submitting":
     for owner in (Claude, Gemini, OpenAI):

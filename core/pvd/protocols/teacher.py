@@ -119,7 +119,8 @@ class BatchTeacher(Teacher):
     @abstractmethod
     def submit(self, name: str, lines: Path) -> str:
         """Hand in a file of lines; a ticket that finds the submission again from any process.
-        `name` is ours for it. Raise Busy to be called again: nothing was submitted then."""
+        `name` is ours for it. Raise Busy to be called again if nothing was submitted for sure, and
+        Lost if nobody knows: then it is looked for."""
 
     @abstractmethod
     def find(self, name: str, since: datetime, count: int, known: Set[str]) -> str | None:
@@ -128,7 +129,8 @@ class BatchTeacher(Teacher):
 
     @abstractmethod
     def collect(self, ticket: str) -> Iterable[tuple[str, Reply | str]] | None:
-        """The answers by digest, in any order; text is why there is none. None: not yet."""
+        """The answers by digest, in any order; text is why there is none. None: not yet. Raise
+        BatchFailed if the provider gave all of it up, Gone if it knows no such submission."""
 
     @abstractmethod
     def discard(self, ticket: str) -> None:

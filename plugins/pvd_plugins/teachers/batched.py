@@ -43,8 +43,8 @@ class Batched(Hosted, pvd.BatchTeacher):
 
     @abstractmethod
     def results(self, ticket: str) -> bytes | None:
-        """The results of a batch as lines of JSON; None while it is not ended. A batch that the
-        provider no longer knows has none."""
+        """The results of a batch as lines of JSON; None while it is not ended. Raise Gone for one
+        that the provider does not know."""
 
     def _outcomes(self, data: bytes) -> Iterator[Outcome]:
         for line in data.splitlines():

@@ -111,7 +111,7 @@ class Claude(Batched):
     def submit(self, name: str, lines: Path) -> str:
         with lines.open("rb") as stream:
             requests = [json.loads(line) for line in stream]
-        with self.guarded():
+        with self.guarded(unsure=True):
             ticket = str(self._slow.messages.batches.create(requests=requests).id)
         return ticket
 
@@ -142,7 +142,7 @@ class Claude(Batched):
                 data: bytes = answer.read()
             return data
         except self._sdk.NotFoundError:
-            return b""
+            raise kit.Gone(ticket) from None
 
     def outcome(self, row: dict[str, Any]) -> Outcome:
         digest, result = row["custom_id"], row["result"]

@@ -52,7 +52,7 @@ class GeminiBatches(Batched):
             upload = {"display_name": name, "mime_type": "jsonl", **self._slow}
             file = str(self._client.files.upload(file=lines, config=upload).name)
         try:
-            with self.guarded():
+            with self.guarded(unsure=True):
                 batch = self._client.batches.create(
                     model=self.model, src=file, config={"display_name": name, **self._slow}
                 )
@@ -80,14 +80,14 @@ class GeminiBatches(Batched):
     def results(self, ticket: str) -> bytes | None:
         batch = self._batch(ticket)
         if batch is None:
-            return b""
+            raise kit.Gone(ticket)
         state = batch.state.value.removeprefix("JOB_STATE_") if batch.state else ""
         if state not in ENDED:
             return None
         file = batch.dest and batch.dest.file_name
         if state == "FAILED" and not file:
             why = self.why(batch.error and batch.error.message) or "Google's SDK does not say why"
-            raise kit.ProviderFailure(f"gemini did not take the batch ({why}).")
+            raise kit.BatchFailed(why)
         if not file:
             return b""
         return (

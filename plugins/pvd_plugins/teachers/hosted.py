@@ -72,14 +72,18 @@ class Hosted(kit.PromptedTeacher):
         return self.base_url or self.official
 
     @contextmanager
-    def guarded(self, works: bool = True) -> Iterator[None]:
+    def guarded(self, works: bool = True, unsure: bool = False) -> Iterator[None]:
         """Turns the SDK's failures into ours: theirs cannot be pickled, or hold the key. `works`:
-        the provider works for money on what is sent in here, also if no answer comes back."""
+        the provider works for money on what is sent in here, also if no answer comes back;
+        `unsure`: it may even do so after it said that it is out of order."""
         lost = kit.Lost if works else kit.Busy
         try:
             yield
         except self._refused as error:
-            raise self.failure(error) from None
+            failure = self.failure(error)
+            if unsure and isinstance(failure, kit.Busy) and not failure.limited:
+                failure = kit.Lost(str(failure), failure.after)
+            raise failure from None
         except self._dropped as error:  # a timeout is one too
             why = kit.one_line(error, self._key) or type(error).__name__
             raise (kit.Busy if _unsent(error) else lost)(f"{self.service}: {why}") from None

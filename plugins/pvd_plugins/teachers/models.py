@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import tomllib
 from dataclasses import dataclass
@@ -79,11 +80,19 @@ def _check_row(name: str, row: Any, where: str | None) -> None:
         if key in row and (not isinstance(row[key], kind) or isinstance(row[key], bool)):
             what = {"ends": "date", "service": "text"}.get(key, "number")
             raise kit.BadInput(f"{where}: {key} of {name} must be a {what}.")
+        if isinstance(row.get(key), (int, float)) and not 0 <= row[key] < math.inf:
+            raise kit.BadInput(f"{where}: {key} of {name} must not be negative, and finite.")
 
 
 def default(service: str) -> str:
     """The model that a teacher uses if it is told none."""
-    return str(table()["default"][service])
+    try:
+        return str(table()["default"][service])
+    except KeyError:
+        raise kit.BadInput(
+            f"{os.environ.get('PVD_MODELS')} names no default model for {service}; add one to its "
+            "table [default], or name one with teacher.model."
+        ) from None
 
 
 def find(name: str, service: str = "") -> Model:

@@ -45,7 +45,7 @@ class OpenAI(Chat, Batched):
                 expires_after={"anchor": "created_at", "seconds": FORGOTTEN},
             ).id
         try:
-            with self.guarded():
+            with self.guarded(unsure=True):
                 ticket = str(
                     self._slow.batches.create(
                         input_file_id=file,
@@ -80,10 +80,10 @@ class OpenAI(Chat, Batched):
             if batch.status == "failed" and not files:
                 said = (batch.errors and batch.errors.data) or []
                 why = self.why(*(row.message for row in said[:1])) or "it does not say why"
-                raise kit.ProviderFailure(f"{self.service} did not take the batch ({why}).")
+                raise kit.BatchFailed(why)
             return b"\n".join(self._slow.files.content(file).content for file in files)
         except self._sdk.NotFoundError:
-            return b""
+            raise kit.Gone(ticket) from None
 
     def outcome(self, row: dict[str, Any]) -> Outcome:
         digest, response = row["custom_id"], row.get("response") or {}
