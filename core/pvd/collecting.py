@@ -8,6 +8,7 @@ from those that are ours.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from pvd.clerk import Clerk, Take
@@ -16,7 +17,7 @@ from pvd.failures import BatchFailed, Busy, Gone, Rejected
 from pvd.owners import is_dead
 from pvd.protocols import BatchTeacher
 from pvd.questions import Questions
-from pvd.records import Reply, Request
+from pvd.records import Reply, Request, Tokens
 from pvd.store import Batch
 
 CHUNK = 500  # answers kept in one commit
@@ -150,12 +151,20 @@ class Collecting:
                 left.discard(digest)
                 if isinstance(answer, Reply):
                     models[answer.model] = None
-                    answered.append((self._questions[digest], answer))
+                    request = self._questions[digest]
+                    answered.append((request, self._reckoned(request, answer)))
                 if len(answered) == CHUNK:
                     keep()
         finally:
             keep()
         return seen, models
+
+    def _reckoned(self, request: Request, reply: Reply) -> Reply:
+        """A reply whose tokens nobody counted is put at the high estimate: unknown is not free."""
+        if reply.tokens != Tokens():
+            return reply
+        high = self._teacher.estimate(request.slate).high
+        return replace(reply, tokens=high, dollars=self._teacher.dollars(high, batch=True))
 
     def _give_up(self, one: Batch, wanted: set[str]) -> bool:
         """The provider knows no such submission. Another process may have collected it; else its

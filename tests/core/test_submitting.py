@@ -586,6 +586,18 @@ def test_no_room_for_the_file_is_one_sentence(
         assert store.spent("run-1") == Spent()
 
 
+def test_what_nobody_counted_is_put_at_the_high_estimate(
+    path: Path, provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def uncounted(self: Clerk, batch: bool = False) -> Reply:
+        return Reply("[0,1,2,3,4]", "clerk-1", Tokens(), None)
+
+    monkeypatch.setattr(Clerk, "reply", uncounted)
+    found, usage = ask(path, 4)
+    assert [j.reply.tokens for j in found if j] == [Tokens(100)] * 4
+    assert usage.dollars == 4 * 0.5
+
+
 # --- money ------------------------------------------------------------------------------------
 
 

@@ -189,12 +189,10 @@ def test_each_question_meets_its_own_fate(
     assert isinstance(odd, Reply)
     with pytest.raises(kit.Malformed):
         asked.read(asked.request(question(6)), odd)
-    # What nobody counted is dearer than what was.
-    assert isinstance(uncounted, Reply)
     assert good.dollars
-    assert uncounted.dollars
-    assert good.dollars < uncounted.dollars < 0.1
-    assert uncounted.tokens.output == asked.max_tokens
+    # Here the question is not at hand: core puts it at the high estimate.
+    assert isinstance(uncounted, Reply)
+    assert (uncounted.tokens, uncounted.dollars) == (Tokens(), None)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -223,7 +221,7 @@ def test_a_batch_that_is_not_taken_is_a_failure(
     asked = made(name)
     ticket = hand_in(asked, tmp_path)
 
-    with pytest.raises(kit.ProviderFailure, match=f"{name} did not take the batch") as caught:
+    with pytest.raises(kit.BatchFailed) as caught:
         collected(asked, ticket)
 
     # Google's SDK keeps the reason to itself.
@@ -233,7 +231,7 @@ def test_a_batch_that_is_not_taken_is_a_failure(
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_batch_that_is_gone_has_no_answers(
+def test_a_batch_that_the_provider_does_not_know_is_gone(
     name: str, fake: Fake, made: Callable[..., Any], tmp_path: Path
 ) -> None:
     asked = made(name)
@@ -241,7 +239,8 @@ def test_a_batch_that_is_gone_has_no_answers(
     collected(asked, ticket)
     fake.batches.all.clear()
 
-    assert collected(asked, ticket) == []
+    with pytest.raises(kit.Gone):
+        collected(asked, ticket)
     asked.discard(ticket)
 
 
@@ -250,7 +249,7 @@ RESUMED = {"gemini": 1}  # this one of an upload is made again by the SDK
 
 
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("fault", ["503", "401", "400", "429-after"])
+@pytest.mark.parametrize("fault", ["401", "400", "429-after"])
 def test_a_submission_that_failed_leaves_nothing_behind(
     name: str, fault: str, fake: Fake, made: Callable[..., Any], tmp_path: Path
 ) -> None:
@@ -273,6 +272,16 @@ def test_a_submission_that_failed_leaves_nothing_behind(
             assert isinstance(caught.value, kit.Busy)
             assert (caught.value.after, caught.value.limited) == (1.0, True)
     assert len(collected(asked, hand_in(asked, tmp_path))) == 3
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_who_is_out_of_order_may_have_taken_the_batch(
+    name: str, fake: Fake, made: Callable[..., Any], tmp_path: Path
+) -> None:
+    """A gateway's 503 says nothing of what is behind it."""
+    fake.script_batches([""] * (CALLS[name] - 1) + ["503"])
+    with pytest.raises(kit.Lost):
+        hand_in(made(name), tmp_path)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -129,8 +129,9 @@ class BatchTeacher(Teacher):
 
     @abstractmethod
     def collect(self, ticket: str) -> Iterable[tuple[str, Reply | str]] | None:
-        """The answers by digest, in any order; text is why there is none. None: not yet. Raise
-        BatchFailed if the provider gave all of it up, Gone if it knows no such submission."""
+        """The answers by digest, in any order; text is why there is none. None: not yet. A reply
+        without tokens was not counted, and is put at the high estimate. Raise BatchFailed if the
+        provider gave all of it up, Gone if it knows no such submission."""
 
     @abstractmethod
     def discard(self, ticket: str) -> None:

@@ -116,22 +116,18 @@ class Hosted(kit.PromptedTeacher):
             raise TypeError("the text of an answer is no text")
         read, written = counted
         known = {name: count or 0 for name, count in classes.items()}
-        if read is None or written is None:
-            high = self._high if prompt is None else self._forecast(prompt).high
+        if prompt is None and None in counted:
+            # Of a batch: the question is not at hand here, so core reckons what it cost.
+            return pvd.Reply(text, model or self.model, pvd.Tokens(), None, finish)
+        if prompt is not None and None in counted:
+            high = self._forecast(prompt).high
             if read is None:
                 read, known["images"] = high.input, high.images
             if written is None:
                 written, known["thoughts"] = high.output, high.thoughts
-        tokens = pvd.Tokens(read, written, **known)
+        tokens = pvd.Tokens(read or 0, written or 0, **known)
         price = self.dollars(tokens, batch=prompt is None)
         return pvd.Reply(text, model or self.model, tokens, price, finish)
-
-    @property
-    def _high(self) -> pvd.Tokens:
-        """The high estimate of a question that is not known: providers count what they bill, so
-        that this serves where something between them and us lost the count."""
-        sizes = [(self.max_side, self.max_side)] * PICTURES
-        return self._reckoned("a" * LETTERS, "", sizes, "").high
 
     # --- money ----------------------------------------------------------------------------------
 
