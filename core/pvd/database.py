@@ -12,7 +12,7 @@ from typing import Any
 from pvd.errors import BadInput
 
 SCHEMA = 4
-CHUNK = 500  # digests in one SELECT; SQLite allows at least 999 parameters
+CHUNK = 500  # digests in one statement; SQLite allows at least 999 parameters
 BUSY = 2000  # milliseconds that one try waits for another process; Ctrl-C waits as long
 
 TABLES = (
@@ -148,9 +148,7 @@ class Database:
 
     def _read_many(self, query: str, digests: Iterable[str]) -> Iterator[Any]:
         """The rows of a query that ends in `IN`, in pieces that SQLite takes."""
-        wanted = list(dict.fromkeys(digests))
-        for start in range(0, len(wanted), CHUNK):
-            some = wanted[start : start + CHUNK]
+        for some in chunks(digests):
             yield from self._read(f"{query} ({','.join('?' * len(some))})", *some)
 
     def shrink(self) -> None:
@@ -163,3 +161,10 @@ class Database:
                 f"The store {self.path} cannot be made smaller now ({error}); make room, or end "
                 "what holds it, then give the same command again."
             ) from None
+
+
+def chunks(digests: Iterable[str]) -> Iterator[list[str]]:
+    """The distinct ones, in pieces that fit one statement."""
+    wanted = list(dict.fromkeys(digests))
+    for start in range(0, len(wanted), CHUNK):
+        yield wanted[start : start + CHUNK]

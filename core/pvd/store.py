@@ -19,7 +19,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from pvd.database import Database, Unwritable
+from pvd.database import Database, Unwritable, chunks
 from pvd.owners import is_dead, this_process
 from pvd.records import Reply, Request, Tokens
 
@@ -216,20 +216,29 @@ class Store(Database):
 
     def _settle(self, costs: Mapping[str, float], calls: int = 0) -> None:
         """End what was leased or submitted, and replace what was put aside by what it cost."""
+        # A statement for all of them: each one waits for its turn among the threads that ask.
+        submitted = self._delete("submitted", costs)
+        leased = self._delete("leases", costs, " AND owner = ?", self._owner)
         runs: dict[str, Spent] = {}
-        for digest, dollars in costs.items():
-            leased = self._db.execute(
-                "DELETE FROM leases WHERE digest = ? AND owner = ? RETURNING run, aside",
-                (digest, self._owner),
-            ).fetchall()
-            submitted = self._db.execute(
-                "DELETE FROM submitted WHERE digest = ? RETURNING run, aside", (digest,)
-            ).fetchall()
-            for run, aside in leased or submitted:
-                spent = runs.get(run, Spent())
-                runs[run] = Spent(spent.calls + calls, spent.dollars + dollars - aside)
+        for digest, (run, aside) in (submitted | leased).items():
+            spent = runs.get(run, Spent())
+            runs[run] = Spent(spent.calls + calls, spent.dollars + costs[digest] - aside)
         for run, spent in runs.items():
             self._spend(run, spent.calls, spent.dollars)
+
+    def _delete(
+        self, table: str, digests: Iterable[str], more: str = "", *words: str
+    ) -> dict[str, tuple[str, float]]:
+        """Remove rows; the run and what was put aside, by digest."""
+        found: dict[str, tuple[str, float]] = {}
+        for some in chunks(digests):
+            rows = self._db.execute(
+                f"DELETE FROM {table} WHERE digest IN ({','.join('?' * len(some))}){more}"
+                " RETURNING digest, run, aside",
+                (*some, *words),
+            )
+            found |= {digest: (run, aside) for digest, run, aside in rows.fetchall()}
+        return found
 
     # --- submissions ------------------------------------------------------------------------
 
