@@ -220,6 +220,27 @@ def test_the_limit_holds_and_a_higher_one_goes_on(
     assert again["run_dollars"] == pytest.approx(usage["run_dollars"] + again["dollars"])
 
 
+@pytest.mark.parametrize("name", ["openai", "claude", "gemini"])
+def test_batches_change_nothing_but_the_price(
+    name: str, fake: Fake, keys: None, shop: Path, tmp_path: Path
+) -> None:
+    """Nor does the number of calls at once: the answers are the same, in whatever order."""
+    found = []
+    for number, more in enumerate((["--batch", "-o", "ask.poll=0.1"], ["-o", "ask.workers=1"])):
+        out, store = tmp_path / str(number), tmp_path / f"{number}.sqlite"
+        given = [*words(name, fake, shop, **TINY), "--max-cost", "5", *more]
+        result = pvd(*given, "--out", str(out), "--store", str(store))
+        assert result.exit_code == 0, result.output
+        found.append((out / "exam/values.json").read_bytes())
+        row = metrics(out)
+        dollars = [part.pop("dollars") for part in row["answers"].values()]
+        found.append((json.dumps(row), sum(dollars)))
+    values, (numbers, half), other_values, (other_numbers, price) = found
+    assert values == other_values
+    assert numbers == other_numbers
+    assert half == pytest.approx(price / 2)
+
+
 def test_an_unknown_price_is_no_price_of_nothing(
     fake: Fake, keys: None, shop: Path, out: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
