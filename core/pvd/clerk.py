@@ -186,9 +186,9 @@ class Clerk:
         """Store answers, count them, and hand them over. `aside` has what was put aside for each,
         where that is known."""
         teacher = questions.teacher
-        # What the store kept counts: another process may have been first.
         date = self.patiently(lambda: self.store.put(teacher.label, answered))
         kept = {request.digest: (reply, date) for request, reply in answered}
+        # What the store kept counts: another process may have been first.
         kept |= self.store.get(request.digest for request, _ in answered)
         for request, reply in answered:
             self._count(teacher, reply, aside.get(request.digest, 0.0), batch)
@@ -222,7 +222,8 @@ class Clerk:
         self, questions: Questions, requests: Sequence[Request], why: str, take: Take
     ) -> None:
         """The provider does not take these requests: no reply, nothing to pay, nothing to keep."""
-        self.store.release(request.digest for request in requests)
+        digests = [request.digest for request in requests]
+        self.patiently(lambda: self.store.release(digests))
         for request in requests:
             take(questions.places(request.digest), request, why)
         self.progress.advance(len(requests))

@@ -279,7 +279,7 @@ class _Sending:
             for call in list(self._running):
                 try:
                     self._end(call)
-                except Exception as error:  # the others are paid for too; it is raised below
+                except Exception as error:  # the others are paid for too; it is said below
                     wrong.append(error)
             waiting = [digest for _, _, call in self._pausing for digest in call.aside]
             self._clerk.patiently(lambda: self._clerk.store.release(waiting))

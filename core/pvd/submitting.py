@@ -28,7 +28,7 @@ from pvd.questions import Questions
 
 FIRST_LOOK = 1.0  # seconds after which a batch is looked at; then twice as long, up to ask.poll
 SHORTEST = 0.05  # seconds between two looks, whatever ask.poll says
-LOOKS = 12  # at a provider in that time
+LOOKS = 12  # at a provider while a submission may still be arriving
 
 
 def submit(
@@ -178,10 +178,9 @@ class _Submitting:
     def _look_for(self, name: str, since: datetime, size: int, why: Lost) -> str:
         """The ticket of a submission that may have arrived; Lost if that does not become clear."""
         for _ in range(LOOKS):
-            with suppress(Busy, Rejected, ProviderFailure):
+            with suppress(Busy, Rejected, ProviderFailure):  # it may answer the next look
                 if found := self._collecting.find(name, since, size):
                     return found
-            self._clerk.usage.retries += 1
             time.sleep(GRACE / LOOKS)
         raise Lost(
             f"{self._teacher.label} may have taken a batch, but did not say so ({why}); the same "
