@@ -141,10 +141,9 @@ def test_names_are_shown_as_they_are(path: Path) -> None:
 def test_submissions_under_way_are_shown(path: Path) -> None:
     digests = [request(number).digest for number in range(5)]
     with Store(path) as store:
-        store.claim(dict.fromkeys(digests, 1.0), run="mine")
-        store.begin_batch("b-1", "openai", digests)
+        store.begin_batch("b-1", "openai", dict.fromkeys(digests, 1.0), "mine")
         store.set_ticket("b-1", "batch_123")
-        store.begin_batch("b-2", "claude", [])
+        store.begin_batch("b-2", "claude", {})
         store.put("openai", [(request(0), reply())])
     (first, second) = json.loads(done("info", "--json"))["pending"]
     assert (first["name"], first["teacher"], first["size"]) == ("b-1", "openai", 5)
@@ -460,9 +459,9 @@ def test_a_prune_makes_the_file_smaller(path: Path) -> None:
 def test_what_nobody_collected_goes_and_stays_spent(full: Path) -> None:
     digests = [request(number).digest for number in range(100, 106)]
     with Store(full) as store:
-        store.claim(dict.fromkeys(digests, 1.0), run="mine")
-        store.begin_batch("old", "a", digests[:2])
-        store.begin_batch("young", "a", digests[2:4])
+        store.begin_batch("old", "a", dict.fromkeys(digests[:2], 1.0), "mine")
+        store.begin_batch("young", "a", dict.fromkeys(digests[2:4], 1.0), "mine")
+        store.claim(dict.fromkeys(digests[4:], 1.0), run="mine")
         change(full, "UPDATE batches SET begun = '2026-01-01T00:00:00+00:00' WHERE name = 'old'")
         change(full, "UPDATE leases SET until = 0 WHERE digest = ?", digests[4])
         out = done("prune", "--before", "2026-01-01")

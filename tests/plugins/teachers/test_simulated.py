@@ -287,7 +287,7 @@ def test_what_is_cut_short_is_asked_again_in_another_order(tmp_path: Path) -> No
             assert judgment.slate == show(number, attempts)
     assert desk.usage.failed == failures.count(3)
     assert sum(desk.usage.repaired.values()) == sum(min(attempts, 2) for attempts in failures)
-    assert desk.usage.asked == 200 + desk.usage.repaired
+    assert desk.usage.asked == 200 + sum(desk.usage.repaired.values())
 
 
 # --- the question ---------------------------------------------------------------------------------
