@@ -26,3 +26,8 @@ def duration(hours: float) -> str:
 def pace(rate: float) -> str:
     """So many a second: 0.3, 4.2, 1250."""
     return f"{rate:.0f}" if rate >= 10 else f"{rate:.1f}"
+
+
+def count(how_many: int, noun: str) -> str:
+    """A number with its noun: 1 item, 2,000 items."""
+    return f"{how_many:,} {noun}{'s' * (how_many != 1)}"

@@ -59,9 +59,14 @@ def run(
 _recipe = recipe
 
 
-def plan(settings: Settings, folder: Path | None = None, progress: Progress | None = None) -> Plan:
+def plan(
+    settings: Settings,
+    folder: Path | None = None,
+    progress: Progress | None = None,
+    fresh: bool = False,
+) -> Plan:
     """What a run would ask and cost, as `pvd run --dry-run` says it."""
-    return planned(settings, folder or default_folder(settings), progress or Silent())
+    return planned(settings, folder or default_folder(settings), progress or Silent(), fresh)
 
 
 def default_folder(settings: Settings) -> Path:

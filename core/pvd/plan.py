@@ -24,6 +24,7 @@ class Part:
     teacher: str
     questions: int  # at most
     stored: int  # of them answered already, and free
+    waiting: int  # of them in a batch, their money put aside
     forecast: Forecast  # of the new ones together
     dollars: Dollars | None  # None: nobody knows the price
     batch_dollars: Dollars | None  # in batches, as far as the teacher has them
@@ -32,7 +33,7 @@ class Part:
     @property
     def new(self) -> int:
         """Questions that must be asked."""
-        return self.questions - self.stored
+        return self.questions - self.stored - self.waiting
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,7 @@ class Plan:
     batch: bool  # they are used
     paid: bool
     spent: Spent  # by earlier invocations
+    shared: bool = False  # first rounds, whose pictures a provider remembers
     max_cost: float | None = None
     max_calls: int | None = None
 
@@ -109,7 +111,7 @@ class Plan:
             )
         if not unknown and settings.max_cost is None and settings.max_calls is None:
             raise UsageError(
-                f"This run asks {self.new:,} questions that cost money; add --max-cost with the "
+                f"This run may ask {self.new:,} questions that cost money; add --max-cost with the "
                 f"dollars that it may cost, for example --max-cost {self._suggested():g}."
             )
 

@@ -45,6 +45,7 @@ def plan(settings: Settings, data: Data, desk: Desk, folder: Path) -> Plan:
         batch=ask.batch,
         paid=any(one.capabilities.paid for one in asked),
         spent=desk.budget.spent,
+        shared=settings.exam.first_round == "shared",
         max_cost=settings.max_cost,
         max_calls=settings.max_calls,
     )
@@ -73,11 +74,17 @@ def _asked_about(teacher: Teacher, slate: Slate) -> list[tuple[Teacher, Slate]]:
 class _Count:
     """The questions of a part, and some of the new ones, each with the same chance to be there."""
 
-    stored: int = 0  # or in a batch, put money aside for
+    stored: int = 0
+    waiting: int = 0  # in a batch: the money is put aside already
     new: int = 0
     missing: Counter[str] = field(default_factory=Counter)  # by the persona's id
     sample: list[tuple[Teacher, Slate]] = field(default_factory=list)
     lot: Random = field(default_factory=lambda: stream("plan"))
+
+    def wait(self, slate: Slate) -> None:
+        """One that a provider works on."""
+        self.waiting += 1
+        self.missing[slate.persona.id] += 1
 
     def add(self, teacher: Teacher, slate: Slate) -> None:
         """A new one."""
@@ -103,8 +110,10 @@ class _Rehearsal(Post):
         here, handed_in = self.store.get(questions), self.store.submitted(questions)
         for digest in questions:
             request = questions[digest]
-            if digest in here or handed_in.get(digest):
+            if digest in here:
                 self._counted.stored += 1
+            elif handed_in.get(digest):
+                self._counted.wait(request.slate)
             else:
                 self._counted.add(teacher, request.slate)
             take(questions.places(digest), request, here.get(digest, "it was not asked yet"))
@@ -186,7 +195,8 @@ class _Planning:
                 sitting = bounded(sat, settings.repeat_personas, derive(seed, "repeat"))
         # Rounds that wait for answers: nobody knows yet which items meet there.
         example = Slate(people[0], tuple(shelf[: settings.group]))
-        count.new = max(open_slates * len(_asked_about(judge, example)), count.new)
+        asked = open_slates * len(_asked_about(judge, example)) - count.waiting
+        count.new = max(asked, count.new)
         return self._part(name, judge, count, turns)
 
     def _uniform(self, part: str, count: int) -> list[Drawn]:
@@ -210,8 +220,9 @@ class _Planning:
         return Part(
             name=name,
             teacher=teacher.label,
-            questions=count.stored + count.new,
+            questions=count.stored + count.waiting + count.new,
             stored=count.stored,
+            waiting=count.waiting,
             forecast=sum((forecast for _, forecast in sample), Forecast()) * times,
             dollars=_priced(sample, times, batch=False),
             batch_dollars=_priced(sample, times, batch=True),

@@ -1,57 +1,81 @@
-"""The plan in words: what a run will ask and cost, in lines of at most 78 columns."""
+"""The plan in words: what a run will ask and cost."""
 
 from __future__ import annotations
 
+import shutil
 import textwrap
 
-from pvd.amounts import duration, money, short
-from pvd.plan import HOURS, SECONDS, Part, Plan
+from pvd.amounts import count, duration, money, short
+from pvd.plan import HOURS, SECONDS, Plan
 
-WIDTH = 78
-COLUMNS = ("questions", "stored", "new", "tokens in", "pictures", "out")
+NARROW, WIDE = 50, 100  # columns
 
 
-def lines(plan: Plan) -> list[str]:
-    """A table of the parts, then dollars, hours, and where the prices come from."""
-    rows = [(part.name, *_cells(part)) for part in plan.parts]
-    table = [("", *COLUMNS), *rows]
-    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    found = [
-        "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]).rstrip()
-        for row in table
-    ]
-    said = [_money(plan), _batches(plan), _time(plan), _limits(plan), *plan.prices]
+def lines(plan: Plan, width: int = 0) -> list[str]:
+    """A table of the parts, then dollars, hours, limits, and where the prices come from; as wide
+    as the terminal."""
+    width = width or shutil.get_terminal_size((78, 24)).columns - 1
+    width = min(max(width, NARROW), WIDE)
+    found = ["The whole run, as far as it is not done:", *_table(plan)]
+    said = [*_money(plan), _batches(plan), _time(plan), *_limits(plan), *plan.prices]
     if plan.new:
         said.append(
             "What later rounds will ask is not known yet and counted as new; questions that must "
             "be asked again come on top."
         )
     for text in filter(None, said):
-        found += textwrap.wrap(text, WIDTH, break_long_words=False)
+        found += textwrap.wrap(text, width, break_long_words=False)
     return found
 
 
-def _cells(part: Part) -> tuple[str, ...]:
-    tokens = part.forecast.expected
-    counts = (tokens.input, tokens.images, tokens.output)
-    return (f"{part.questions:,}", f"{part.stored:,}", f"{part.new:,}", *map(short, counts))
+def _table(plan: Plan) -> list[str]:
+    waiting = any(part.waiting for part in plan.parts)
+    several = len({part.teacher for part in plan.parts}) > 1
+    columns = ["questions", "stored", *["waiting"] * waiting, "new"]
+    rows = [["", *columns, "tokens in", "pictures", "out"]]
+    for part in plan.parts:
+        tokens = part.forecast.expected
+        counts = [part.questions, part.stored, *[part.waiting] * waiting, part.new]
+        rows.append(
+            [
+                f"{part.name} ({part.teacher})" if several else part.name,
+                *(f"{count:,}" for count in counts),
+                *map(short, (tokens.input, tokens.images, tokens.output)),
+            ]
+        )
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]).rstrip()
+        for row in rows
+    ]
 
 
-def _money(plan: Plan) -> str:
+def _money(plan: Plan) -> list[str]:
     if not plan.new:
-        return "Everything is answered already: nothing is asked."
+        waiting = any(part.waiting for part in plan.parts)
+        return (
+            ["Everything is answered already, or waited for: nothing more is asked."]
+            if (waiting)
+            else ["Everything is answered already: nothing is asked."]
+        )
     if not plan.paid:
-        return "The answers cost nothing."
+        return ["The answers cost nothing."]
     total = plan.dollars(plan.batch)
     if total is None:
-        return "Nobody knows what it costs."
+        return ["Nobody knows what it costs."]
     low, expected, high = map(money, total)
     each = [(part.name, part.batch_dollars if plan.batch else part.dollars) for part in plan.parts]
     parts = ", ".join(f"{name} {money(price[1])}" for name, price in each if price)
-    return (
-        f"Expected to cost {expected}: {parts}. At least {low}, and at most {high} if every answer "
-        "were as long as it may be."
-    )
+    said = [
+        f"Expected to cost {expected}: {parts}.",
+        f"At least {low}; at most {high}, if every answer were as long as it may be.",
+    ]
+    if plan.shared:
+        said.append(
+            "What the provider remembers of shared first rounds is not reckoned with: the exam may "
+            "cost a third of that."
+        )
+    return said
 
 
 def _batches(plan: Plan) -> str:
@@ -71,7 +95,7 @@ def _time(plan: Plan) -> str:
     limited = plan.requests_per_minute or plan.tokens_per_minute
     if not plan.new or plan.batch or not (plan.paid or limited):
         return ""  # how long one's own machine takes, nobody knows
-    bounds = [f"{plan.at_once} calls at once that take {SECONDS:g} s each"]
+    bounds = [f"{count(plan.at_once, 'call')} at once of {SECONDS:g} s each"]
     if plan.requests_per_minute:
         bounds.append(f"{plan.requests_per_minute:,} requests a minute")
     if plan.tokens_per_minute:
@@ -79,17 +103,27 @@ def _time(plan: Plan) -> str:
     return f"Asking takes about {duration(plan.hours)}: at most {', and '.join(bounds)}."
 
 
-def _limits(plan: Plan) -> str:
-    total, most = plan.dollars(plan.batch), plan.max_cost
-    if most is not None and total is not None and plan.spent.dollars + total[1] > most:
-        spent = f", with the {money(plan.spent.dollars)} spent so far," * (plan.spent.dollars > 0)
-        return (
-            f"That{spent} is more than --max-cost {most:g}: the run will stop there, and go on "
-            "with a higher one."
-        )
+def _limits(plan: Plan) -> list[str]:
+    total, most, spent = plan.dollars(plan.batch), plan.max_cost, plan.spent.dollars
+    said = []
+    if most is not None and total is not None and plan.new:
+        before = f"{money(spent)} of it is spent; " if spent else ""
+        left = most - spent
+        if total[1] > left:
+            fits = "that is less than is expected: the run will stop there, and go on with more."
+        elif total[2] > left:
+            fits = "enough, unless answers are much longer than expected."
+        else:
+            fits = "enough, however long the answers are."
+        said.append(f"--max-cost {most:g}: {before}{fits}")
+        if plan.batch and total[2] > left:
+            said.append(
+                "All that a batch may cost is put aside while it is out: with less than "
+                f"{money(total[2])} left, rounds are handed in piece by piece, and take more days."
+            )
     if plan.max_calls is not None and plan.spent.calls + plan.new > plan.max_calls:
-        return (
-            f"That is more than --max-calls {plan.max_calls:,}: the run will stop there, and go on "
-            "with a higher one."
+        said.append(
+            f"--max-calls {plan.max_calls:,} is less than that: the run will stop there, and go on "
+            "with more."
         )
-    return ""
+    return said

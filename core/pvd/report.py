@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from pvd import figures
-from pvd.amounts import money
+from pvd.amounts import count, money
 from pvd.records import added
 
 # Name before the "@": label and decimals, in the order shown. Others may come from plug-ins.
@@ -216,11 +216,6 @@ def signed(value: float, metric: str) -> str:
 def dollars(amount: float | None) -> str:
     """An amount of money; that of an unknown price is unknown."""
     return "unknown" if amount is None else money(amount)
-
-
-def count(how_many: int, noun: str) -> str:
-    """A number with its noun: 1 item, 2,000 items."""
-    return f"{how_many:,} {noun}{'s' * (how_many != 1)}"
 
 
 def show(value: Any) -> str:

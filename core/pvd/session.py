@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import platform
 import sys
-import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pvd
-from pvd import catalog, options, planning, quote, scoring
+from pvd import account, catalog, options, planning, scoring
 from pvd.asking import Desk, opened
-from pvd.budget import Budget
 from pvd.catalog import Data
 from pvd.discovery import registry
 from pvd.errors import BadInput, MissingPrerequisite, UsageError
@@ -27,7 +25,7 @@ from pvd.protocols import Student, Teacher
 from pvd.records import Catalog, Item, Persona
 from pvd.scoring import Pictures
 from pvd.settings import Settings, flat, unrecorded
-from pvd.store import Spent, Store, default_path
+from pvd.store import Store, default_path
 from pvd.watching import Watchers
 
 if TYPE_CHECKING:
@@ -64,37 +62,7 @@ class Session:
 
     def save_usage(self) -> None:
         """What this invocation used so far, and what the run did over all its invocations."""
-        save_usage(self.folder, self.desk, self.progress)
-
-
-def save_usage(folder: Path, desk: Desk, progress: Progress) -> None:
-    """Write usage.json."""
-    used, spent = asdict(desk.usage), desk.budget.spent
-    asking = used.pop("seconds_asking")
-    row = {
-        **used,
-        "requests_per_second": round(used["asked"] / asking, 2) if asking else None,
-        "seconds": {name: round(value, 2) for name, value in progress.seconds.items()},
-        "run": desk.budget.run,
-        "run_calls": spent.calls,
-        "run_dollars": spent.dollars,
-    }
-    write_json(folder / "usage.json", row)
-
-
-def _budget(settings: Settings, folder: Path, store: Store) -> Budget:
-    """The account of the run in this folder. The store keeps it; usage.json knows which one, and
-    brings it along to another store."""
-    before = {}
-    if (folder / "usage.json").exists():
-        before = read_json(folder / "usage.json")
-    budget = Budget(
-        store, before.get("run") or uuid.uuid4().hex, settings.max_cost, settings.max_calls
-    )
-    if before:
-        spent = Spent(before.get("run_calls", 0), before.get("run_dollars", 0.0))
-        store.adopt(budget.run, spent)
-    return budget
+        account.save_usage(self.folder, self.desk, self.progress)
 
 
 @contextmanager
@@ -109,19 +77,24 @@ def opened_session(
         if (folder / "run.toml").exists():  # any other folder's files are not ours to remove
             sweep(folder)
         if fresh:
-            _empty(folder)
-        check_same_run(settings, folder)
-        watchers = Watchers(settings.observers, progress.say)
-        watchers.begin(folder)
+            _check_ours(folder)
+        else:
+            check_same_run(settings, folder)
         everything, personas, data = _load(settings, progress)
         store = stack.enter_context(Store(settings.store or default_path()))
-        desk = Desk(store, settings.ask, progress, _budget(settings, folder, store))
+        desk = Desk(
+            store, settings.ask, progress, account.budget_of(settings, folder, store, fresh)
+        )
         teacher = stack.enter_context(opened(settings.teacher, settings.stream("teacher")))
         judge = stack.enter_context(opened(settings.judge, settings.stream("judge")))
         if teacher.capabilities.paid or judge.capabilities.paid:
-            _agree(settings, planning.plan(settings, data, desk, folder), progress)
+            account.agree(settings, _plan(settings, data, desk, folder, fresh), progress)
         for one in (teacher, judge):
             desk.prepare(one)
+        if fresh:  # only now: a command that is refused must not cost a run
+            _empty(folder)
+        watchers = Watchers(settings.observers, progress.say)
+        watchers.begin(folder)
         with progress.stage("student"):
             check_device(settings.device)
             settings.student.load(settings.device)
@@ -167,20 +140,28 @@ def opened_session(
         except BaseException:
             with suppress(BadInput):  # on a full disk, what else could not be written matters more
                 session.save_usage()
+            account.say_spent(desk, progress)
             raise
         session.save_usage()
+        account.say_spent(desk, progress)
 
 
-def planned(settings: Settings, folder: Path, progress: Progress) -> Plan:
+def planned(settings: Settings, folder: Path, progress: Progress, fresh: bool = False) -> Plan:
     """What the run in this folder will ask and cost. Nothing is asked, and no key is needed."""
-    check_same_run(settings, folder)
+    if not fresh:
+        check_same_run(settings, folder)
     _, _, data = _load(settings, progress)
     with ExitStack() as stack:
         store = stack.enter_context(Store(settings.store or default_path()))
         for one, name in ((settings.teacher, "teacher"), (settings.judge, "judge")):
             stack.enter_context(opened(one, settings.stream(name)))
-        desk = Desk(store, settings.ask, progress, _budget(settings, folder, store))
-        return planning.plan(settings, data, desk, folder)
+        budget = account.budget_of(settings, folder, store, fresh)
+        return _plan(settings, data, Desk(store, settings.ask, progress, budget), folder, fresh)
+
+
+def _plan(settings: Settings, data: Data, desk: Desk, folder: Path, fresh: bool) -> Plan:
+    # A fresh run finds nothing of what is in the folder.
+    return planning.plan(settings, data, desk, folder / "none" if fresh else folder)
 
 
 def _load(settings: Settings, progress: Progress) -> tuple[Catalog, Sequence[Persona], Data]:
@@ -202,19 +183,6 @@ def _divided(
     return catalog.divide(items, personas, settings.split, settings.stream("split"), skipped)
 
 
-def _agree(settings: Settings, plan: Plan, progress: Progress) -> None:
-    """What costs money is shown first, asked about no drawn shop, and not without a limit."""
-    if not settings.catalog.path:
-        paid = next(t.label for t in (settings.teacher, settings.judge) if t.capabilities.paid)
-        raise UsageError(
-            f"The answers of {paid} cost money, and the source "
-            f"{settings.catalog.label} only serves to try things out; name your --catalog."
-        )
-    for line in quote.lines(plan):
-        progress.say(line)
-    plan.check(settings)
-
-
 FIRST = ("run.toml", "data.json", "skipped.jsonl")  # what a run folder has before anything else
 
 
@@ -224,12 +192,15 @@ def _is_ours(folder: Path) -> bool:
     return not seen or not seen.isdisjoint(FIRST)
 
 
+def _check_ours(folder: Path) -> None:
+    if not _is_ours(folder):
+        raise UsageError(f"{folder} is no run folder, so --fresh will not empty it.")
+
+
 def _empty(folder: Path) -> None:
     """Remove a run, but not the lock that is held on it. Killed in between, the same command finds
     a run that it may remove; never are rounds of one run left under the settings of another.
     """
-    if not _is_ours(folder):
-        raise UsageError(f"{folder} is no run folder, so --fresh will not empty it.")
     inside = [path for path in folder.iterdir() if path.name not in (".lock", *FIRST)]
     for path in sorted(inside, key=lambda path: path.name != "metrics.json"):
         path.rename(path.with_name(f".{path.name}.gone.tmp"))

@@ -83,7 +83,8 @@ class _Submitting:
 
     def _wait(self, count: int) -> None:
         self._clerk.check_deadline()
-        self._clerk.progress.show(f"{count:,} in batches")
+        status = f"{count:,} in batches, looked at every {self._clerk.settings.poll:g} s"
+        self._clerk.progress.show(", ".join(filter(None, [self._clerk.status(), status])))
         most = max(self._clerk.settings.poll, SHORTEST)
         time.sleep(min(self._pause, most))
         self._pause = min(2 * self._pause, most)

@@ -10,7 +10,9 @@ from typing import Any, ClassVar
 import pytest
 
 import pvd
-from pvd import pipeline, quote, validation
+from pvd import pipeline, quote, tournament, validation
+from pvd.asking import Desk
+from pvd.catalog import bounded
 from pvd.errors import UsageError
 from pvd.folder import read_json
 from pvd.plan import Part, Plan
@@ -18,6 +20,7 @@ from pvd.progress import Silent
 from pvd.records import Forecast, Tokens
 from pvd.settings import Settings, recipe, resolve
 from pvd.store import Spent, Store
+from pvd.streams import derive
 from pvd_plugins.teachers.simulated import Simulated
 
 Tables = dict[str, Any]
@@ -80,7 +83,7 @@ def test_what_is_planned_is_what_is_asked(settings: Make, tmp_path: Path) -> Non
     after = pipeline.plan(settings(), folder)
     assert after.new == 0
     assert counts(after)["exam"] == (exam, exam)
-    assert quote.lines(after)[4] == "Everything is answered already: nothing is asked."
+    assert "Everything is answered already: nothing is asked." in quote.lines(after)
 
 
 def test_answers_of_another_run_are_free_as_far_as_one_can_know(
@@ -135,7 +138,7 @@ def test_dollars_and_tokens_are_those_of_the_run(
     plan = pipeline.plan(settings(teacher=Paid()), folder)
     low, expected, high = plan.dollars(batch=False) or (0, 0, 0)
     assert low < expected < high
-    monkeypatch.setattr("pvd.session._agree", lambda *_: None)  # nobody pays for a drawn shop
+    monkeypatch.setattr("pvd.account.agree", lambda *_: None)  # nobody pays for a drawn shop
     pipeline.execute(settings(teacher=Paid(), max_cost=high), folder)
     usage = read_json(folder / "usage.json")
     assert usage["dollars"] == pytest.approx(expected, rel=0.1)
@@ -192,8 +195,9 @@ def test_what_is_in_a_batch_is_put_aside_for_already(settings: Make, tmp_path: P
             digest = teacher.request(drawn.shown(given.stream("draw"), 0)).digest
             store._db.execute("INSERT INTO submitted VALUES (?, 'b', 'run', 0.5)", (digest,))
     after = pipeline.plan(settings(), folder)
-    assert counts(before)["validation"] == (20, 0)
-    assert counts(after)["validation"] == (20, 20)
+    assert counts(before)["validation"] == counts(after)["validation"] == (20, 0)
+    assert (before.parts[1].new, after.parts[1].new, after.parts[1].waiting) == (20, 0, 20)
+    assert "waiting" in quote.lines(after)[1]
 
 
 def _data(given: Settings) -> tuple[Any, Any]:
@@ -204,13 +208,58 @@ def _data(given: Settings) -> tuple[Any, Any]:
     return data.people, data.items
 
 
+def test_what_waits_in_a_batch_keeps_its_tournament_open(settings: Make, tmp_path: Path) -> None:
+    """Rounds that come after it are still to be asked."""
+    given = settings()
+    before = pipeline.plan(given, tmp_path / "run")
+    _, items = _data(given)
+    with Store(tmp_path / "answers.sqlite") as store:
+        store._db.execute("INSERT INTO batches VALUES ('b', 'simulated', '', 't', '2026-01-01', 1)")
+
+        def hand_in(teacher: pvd.Teacher, slates: Sequence[pvd.Slate], *_: Any) -> None:
+            for slate in slates:
+                row = (teacher.request(slate).digest,)
+                store._db.execute("INSERT OR IGNORE INTO submitted VALUES (?, 'b', 'r', 0.5)", row)
+
+        first = Desk(store)
+        first.post.answers = hand_in  # type: ignore[method-assign]
+        judge = given.judge
+        judge.seed = given.stream("judge")
+        people, _ = _data(given)
+        shelf = bounded(items.test, None, derive(given.stream("exam"), "items"))
+        some = bounded(people.test, 6, derive(given.stream("exam"), "personas"))
+        tournament.play(first, judge, some, shelf, group=5, seed=given.stream("exam"))
+    after = pipeline.plan(settings(), tmp_path / "run")
+    exam = after.parts[0]
+    assert exam.waiting > 0
+    assert exam.questions == before.parts[0].questions
+    assert exam.new == before.parts[0].new - exam.waiting
+
+
+def test_a_fresh_run_is_planned_as_such(settings: Make, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    pipeline.execute(settings(), folder)
+    assert pipeline.plan(settings(), folder).new == 0
+    plan = pipeline.plan(settings(), folder, fresh=True)
+    assert (plan.parts[2].new, plan.spent) == (90, Spent())
+    assert (folder / "metrics.json").exists()
+
+
+def test_a_refused_fresh_run_costs_no_run(settings: Make, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    pipeline.execute(settings(), folder)
+    with pytest.raises(UsageError):
+        pipeline.execute(settings(teacher=Paid()), folder, fresh=True)
+    assert (folder / "report.html").exists()
+
+
 # --- in words ---------------------------------------------------------------------------------
 
 
 def part(name: str, new: int, dollars: tuple[float, float, float] | None) -> Part:
     forecast = Forecast(Tokens(), Tokens(900, 12, images=600) * new, Tokens())
     batch = None if dollars is None else (dollars[0] / 2, dollars[1] / 2, dollars[2] / 2)
-    return Part(name, "gemini", new + 7, 7, forecast, dollars, batch, 3)
+    return Part(name, "gemini", new + 7, 7, 0, forecast, dollars, batch, 3)
 
 
 PLAN = Plan(
@@ -227,8 +276,8 @@ PLAN = Plan(
 
 
 def said(**changes: Any) -> str:
-    lines = quote.lines(replace(PLAN, **changes))
-    assert max(map(len, lines)) <= quote.WIDTH
+    lines = quote.lines(replace(PLAN, **changes), width=70)
+    assert max(map(len, lines)) <= 70
     return " ".join(" ".join(lines).split())
 
 
@@ -236,7 +285,7 @@ def test_the_quote_says_what_matters() -> None:
     words = said()
     assert "exam 5,007 7 5,000 4.5M 3.0M 60.0k" in words
     assert "Expected to cost $6.00: exam $2.00, training $4.00." in words
-    assert "At least $3.00, and at most $90.00" in words
+    assert "At least $3.00; at most $90.00" in words
     assert "With --batch: $3.00, and 6 submissions one after the other" in words
     assert "6 days at most" in words
     assert "Prices of 2026-11-20." in words
@@ -245,14 +294,17 @@ def test_the_quote_says_what_matters() -> None:
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
-        ({}, "about 12 min: at most 64 calls at once that take 3 s each."),
+        ({}, "about 12 min: at most 64 calls at once of 3 s each."),
         ({"requests_per_minute": 100}, "about 2.5 hours: .* 100 requests a minute"),
         ({"tokens_per_minute": 50_000}, "about 4.6 hours: .* 50,000 tokens a minute"),
         ({"batch": True}, "Expected to cost \\$3.00: .* In batches: 6 submissions"),
-        ({"max_cost": 6.0}, "(?<!more than)"),
-        ({"max_cost": 5.9}, "That is more than --max-cost 5.9: the run will stop there"),
-        ({"max_cost": 6.5, "spent": Spent(9, 0.6)}, r"with the \$0.60 spent so far, is more than"),
-        ({"max_calls": 100}, "more than --max-calls 100"),
+        ({"max_cost": 6.0}, "--max-cost 6: enough, unless answers are much longer"),
+        ({"max_cost": 90.0}, "--max-cost 90: enough, however long"),
+        ({"max_cost": 5.9}, r"--max-cost 5\.9: that is less than is expected: the run will stop"),
+        ({"max_cost": 6.5, "spent": Spent(9, 0.6)}, r"\$0\.60 of it is spent; that is less than"),
+        ({"max_cost": 6.0, "batch": True}, r"with less than \$45\.00 left, rounds are handed in"),
+        ({"max_calls": 100}, "--max-calls 100 is less than that"),
+        ({"shared": True}, "the exam may cost a third of that"),
         ({"paid": False}, "The answers cost nothing."),
     ],
 )
@@ -263,7 +315,9 @@ def test_what_bounds_it(changes: dict[str, Any], expected: str) -> None:
 
 
 def test_enough_money_is_no_matter() -> None:
-    assert "more than --max" not in said(max_cost=6.0, max_calls=15_000)
+    words = said(max_cost=6.0, max_calls=15_000)
+    assert "stop there" not in words
+    assert "--max-calls" not in words
 
 
 def test_one_unknown_price_makes_the_sum_unknown() -> None:

@@ -358,7 +358,7 @@ def test_max_calls_is_never_passed(
         result = pvd(*given, "--max-calls", str(most))
         assert result.exit_code == 8, result.output
         assert "higher --max-calls" in result.stderr
-        assert 0.7 * most <= len(fake.metered) <= usage(tmp_path / "run")["run_calls"] <= most
+        assert 0.7 * most <= len(fake.metered) <= usage(tmp_path / "run")["run_questions"] <= most
 
 
 # --- limits a minute, on a clock that runs forty times faster -------------------------------------

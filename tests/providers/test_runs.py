@@ -184,7 +184,8 @@ def test_without_a_limit_it_says_how_much_it_would_ask(
     assert result.exit_code == 2, result.output
     assert "--max-cost" in last_line(result)
     # Two rounds of 40 slates, 12 for validation, and 7 groups for each of 12 personas.
-    rows = {line.split()[0]: line.split()[1] for line in result.stderr.splitlines() if line}
+    lines = [line.split() for line in result.stderr.splitlines() if len(line.split()) > 1]
+    rows = {line[0]: line[1] for line in lines}
     assert (rows["training"], rows["validation"]) == ("80", "12")
     assert re.search(r"Expected to cost \$0\.\d+: exam \$", result.stderr)
     assert fake.asked == []

@@ -20,6 +20,20 @@ if TYPE_CHECKING:
     from pvd.settings import Settings
 
 
+class Dollars(click.ParamType):  # type: ignore[type-arg]
+    """An amount such as 5, 0.25 or $5."""
+
+    name = "dollars"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        try:
+            return float(str(value).removeprefix("$"))
+        except ValueError:
+            self.fail(f"{value!r} is no amount of dollars; give for example 5.", param, ctx)
+
+
 def run_options(command: Callable[..., None]) -> Callable[..., None]:
     """What says which run is meant; every other setting is `-o`."""
     for decorate in reversed(
@@ -49,7 +63,7 @@ def run_options(command: Callable[..., None]) -> Callable[..., None]:
             click.option("--device", help="Where the student runs: cpu, cuda, mps."),
             click.option("--store", type=click.Path(path_type=Path), help="The answers' database."),
             click.option(
-                "--max-cost", type=float, metavar="DOLLARS", help="Limit of the whole run."
+                "--max-cost", type=Dollars(), metavar="DOLLARS", help="Limit of the whole run."
             ),
             click.option(
                 "--max-calls", type=int, metavar="N", help="Questions that the whole run may send."
@@ -141,7 +155,7 @@ def source_table(text: str, role: str) -> options.Table:
 @click.command()
 @run_options
 @click.option("--out", type=click.Path(path_type=Path), help="The run folder.")
-@click.option("--fresh", is_flag=True, help="Start over, also where a run is.")
+@click.option("--fresh", is_flag=True, help="Start over where a run is; kept answers stay.")
 @click.option("--dry-run", is_flag=True, help="Say what it will ask and cost; ask nothing.")
 @output_options
 def run(
@@ -161,7 +175,7 @@ def run(
     folder = out or pipeline.default_folder(settings)
     shown = progress.for_terminal(quiet or as_json)
     if dry_run:
-        plan = pipeline.plan(settings, folder, shown)
+        plan = pipeline.plan(settings, folder, shown, fresh)
         click.echo(json.dumps(plan.as_json()) if as_json else "\n".join(quote.lines(plan)))
         return
     shown.say(f"Run folder: {folder}")

@@ -171,7 +171,7 @@ class Hosted(kit.PromptedTeacher):
         return models.dollars(self.model, tokens, batch)
 
     def prices(self) -> str:
-        return models.prices(self.model)
+        return models.prices(self.model, self.service)
 
 
 def _unsent(error: BaseException | None) -> bool:

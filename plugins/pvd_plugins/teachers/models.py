@@ -126,14 +126,22 @@ def dollars(name: str, tokens: pvd.Tokens, batch: bool = False) -> float | None:
     return (read * model.input + tokens.output * model.output) * factor / 1e6
 
 
-def prices(name: str) -> str:
-    """Where its price comes from, and of which day it is; or how to state one."""
-    own, day = os.environ.get("PVD_MODELS"), table().get("date", "an unknown day")
-    if dollars(name, pvd.Tokens()) is None:
+def prices(name: str, service: str = "") -> str:
+    """The model and its price, what is assumed of it, where that comes from and of which day it is;
+    or how to state a price."""
+    own, day, model = (
+        os.environ.get("PVD_MODELS"),
+        table().get("date", "an unknown day"),
+        find(name),
+    )
+    if model.input is None or model.output is None:
         return (
             f"The price of {name} is not in the table of {day}; copy {own or bundled()}, add the "
             "model, and name the copy with PVD_MODELS."
         )
-    if own:
-        return f"Prices of {day} from {own}."
-    return f"Prices of {day} from pvd's table; PVD_MODELS names another."
+    thinks = f", with {model.thoughts} hidden tokens an answer assumed" if model.thoughts else ""
+    ends = f" {warning}" if (warning := check_alive(name, service)) else ""
+    return (
+        f"{name}: ${model.input:g} in and ${model.output:g} out a million tokens{thinks}; prices "
+        f"of {day} from {own or 'the table of pvd'} (PVD_MODELS names another).{ends}"
+    )

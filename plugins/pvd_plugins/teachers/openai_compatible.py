@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, Any, ClassVar, Literal
+from urllib.parse import urlsplit
 
 import pvd
 from pvd import kit
@@ -23,7 +25,6 @@ class OpenAICompatible(Chat):
     and whether answers can be bound to a JSON schema.
     """
 
-    capabilities: ClassVar[pvd.Capabilities] = pvd.Capabilities(workers=16)
     service: ClassVar[str] = "openai-compatible"
     keys: ClassVar[tuple[str, ...]] = ("OPENAI_COMPATIBLE_API_KEY",)
 
@@ -38,6 +39,19 @@ class OpenAICompatible(Chat):
         if self.base_url is None:
             raise ValueError("base_url is missing; write for example http://localhost:8000/v1")
         super().__post_init__()
+
+    @property
+    def capabilities(self) -> pvd.Capabilities:  # type: ignore[override]
+        return pvd.Capabilities(workers=16, caches=True, paid=not self._is_ours)
+
+    @property
+    def _is_ours(self) -> bool:
+        """Whether the server is on this machine or network, so that nobody charges for it."""
+        host = urlsplit(self.base_url or "").hostname or ""
+        try:
+            return ipaddress.ip_address(host).is_private
+        except ValueError:  # a name; one without a dot is of this network
+            return "." not in host or host.endswith((".local", ".internal", ".lan"))
 
     def secret(self) -> str:
         return super().secret() if os.environ.get(self.keys[0]) else "none"
@@ -90,10 +104,12 @@ class OpenAICompatible(Chat):
         return prompt.schema if self.schema == "json_schema" else None
 
     def dollars(self, tokens: pvd.Tokens, batch: bool = False) -> float | None:
-        return 0.0
+        return 0.0 if self._is_ours else None
 
     def prices(self) -> str:
-        return ""
+        if self._is_ours:
+            return ""
+        return f"What {urlsplit(self.base_url or '').hostname} charges is not known."
 
 
 def _probe(teacher: OpenAICompatible, pictures: int) -> kit.Prompt:

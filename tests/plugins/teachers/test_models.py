@@ -138,8 +138,32 @@ def test_an_unknown_price_is_none_and_says_how_to_state_it(
 
 def test_where_prices_come_from() -> None:
     assert pvd.load("teacher", "gemini").prices() == (
-        "Prices of 2026-11-20 from pvd's table; PVD_MODELS names another."
+        "gemini-3.5-flash-lite: $0.3 in and $2.5 out a million tokens, with 50 hidden tokens an "
+        "answer assumed; prices of 2026-11-20 from the table of pvd (PVD_MODELS names another)."
     )
+
+
+def test_a_model_that_ends_soon_is_said_to_before_the_run() -> None:
+    assert "The model gpt-4o ends on 2027-01-14." in pvd.load("teacher", "gpt-4o").prices()
+
+
+@pytest.mark.parametrize(
+    ("url", "ours"),
+    [
+        ("http://localhost:8000/v1", True),
+        ("http://127.0.0.1:8000/v1", True),
+        ("http://10.1.2.3/v1", True),
+        ("http://vllm:8000/v1", True),
+        ("http://gpu.local/v1", True),
+        ("https://openrouter.ai/api/v1", False),
+        ("http://8.8.8.8/v1", False),
+    ],
+)
+def test_only_a_server_of_ones_own_is_free(url: str, ours: bool) -> None:
+    made: Any = pvd.load("teacher", "openai-compatible", base_url=url, model="m")
+    assert made.capabilities.paid is not ours
+    assert made.dollars(Tokens(1, 1)) == (0.0 if ours else None)
+    assert bool(made.prices()) is not ours
 
 
 # --- forecasts ------------------------------------------------------------------------------------
@@ -293,7 +317,8 @@ def test_ones_own_table_takes_the_place_of_the_bundled_one(own: Path) -> None:
     assert models.dollars("mine", Tokens(10**6, 10**6)) == 3
     assert models.dollars("gpt-4o", Tokens(1, 1)) is None
     assert pvd.load("teacher", "openai").options()["model"] == "mine"
-    assert models.prices("mine") == f"Prices of 2030-01-01 from {own}."
+    said = models.prices("mine")
+    assert said.endswith(f"prices of 2030-01-01 from {own} (PVD_MODELS names another).")
     assert f"is not in the table of 2030-01-01; copy {own}" in models.prices("gpt-4o")
 
 
