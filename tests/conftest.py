@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -98,3 +99,16 @@ def as_options(tables: dict[str, Any], prefix: str = "") -> list[str]:
 def small_options(small: dict[str, Any]) -> list[str]:
     """The same for the command line."""
     return ["-p", str(COLOURS), *as_options(small)]
+
+
+@pytest.fixture
+def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """What would have been slept before a busy provider is called again."""
+    found: list[float] = []
+
+    def after(pause: float) -> float:
+        found.append(pause)
+        return time.monotonic()
+
+    monkeypatch.setattr("pvd.sending._after", after)
+    return found

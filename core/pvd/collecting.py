@@ -7,7 +7,7 @@ from those that are ours.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -120,7 +120,7 @@ class Collecting:
             self._store.set_ticket(one.name, None)
             self._store.disown(one.name)
             return True
-        left = [digest for digest, name in self.there(list(wanted)).items() if name == one.name]
+        left = self._left(one, wanted)
         self._clerk.patiently(lambda: self._store.fail(left))
         if self._store.is_collected(one.name):  # else the rest of it is another run's to collect
             self._discard(one, ticket)
@@ -166,10 +166,14 @@ class Collecting:
         high = self._teacher.estimate(request.slate).high
         return replace(reply, tokens=high, dollars=self._teacher.dollars(high, batch=True))
 
+    def _left(self, one: Batch, wanted: Set[str]) -> list[str]:
+        """What of these still waits for its answer in this submission."""
+        return [digest for digest, name in self.there(list(wanted)).items() if name == one.name]
+
     def _give_up(self, one: Batch, wanted: set[str]) -> bool:
         """The provider knows no such submission. Another process may have collected it; else its
         answers are lost, or belong to another key."""
-        left = [digest for digest, name in self.there(list(wanted)).items() if name == one.name]
+        left = self._left(one, wanted)
         if not left:
             return True
         age = (datetime.now(UTC) - one.begun).total_seconds()

@@ -116,24 +116,25 @@ class Database:
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
-        """The connection, in one transaction; keep it short, since runs wait for it."""
-        with self._transaction():
-            yield self._db
-
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        """All of it or nothing."""
-        try:
+        """The connection, in one transaction: all of it or nothing. Keep it short, since runs wait
+        for it."""
+        with self._sentence("written"):
             self._db.execute("BEGIN IMMEDIATE")  # a deferred one fails when two processes claim
             try:
-                yield
+                yield self._db
                 self._db.execute("COMMIT")
             finally:
                 if self._db.in_transaction:
                     self._db.execute("ROLLBACK")
+
+    @contextmanager
+    def _sentence(self, what: str) -> Iterator[None]:
+        """Whatever SQLite says against a change becomes one sentence."""
+        try:
+            yield
         except sqlite3.Error as error:
             raise Unwritable(
-                f"The store {self.path} cannot be written ({error}); make room, or end what holds "
+                f"The store {self.path} cannot be {what} ({error}); make room, or end what holds "
                 "it, then give the same command again."
             ) from None
 
@@ -153,14 +154,9 @@ class Database:
 
     def shrink(self) -> None:
         """Give back to the disk what deleted rows have left."""
-        try:
+        with self._sentence("made smaller now"):
             self._db.execute("VACUUM")
             self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        except sqlite3.Error as error:
-            raise Unwritable(
-                f"The store {self.path} cannot be made smaller now ({error}); make room, or end "
-                "what holds it, then give the same command again."
-            ) from None
 
 
 def chunks(digests: Iterable[str]) -> Iterator[list[str]]:

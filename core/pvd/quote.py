@@ -52,12 +52,8 @@ def _table(plan: Plan) -> list[str]:
 
 def _money(plan: Plan) -> list[str]:
     if not plan.new:
-        waiting = any(part.waiting for part in plan.parts)
-        return (
-            ["Everything is answered already, or waited for: nothing more is asked."]
-            if (waiting)
-            else ["Everything is answered already: nothing is asked."]
-        )
+        waiting = ", or in a batch" * any(part.waiting for part in plan.parts)
+        return [f"Everything is answered already{waiting}: nothing is asked."]
     if not plan.paid:
         return ["The answers cost nothing."]
     total = plan.dollars(plan.batch)

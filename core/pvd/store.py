@@ -73,7 +73,7 @@ class Store(Database):
         # An interrupt may have come between a lease and what ends it; else a second try in the same
         # process (a notebook) would wait until it runs out. What was put aside stays spent.
         self._db.execute("PRAGMA busy_timeout=0")
-        with suppress(Unwritable), self._transaction():
+        with suppress(Unwritable), self.writing():
             self._db.execute("DELETE FROM leases WHERE owner = ?", (self._owner,))
             # Whether these submissions arrived is for the next one to find out.
             self._db.execute(
@@ -102,7 +102,7 @@ class Store(Database):
         """Keep replies in one commit, end what was leased or submitted for them, and settle what
         was put aside; the date given."""
         date = datetime.now(UTC).isoformat(timespec="seconds")
-        with self._transaction():
+        with self.writing():
             self._settle({request.digest: reply.dollars or 0.0 for request, reply in answered})
             self._db.executemany(
                 f"INSERT INTO answers (digest, teacher, model, request, reply, dollars, date,"
@@ -136,7 +136,7 @@ class Store(Database):
         """
         now = time.time()
         mine, new = set(), set()
-        with self._transaction():
+        with self.writing():
             self._bury(now)
             for digest, dollars in aside.items():
                 row = (digest, self._owner, now + seconds, run, dollars)
@@ -167,17 +167,17 @@ class Store(Database):
 
     def bury(self) -> int:
         """End the leases that nobody holds any more; how many they were."""
-        with self._transaction():
+        with self.writing():
             return self._bury(time.time())
 
     def release(self, digests: Iterable[str]) -> None:
         """End leases of questions that cost nothing, and give back what was put aside."""
-        with self._transaction():
+        with self.writing():
             self._settle(dict.fromkeys(digests, 0.0), calls=-1)
 
     def forfeit(self, digests: Iterable[str]) -> None:
         """End leases of questions that may have cost what was put aside."""
-        with self._transaction():
+        with self.writing():
             self._db.executemany(
                 "DELETE FROM leases WHERE digest = ? AND owner = ?",
                 [(digest, self._owner) for digest in digests],
@@ -191,7 +191,7 @@ class Store(Database):
 
     def adopt(self, run: str, spent: Spent) -> None:
         """A run that comes from another store has spent this much; what is known here counts."""
-        with self._transaction():
+        with self.writing():
             self._db.execute(
                 "INSERT INTO spending VALUES (?, ?, ?) ON CONFLICT (run) DO NOTHING",
                 (run, spent.calls, spent.dollars),
@@ -199,7 +199,7 @@ class Store(Database):
 
     def again(self, aside: Mapping[str, float], seconds: float, run: str) -> None:
         """These leased questions are sent once more, and may cost as much once more."""
-        with self._transaction():
+        with self.writing():
             self._db.executemany(
                 "UPDATE leases SET until = ? WHERE digest = ? AND owner = ?",
                 [(time.time() + seconds, digest, self._owner) for digest in aside],
@@ -249,7 +249,7 @@ class Store(Database):
         submitted by somebody else. They are no process's lease: they outlive this one."""
         begun = datetime.now(UTC).isoformat(timespec="seconds")
         mine = set()
-        with self._transaction():
+        with self.writing():
             self._bury(time.time())
             for digest, dollars in aside.items():
                 if self._db.execute(
@@ -269,18 +269,18 @@ class Store(Database):
 
     def set_ticket(self, name: str, ticket: str | None) -> None:
         """The submission arrived; None: what was taken for it is another one."""
-        with self._transaction():
+        with self.writing():
             self._db.execute("UPDATE batches SET ticket = ? WHERE name = ?", (ticket, name))
 
     def disown(self, name: str) -> None:
         """Whether the submission arrived is for the next one to find out."""
-        with self._transaction():
+        with self.writing():
             self._db.execute("UPDATE batches SET owner = '' WHERE name = ?", (name,))
 
     def fail(self, digests: Collection[str]) -> None:
         """What was submitted and brought no answer costs nothing. It is asked directly now, also
         if that is left to another process: batches are not tried for it again."""
-        with self._transaction():
+        with self.writing():
             self._settle(dict.fromkeys(digests, 0.0), calls=-1)
             self._db.executemany(
                 "INSERT INTO submitted VALUES (?, '', '', 0)", zip(digests, strict=True)
@@ -289,7 +289,7 @@ class Store(Database):
     def end_batch(self, name: str) -> None:
         """It is collected, or never arrived; what it still holds can be asked again in any way."""
         rows = self._read("SELECT digest FROM submitted WHERE batch = ?", name)
-        with self._transaction():
+        with self.writing():
             self._settle(dict.fromkeys((digest for (digest,) in rows), 0.0), calls=-1)
             self._db.execute("DELETE FROM batches WHERE name = ?", (name,))
 

@@ -267,19 +267,6 @@ class Busy(Clerk):
         return super().serve(requests)
 
 
-@pytest.fixture
-def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """What would have been slept."""
-    found: list[float] = []
-
-    def after(pause: float) -> float:
-        found.append(pause)
-        return time.monotonic()
-
-    monkeypatch.setattr("pvd.sending._after", after)
-    return found
-
-
 def test_a_busy_provider_is_called_again_after_growing_pauses(
     store: Store, pauses: list[float]
 ) -> None:

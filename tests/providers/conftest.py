@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -32,19 +31,6 @@ def fresh_table() -> Iterator[None]:
     models.table.cache_clear()
     yield
     models.table.cache_clear()
-
-
-@pytest.fixture
-def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """What would have been slept."""
-    found: list[float] = []
-
-    def after(pause: float) -> float:
-        found.append(pause)
-        return time.monotonic()
-
-    monkeypatch.setattr("pvd.sending._after", after)
-    return found
 
 
 @pytest.fixture
