@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import runpy
 import socket
 import time
 from collections.abc import Callable
@@ -16,6 +17,8 @@ from pvd.discovery import registry
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the command does, before torch comes
 
 ROOT = Path(__file__).parents[1]
+SHIM = ROOT / "tests/shim"  # on the path of processes that shall be able to load torchvision
+DECLARED = runpy.run_path(str(SHIM / "sitecustomize.py"))["DECLARED"]
 COLOURS = ROOT / "examples/colours.py"  # a student that knows colours only, and is fast
 
 

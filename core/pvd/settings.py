@@ -92,7 +92,9 @@ class TrainSettings:
     size: Annotated[int, "items a slate"] = 5
     steps: Annotated[int, "optimiser steps a round"] = 250
     batch: Annotated[int, "slates a step"] = 64
-    learning_rate: Annotated[float, "of AdamW, in the first round"] = 1e-3
+    learning_rate: Annotated[
+        float | None, "of AdamW, in the first round; the student's if none"
+    ] = None
     decay: Annotated[float, "factor on the learning rate from round to round"] = 0.7
     weight_decay: Annotated[float, "of AdamW"] = 0.05
     clip: Annotated[float, "the gradient's norm at most"] = 1.0

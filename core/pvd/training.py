@@ -159,7 +159,8 @@ def train_round(
         groups.append({"params": own, "weight_decay": 0.0})
     scales = [group.pop("lr_scale", 1.0) for group in groups]
     parameters = [p for group in groups for p in group["params"]]
-    rate = settings.learning_rate * settings.decay ** (round - 1)
+    first = settings.learning_rate
+    rate = (student.learning_rate() if first is None else first) * settings.decay ** (round - 1)
     optimizer = torch.optim.AdamW(groups, lr=rate, weight_decay=settings.weight_decay, fused=True)
     losses: list[float] = []
     for step in range(settings.steps):

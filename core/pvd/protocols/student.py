@@ -58,6 +58,15 @@ class Student(Component):
     def parameter_groups(self) -> list[dict[str, Any]]:
         """What learns, in torch's form: `{"params": [...], "lr_scale": 1.0, ...}`."""
 
+    def learning_rate(self) -> float:
+        """Of AdamW in the first round, where nobody sets `train.learning_rate`."""
+        return 1e-3
+
+    def about(self) -> Mapping[str, str]:
+        """What a model card says of it, as far as it is known: `base_model` (an id on the hub) and
+        its `revision`, `library_name` (the hub's word), `load` (Python that opens the folder)."""
+        return {}
+
     @abstractmethod
     def state(self) -> State:
         """The weights that learn, by name, for checkpoints."""
