@@ -28,11 +28,13 @@ class Colours(pvd.Student):
 
     def load(self, device: str) -> None:
         rng = torch.Generator().manual_seed(0)
-        weight = torch.randn(self.width, LEVELS**3, generator=rng) / 10
-        self.weight = weight.to(device).requires_grad_()
+        self._learn(torch.randn(self.width, LEVELS**3, generator=rng) / 10, device)
 
-    def open(self, folder: Path) -> None:
-        self.load_state(load_file(folder / "model.safetensors"))
+    def open(self, folder: Path, device: str) -> None:
+        self._learn(load_file(folder / "model.safetensors")["weight"], device)
+
+    def _learn(self, weight: torch.Tensor, device: str) -> None:
+        self.weight = weight.to(device).requires_grad_()
 
     def save(self, folder: Path) -> None:
         save_file({"weight": self.weight.detach().cpu()}, folder / "model.safetensors")

@@ -137,9 +137,8 @@ def finished(settings: Settings, folder: Path) -> Run:
     from safetensors import SafetensorError
 
     student = settings.student
-    student.load(settings.device)
     try:
-        student.open(folder / "student")
+        student.open(folder / "student", settings.device)
     except (SafetensorError, OSError, EOFError, ValueError, KeyError) as error:
         raise BadInput(
             f"The student in {folder / 'student'} cannot be opened ({error}); delete "
@@ -153,8 +152,7 @@ def open_student(folder: Path, device: str = "cpu") -> Student:
     card = read_json(folder / "pvd.json")
     kind, _, name = card["student"].partition(".")
     student: Student = pvd.load(kind, name, **card["options"])
-    student.load(device)
-    student.open(folder)
+    student.open(folder, device)
     return student
 
 

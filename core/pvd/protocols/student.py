@@ -26,8 +26,8 @@ class Student(Component):
         """Make the model with its published weights, on `device`."""
 
     @abstractmethod
-    def open(self, folder: Path) -> None:
-        """Replace the weights by those that `save` wrote."""
+    def open(self, folder: Path, device: str) -> None:
+        """Make the model from what `save` wrote, on `device`; nothing else is needed or fetched."""
 
     @abstractmethod
     def save(self, folder: Path) -> None:

@@ -163,8 +163,7 @@ def _saves(student: Student) -> None:
         assert not [f for f in files if f.suffix in (".pt", ".pth", ".bin", ".pkl")], "a pickle"
         state = {name: tensor.clone() for name, tensor in student.state().items()}
         want = student.embed_prepared(prepared).detach().clone()
-        student.load("cpu")
-        student.open(Path(folder))
+        student.open(Path(folder), "cpu")
         assert torch.equal(want, student.embed_prepared(prepared).detach()), "save and open differ"
         student.load("cpu")
         student.load_state(state)

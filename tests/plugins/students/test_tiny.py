@@ -137,7 +137,8 @@ def test_saved_and_opened_it_is_the_same(
     again = pvd.load("student", "tiny")
     again.load("cpu")
     assert not torch.equal(again.embed_prepared(prepared), other.embed_prepared(prepared))
-    again.open(tmp_path)
+    again = pvd.load("student", "tiny")
+    again.open(tmp_path, "cpu")
     assert torch.equal(again.embed_prepared(prepared), other.embed_prepared(prepared))
     assert again.state().keys() == state.keys()
     assert all(torch.equal(again.state()[name], state[name]) for name in state)
@@ -145,12 +146,11 @@ def test_saved_and_opened_it_is_the_same(
 
 def test_open_refuses_what_another_student_wrote(student: pvd.Student, tmp_path: Path) -> None:
     fresh = pvd.load("student", "tiny")
-    fresh.load("cpu")
     with pytest.raises(pvd.kit.MissingFile, match="config"):
-        fresh.open(tmp_path)
+        fresh.open(tmp_path, "cpu")
     (tmp_path / tiny.CARD).write_text('{"model": "huge"}')
     with pytest.raises(pvd.kit.BadInput, match="another student"):
-        fresh.open(tmp_path)
+        fresh.open(tmp_path, "cpu")
 
 
 def test_only_the_image_side_learns(prepared: torch.Tensor) -> None:

@@ -43,7 +43,8 @@ class Tiny(pvd.Student):
         self._device = device
         self._load(BUNDLED / WEIGHTS, HIDDEN)
 
-    def open(self, folder: Path) -> None:
+    def open(self, folder: Path, device: str) -> None:
+        self._device = device
         path = folder / CARD
         if not path.is_file():
             raise MissingFile(f"{folder} holds no student: {CARD} is missing.")
