@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from pvd.errors import BadInput, MissingFile, MissingPrerequisite, ProviderFailure
@@ -25,6 +23,14 @@ from pvd.failures import (
     http_failure,
     one_line,
     seconds,
+)
+from pvd.hub import (
+    is_id,
+    model_digest,
+    model_folder,
+    need,
+    torchvision_fits,
+    transformers,
 )
 from pvd.images import jpeg
 from pvd.percentiles import percentile_ranks
@@ -54,8 +60,11 @@ __all__ = [
     "generator",
     "http_failure",
     "image_path",
+    "is_id",
     "jpeg",
     "mean",
+    "model_digest",
+    "model_folder",
     "need",
     "one_line",
     "parse_json",
@@ -67,6 +76,8 @@ __all__ = [
     "seconds",
     "secret",
     "stream",
+    "torchvision_fits",
+    "transformers",
 ]
 
 
@@ -107,18 +118,6 @@ def secret(*names: str) -> str:
                 )
             return value
     raise MissingPrerequisite(f"No key: set the environment variable {' or '.join(names)}.")
-
-
-def need(module: str, extra: str) -> ModuleType:
-    """A third party's module, or exit code 3 with the command that installs it."""
-    try:
-        return importlib.import_module(module)
-    except ModuleNotFoundError as error:
-        if error.name is None or module.split(".")[0] != error.name.split(".")[0]:
-            raise
-        raise MissingPrerequisite(
-            f"{module} is not installed; type: pip install 'pvd-distill[{extra}]'"
-        ) from None
 
 
 def image_path(folder: Path, name: str, where: str) -> Path:

@@ -583,8 +583,7 @@ def test_a_torchvision_that_does_not_fit(folder: Path, tmp_path: Path) -> None:
 
     (said,) = alone(code, tmp_path, PYTHONPATH=str(tmp_path))
 
-    assert said.startswith("3 transformers cannot load its classes for Qwen-VL (")
-    assert said.endswith("does not fit torch: pip uninstall torchvision")
+    assert said.endswith("answers on cpu in fp32."), "it is hidden from transformers"
 
 
 def test_without_transformers(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

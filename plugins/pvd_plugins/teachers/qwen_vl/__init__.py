@@ -96,7 +96,9 @@ class QwenVL(kit.PromptedTeacher):
     def _weights(self) -> str | None:
         """A digest of the folder: another model in it asks other questions. An id has only its
         revision, since nothing is fetched to find out whether the answers are known already."""
-        return None if weights.is_id(self.model) else weights.digest(weights.local(self.model))
+        if kit.is_id(self.model):
+            return None
+        return weights.digest(weights.place(self.model, self.revision))
 
     def parameters(self) -> dict[str, Any]:
         how = {"prefix": PREFIX} if self.mode == "logits" else {"tokens": self.max_new_tokens}
