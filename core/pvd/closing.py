@@ -65,6 +65,8 @@ def show(metrics: Mapping[str, Any], report: Path) -> None:
             f"  over {SYSTEMS[control]:<16} {gain['value']:+6.1f}"
             f" ({gain['low']:+.1f} to {gain['high']:+.1f})"
         )
+    if metrics.get("forgetting"):  # not in runs of older versions
+        console.print("\n".join(forgotten(metrics["forgetting"])))
     console.print(
         f"\nN = {exam['personas']} held-out personas ({data['novelty']}) x {exam['items']} "
         f"held-out items, seed {metrics['seed']}.\nPercentages; 95 % intervals over personas, "
@@ -80,3 +82,17 @@ def interval(estimate: Mapping[str, float] | None) -> str:
     if estimate is None:
         return ""
     return f"{estimate['value']:.1f} ({estimate['low']:.1f}-{estimate['high']:.1f})"
+
+
+def forgotten(guard: Mapping[str, Any]) -> list[str]:
+    """What the forgetting guard found."""
+    drift = f"Drift of the items' embeddings: {guard['drift']['value']:.3f}."
+    asked = guard["queries"]
+    if asked is None:
+        return [f"{drift} No titles or attributes tell what was forgotten."]
+    change = asked["change"]
+    return [
+        f"Plain {asked['kind']} as queries find their items at {asked['after']['value']:.1f}, "
+        f"before {asked['before']['value']:.1f}:",
+        f"  change {change['value']:+.1f} ({change['low']:+.1f} to {change['high']:+.1f}). {drift}",
+    ]

@@ -8,11 +8,12 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pvd
-from pvd import exam, options, report, rounds, scoring, summary, validation
+from pvd import exam, forgetting, options, report, rounds, scoring, summary, validation
 from pvd.discovery import registry
 from pvd.errors import BadInput, MissingFile
 from pvd.exam import Paper
@@ -215,18 +216,21 @@ def examine(session: Session, paper: Paper) -> None:
         shelf = session.pictures.subset(paper.items)
         rows = torch.tensor([session.pictures.index[item.id] for item in paper.items])
         people = [session.texts[p.id] for p in session.data.people.train]
+        before, after = session.base[rows], scoring.embed(session.student, shelf)
         scores = exam.systems(
             paper,
             texts=torch.stack([session.texts[p.id] for p in paper.personas]),
-            before=session.base[rows],
-            after=scoring.embed(session.student, shelf),
+            before=before,
+            after=after,
             mean_persona=torch.nn.functional.normalize(torch.stack(people).mean(0), dim=0),
             seed=seed,
         )
         results = exam.evaluate(paper, scores, settings.evaluators, seed)
+        embed_texts = partial(scoring.embed_texts, session.student)
+        guard = forgetting.measure(paper.items, before, after, embed_texts, seed)
     (folder / METRICS).unlink(missing_ok=True)  # a result without its student would be a lie
     save_student(session.student, folder / "student")
-    metrics = summary.metrics(session, paper, scores, results, best)
+    metrics = summary.metrics(session, paper, scores, results, guard, best)
     gallery = summary.gallery(paper, scores, settings.exam.gallery, seed)
     session.save_usage()
     write_json(folder / "exam" / "values.json", summary.values(paper, results))

@@ -19,6 +19,7 @@ METRICS = {
     "ndcg": ("nDCG", 3),
     "kendall": ("Kendall's tau", 2),
     "hit": ("hit", 1),
+    "drift": ("drift", 3),
 }
 SYSTEMS = {
     "random": "the items in random order",
@@ -73,6 +74,7 @@ def render(metrics: Mapping[str, Any], usage: Mapping[str, Any], gallery: Mappin
         headline=headline(metrics),
         scope=scope(metrics),
         personal=personal(metrics),
+        memory=memory(metrics),
         measure=measure(exam),
         systems=systems,
         metrics=sorted({n: None for row in systems.values() for n in row}, key=_place),
@@ -148,6 +150,31 @@ def personal(metrics: Mapping[str, Any]) -> str:
             "unclear": ", not clearly less: what it learned may be only what most personas like.",
             "worse": ", which is more: it does not use what the persona says.",
         }[verdict(gain, exam["personas"])]
+    )
+
+
+def memory(metrics: Mapping[str, Any]) -> str:
+    """What the forgetting guard found, in one sentence; nothing for a run that had none."""
+    guard = metrics.get("forgetting")
+    if guard is None:
+        return ""
+    asked = guard["queries"]
+    if asked is None:
+        return (
+            "The held-out items have too few titles or attributes to say what the student forgot "
+            "of them."
+        )
+    change = asked["change"]
+    opening = {
+        "better": "After training it finds what a plain text names better than before",
+        "unclear": "Training made no clear difference to how it finds what a plain text names",
+        "worse": "Training cost some of what it knew: it finds what a plain text names less well",
+    }[verdict(change, asked["count"])]
+    return (
+        f"{opening}. With the items' {asked['kind']} as queries, the items that they name stand at "
+        f"percentile {number(asked['after']['value'], 'mpr')}, before "
+        f"{number(asked['before']['value'], 'mpr')} (change {signed(change['value'], 'mpr')}, "
+        f"95 % interval {_interval(change)})."
     )
 
 

@@ -99,6 +99,9 @@ class TrainSettings:
     weight_decay: Annotated[float, "of AdamW"] = 0.05
     clip: Annotated[float, "the gradient's norm at most"] = 1.0
     warmup: Annotated[int, "steps in which each round's rate rises to its value"] = 5
+    anchor: Annotated[float, "weight in the loss of the drift from the student before training"] = (
+        0.0
+    )
     replay: Annotated[
         Literal["all", "last", "decay"],
         "train on all judgments so far, the last round's, or all with weight 0.5^age",
@@ -176,7 +179,7 @@ class Settings:
         _at_least(0, self.streams, *(f.name for f in fields(Streams)))
         _at_least(1, train, "rounds", "slates", "steps", "batch", "validation_slates", "patience")
         _at_least(2, train, "size")
-        _at_least(0, train, "learning_rate", "decay", "weight_decay", "clip", "warmup")
+        _at_least(0, train, "learning_rate", "decay", "weight_decay", "clip", "warmup", "anchor")
         _at_least(1, exam, "personas")
         _at_least(2, exam, "items", "group")
         _at_least(0, exam, "repeats", "repeat_personas", "gallery")

@@ -34,6 +34,7 @@ def metrics(
     paper: Paper,
     scores: Mapping[str, Tensor],
     results: Mapping[str, Mapping[str, Estimate]],
+    guard: Mapping[str, Any],
     best: int,
 ) -> dict[str, Any]:
     """Everything that the run found out. Nothing in it depends on time, place or cache."""
@@ -77,6 +78,7 @@ def metrics(
             },
             "people": _people(paper, scores),
         },
+        "forgetting": guard,
         "answers": {
             "training": _answers(trained),
             "validation": _answers(chosen),

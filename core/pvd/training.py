@@ -171,7 +171,10 @@ def train_round(
         warm = min(1.0, (step + 1) / settings.warmup) if settings.warmup else 1.0
         for group, scale in zip(optimizer.param_groups, scales, strict=True):
             group["lr"] = rate * scale * warm
-        value = loss(lesson.scored(rows, student, (seed, round, step)))
+        batch = lesson.scored(rows, student, (seed, round, step))
+        value = loss(batch)
+        if settings.anchor:
+            value = value + settings.anchor * drift(batch)
         if not bool(torch.isfinite(value)):
             raise BadInput(
                 f"The loss became {value.item()} in round {round}, step {step}; "
@@ -185,6 +188,13 @@ def train_round(
         progress.advance(len(rows))
         on_step(Step(round, step, losses[-1], len(rows) / (time.monotonic() - start)))
     return sum(losses) / len(losses)
+
+
+def drift(batch: ScoredBatch) -> Tensor:
+    """How far the batch's images have moved from where the student had them before training: the
+    mean of 1 - cosine, as half the squared distance of two unit vectors."""
+    base = batch.references["base"].to(batch.embeddings.dtype)
+    return (batch.embeddings - base).square().sum(1).mean() / 2
 
 
 def _batch(judgments: int, batch: int, step: int, seed: int, round: int) -> Tensor:

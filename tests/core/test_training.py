@@ -3,7 +3,7 @@
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from pvd.errors import BadInput
 from pvd.scoring import Pictures
 from pvd.settings import TrainSettings
 from pvd.streams import stream
-from pvd.training import Aged, Lesson, train_round
+from pvd.training import Aged, Lesson, drift, train_round
 from pvd_plugins.losses.bradley_terry import BradleyTerry
 
 WIDTH = 4
@@ -394,6 +394,61 @@ def test_weight_decay_shrinks_the_student_but_not_the_loss() -> None:
     # AdamW: w * (1 - rate * decay); the loss's own parameter takes its plain step.
     assert learner.state()["matrix"][0, 0] == pytest.approx(1 - 0.05 * 0.5)
     assert own.item() == pytest.approx(1 + 0.05)
+
+
+def at_start() -> Lesson:
+    """All judgments, and the untrained student's own embeddings as what to be held to."""
+    base = student().embed_prepared(PIXELS).detach()
+    aged = [Aged(j, 0) for j in judgments()]
+    return Lesson(aged, Pictures(ITEMS, PIXELS), TEXTS, base, replay="all")
+
+
+def test_drift_by_hand() -> None:
+    """Half of the squared distance to the base; its gradient is the distance, over the images."""
+    batch = whole(at_start(), student())
+    moved = batch.embeddings.detach().clone().requires_grad_()
+    found = drift(replace(batch, embeddings=moved))
+    assert float(found.detach()) == 0
+    (gradient,) = torch.autograd.grad(found, moved)
+    assert torch.equal(gradient, torch.zeros_like(moved))
+
+    turned = functional.normalize(moved.detach() + torch.tensor([0.0, 0.5, 0, 0]), dim=1)
+    turned.requires_grad_()
+    found = drift(replace(batch, embeddings=turned))
+    base = batch.references["base"]
+    cosines = functional.cosine_similarity(turned, base)
+    assert float(found.detach()) == pytest.approx(1 - float(cosines.mean().detach()), abs=1e-6)
+    (gradient,) = torch.autograd.grad(found, turned)
+    assert torch.allclose(gradient, (turned - base).detach() / len(base))
+
+
+def test_the_anchor_adds_its_drift_to_the_loss() -> None:
+    """With a loss that asks for nothing, only the anchor pulls; without it, nothing does."""
+    spy = Spy(cost=lambda batch: 0 * batch.scores.sum())
+    away = student()
+    away.parts[0].data += 0.5
+    start = away.state()["matrix"]
+    far = float(drift(whole(at_start(), away)).detach())
+
+    still = train_round(away, spy, at_start(), settings(steps=30), round=1, seed=0)
+    assert still == 0
+    assert torch.equal(away.state()["matrix"], start)
+
+    first = train_round(away, spy, at_start(), settings(batch=60, anchor=3.0), round=1, seed=0)
+    assert first == pytest.approx(3 * far)
+    train_round(away, spy, at_start(), settings(steps=200, anchor=3.0), round=1, seed=0)
+    assert float(drift(whole(at_start(), away)).detach()) < 0.1 * far
+
+
+def test_a_larger_anchor_leaves_the_student_nearer_to_where_it_was() -> None:
+    found = []
+    for anchor in (0.0, 5.0, 500.0):
+        learner = student()
+        train_round(
+            learner, BradleyTerry(), at_start(), settings(steps=100, anchor=anchor), round=1, seed=0
+        )
+        found.append(float(drift(whole(at_start(), learner)).detach()))
+    assert found[0] > found[1] > 10 * found[2] > 0
 
 
 def test_a_loss_learns_its_own_parameters() -> None:
