@@ -46,6 +46,7 @@ from pvd.records import (
 )
 
 if TYPE_CHECKING:
+    from pvd.index import Index
     from pvd.pipeline import Run
 
 __version__ = "0.1.0"
@@ -60,6 +61,7 @@ __all__ = [
     "Evaluator",
     "Exam",
     "Forecast",
+    "Index",
     "Item",
     "Judgment",
     "Loss",
@@ -87,6 +89,14 @@ __all__ = [
     "open_student",
     "run",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "Index":  # a component needs none of it
+        from pvd.index import Index
+
+        return Index
+    raise AttributeError(f"module 'pvd' has no attribute {name!r}")
 
 
 def load(kind: str, name: str, **options: Any) -> Any:

@@ -4,8 +4,10 @@ with the personas' texts by cosine.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from pvd.errors import BadInput
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from pvd.protocols import Prepared, Student
 
 BLOCK = 256  # images embedded at once
-DECODED = 32  # whole pictures in memory at once; one of 40 megapixels has 120 MB
+DECODED = 32  # pictures in a block; two blocks are in memory, one of 40 megapixels has 120 MB
 BAD_SHARE = 0.01  # of the items; more bad pictures than this are an error
 
 
@@ -53,34 +55,65 @@ def prepare(
 ) -> tuple[Pictures, list[tuple[Item, str]]]:
     """Decode and prepare every picture once; and the items left out, each with the reason.
 
-    Up to 1 % may be bad; more raises BadInput. Decoding runs in threads: Pillow lets them.
+    Up to 1 % may be bad; more raises BadInput.
     """
     progress = progress or Silent()
     good: list[Item] = []
     bad: list[tuple[Item, str]] = []
     blocks: list[Prepared] = []
-    with (
-        progress.stage("preparing pictures", len(items), "images"),
-        ThreadPoolExecutor() as pool,
-    ):
-        for start in range(0, len(items), DECODED):
-            part = items[start : start + DECODED]
-            images = []
-            for item, image in zip(part, pool.map(_open, part), strict=True):
-                if isinstance(image, str):
-                    bad.append((item, image))
-                else:
-                    good.append(item)
-                    images.append(image)
-            if images:
-                blocks.append(student.prepare(images))
-            progress.advance(len(part))
-    if len(bad) > BAD_SHARE * len(items):
+    with progress.stage("preparing pictures", len(items), "images"):
+        for block in prepared(student, items):
+            good += block.items
+            bad += block.bad
+            if block.prepared is not None:
+                blocks.append(block.prepared)
+            progress.advance(len(block.items) + len(block.bad))
+    check_bad(bad, len(items))
+    return Pictures(good, _join(blocks)), bad
+
+
+@dataclass(frozen=True)
+class Block:
+    """Some items in their order: the good ones with their prepared pictures (None if there are no
+    good ones), and the bad ones, each with the reason."""
+
+    items: list[Item]
+    prepared: Prepared | None
+    bad: list[tuple[Item, str]]
+
+
+def prepared(student: Student, items: Sequence[Item]) -> Iterator[Block]:
+    """Every picture, block by block; no block is kept.
+
+    Decoding runs in threads, a block ahead of the student: Pillow lets them.
+    """
+    parts = [items[start : start + DECODED] for start in range(0, len(items), DECODED)]
+    with ThreadPoolExecutor() as pool:
+        ahead = pool.map(_open, parts[0] if parts else ())
+        for part, following in zip_longest(parts, parts[1:], fillvalue=()):
+            images = list(ahead)
+            ahead = pool.map(_open, following)
+            yield _block(student, part, images)
+
+
+def _block(student: Student, part: Sequence[Item], opened: Sequence[Image | str]) -> Block:
+    good, bad, images = [], [], []
+    for item, image in zip(part, opened, strict=True):
+        if isinstance(image, str):
+            bad.append((item, image))
+        else:
+            good.append(item)
+            images.append(image)
+    return Block(good, student.prepare(images) if images else None, bad)
+
+
+def check_bad(bad: Sequence[tuple[Item, str]], count: int) -> None:
+    """Raise BadInput if more than 1 % of so many pictures are bad."""
+    if len(bad) > BAD_SHARE * count:
         raise BadInput(
-            f"{len(bad)} of {len(items)} pictures cannot be used, and at most {BAD_SHARE:.0%} may "
+            f"{len(bad)} of {count} pictures cannot be used, and at most {BAD_SHARE:.0%} may "
             f"be left out. {bad[0][1]}"
         )
-    return Pictures(good, _join(blocks)), bad
 
 
 def _open(item: Item) -> Image | str:

@@ -16,6 +16,7 @@ from pvd.cli.inspecting import doctor, plugins, show_options
 from pvd.cli.prompting import prompt
 from pvd.cli.reporting import report
 from pvd.cli.running import evaluate, label, run, train
+from pvd.cli.searching import index, search
 from pvd.errors import Interrupted, PvdError
 
 
@@ -46,5 +47,18 @@ def main() -> None:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
-for command in (run, label, train, evaluate, report, prompt, cache, plugins, show_options, doctor):
+for command in (
+    run,
+    label,
+    train,
+    evaluate,
+    report,
+    index,
+    search,
+    prompt,
+    cache,
+    plugins,
+    show_options,
+    doctor,
+):
     main.add_command(command)

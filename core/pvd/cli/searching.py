@@ -1,0 +1,215 @@
+"""The commands that use a student: index and search."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pvd import options
+from pvd.cli.files import plugin_files
+from pvd.cli.running import output_options, source_table
+from pvd.discovery import nearest, registry
+from pvd.errors import MissingFile, UsageError
+
+if TYPE_CHECKING:
+    from pvd.index import Hit
+    from pvd.records import Catalog
+
+_catalog = click.option("--catalog", metavar="[SOURCE:]PATH", help="Table or folder of items.")
+_device = click.option("--device", default="cpu", help="Where the student runs: cpu, cuda, mps.")
+
+
+@click.command()
+@click.argument("student", metavar="STUDENT")
+@_catalog
+@click.option(
+    "--to", "folder", required=True, type=click.Path(path_type=Path), help="The index folder."
+)
+@click.option("--shard", metavar="I/N", help="Only one of N shares; run them all at once.")
+@click.option("--prune", is_flag=True, help="Take out what the catalogue no longer has.")
+@click.option("--approximate", is_flag=True, help="Build a graph for millions of items.")
+@click.option(
+    "-o",
+    "assignments",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="An option of the named student or of the source: student.KEY, catalog.KEY; repeatable.",
+)
+@_device
+@plugin_files
+@output_options
+def index(
+    student: str,
+    catalog: str | None,
+    folder: Path,
+    shard: str | None,
+    prune: bool,
+    approximate: bool,
+    assignments: tuple[str, ...],
+    device: str,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Embed a catalogue with STUDENT: a run, a student's folder, or a student's name.
+
+    The same command goes on where it was stopped, and adds what is new in the catalogue.
+    """
+    from pvd import progress
+    from pvd.index import Index
+    from pvd.indexing import WHOLE, Shard, write_skipped
+
+    mine = Shard.parse(shard) if shard else WHOLE
+    if mine != WHOLE and (prune or approximate):
+        raise UsageError(
+            "--prune and --approximate are about the whole index; give them without --shard, when "
+            "all shards are done."
+        )
+    shown = progress.for_terminal(quiet or as_json)
+    tables = _assigned(assignments)
+    items = _items(catalog, student, tables.get("catalog", {}))
+    with _student_folder(student, tables.get("student", {}), device) as source:
+        made = Index.create(folder, source, device=device)
+        added, bad = made.add(items, shard=mine, progress=shown)
+    result: dict[str, Any] = {"index": str(folder), "added": added, "items": len(made)}
+    skipped = write_skipped(folder, mine, bad)
+    if bad:
+        shown.say(f"Pictures left out: {len(bad)}; see {skipped}. {bad[0][1]}")
+        result["skipped"] = len(bad)
+    if prune:
+        there = {item.id for item in items}
+        result["removed"] = made.remove(id for id in made.ids() if id not in there)
+        result["items"] = len(made)
+    if as_json:
+        click.echo(json.dumps(result))
+    else:
+        removed = f", {result['removed']:,} removed" if prune else ""
+        click.echo(f"Index: {folder}, {len(made):,} items ({added:,} added{removed})")
+
+
+def _assigned(assignments: Sequence[str]) -> options.Table:
+    table: options.Table = {}
+    for text in assignments:
+        table = options.merge(table, options.assignment(text))
+    if unknown := sorted(table.keys() - {"student", "catalog"}):
+        raise UsageError(f"-o sets student.KEY or catalog.KEY here, not {unknown[0]}.")
+    return table
+
+
+def _items(catalog: str | None, student: str, given: Mapping[str, Any]) -> Catalog:
+    """The catalogue that was named, or that of the run."""
+    from pvd import catalog as reading
+    from pvd.protocols import Source
+    from pvd.session import configuration
+
+    run = Path(student) / "run.toml"
+    if catalog is not None:
+        table: Any = source_table(catalog, "catalog")
+    elif run.is_file():
+        table = configuration(run)["catalog"]
+    else:
+        raise UsageError("Say what is to be embedded: --catalog PATH.")
+    source = options.build(
+        "source", options.merge({"catalog": table}, {"catalog": given})["catalog"], "catalog"
+    )
+    assert isinstance(source, Source)
+    return reading.read(source)
+
+
+@contextmanager
+def _student_folder(student: str, given: Mapping[str, Any], device: str) -> Iterator[Path]:
+    """The folder of a student: that of a run, of an export, or of one that is only named."""
+    import pvd
+    from pvd.pipeline import save_student
+    from pvd.session import check_device, configuration
+
+    check_device(device)
+    path = Path(student)
+    if path.is_dir():
+        if given:
+            raise UsageError("-o student.KEY is for a student by name; this one is trained.")
+        if (path / "run.toml").is_file():
+            configuration(path / "run.toml")  # loads the plug-in files of the run
+            path = path / "student"
+        if not (path / "pvd.json").is_file():
+            raise MissingFile(f"There is no student in {student}; a finished run has one.")
+        yield path
+        return
+    names = registry.names("student")
+    if student not in names:
+        near = nearest(student, names)
+        raise MissingFile(
+            f"There is no run, folder or student {student!r}"
+            + ("; check the path." if near == "." else near)
+        )
+    named = pvd.load("student", student, **given)
+    named.load(device)
+    with tempfile.TemporaryDirectory() as folder:
+        save_student(named, Path(folder) / "student")
+        yield Path(folder) / "student"
+
+
+@click.command()
+@click.argument("folder", metavar="INDEX", type=click.Path(path_type=Path))
+@click.argument("texts", metavar="TEXT...", nargs=-1, required=True)
+@click.option("-k", "count", default=12, show_default=True, help="How many hits a text gets.")
+@click.option("--html", type=click.Path(path_type=Path), help="Write a page with the pictures.")
+@_catalog
+@click.option("--approximate", is_flag=True, help="Ask the graph: faster, and a few hits missed.")
+@_device
+@plugin_files
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+def search(
+    folder: Path,
+    texts: tuple[str, ...],
+    count: int,
+    html: Path | None,
+    catalog: str | None,
+    approximate: bool,
+    device: str,
+    as_json: bool,
+) -> None:
+    """Print what INDEX has for each TEXT, best first."""
+    from pvd.index import Index
+    from pvd.session import check_device
+
+    check_device(device)
+    opened = Index.open(folder, device)
+    found = opened.search(texts, count, approximate=approximate)
+    if as_json:
+        queries = [
+            {"text": text, "hits": [_plain(hit) for hit in hits]}
+            for text, hits in zip(texts, found, strict=True)
+        ]
+        click.echo(json.dumps({"index": str(folder), "items": len(opened), "queries": queries}))
+    else:
+        for text, hits in zip(texts, found, strict=True):
+            _show(text, hits)
+
+
+def _plain(hit: Hit) -> dict[str, Any]:
+    return asdict(hit) | {"image": None if hit.image is None else str(hit.image)}
+
+
+def _show(text: str, hits: Sequence[Hit]) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console(highlight=False)
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    table.add_column("", justify="right", style="dim")
+    table.add_column("cosine", justify="right")
+    table.add_column("id", overflow="fold")
+    for hit in hits:
+        table.add_row(str(hit.rank), f"{hit.score:.3f}", Text(hit.id))
+    console.print()
+    console.print(Text(text, style="bold"))
+    console.print(table)

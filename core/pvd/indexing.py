@@ -1,0 +1,179 @@
+"""Filling an index: embed, collect a few thousand vectors, write them as a part, go on."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+from pvd import parts, scoring
+from pvd.errors import BadInput, UsageError
+from pvd.folder import write_lines
+from pvd.parts import SUFFIX, Row
+from pvd.records import Item
+from pvd.streams import derive
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from pvd.progress import Progress
+    from pvd.protocols import Student
+
+ROWS = 4096  # of a part
+SECONDS = 60.0  # a kill costs no more work than this
+PATIENCE = 600.0  # seconds that one shard waits for another to copy the student
+
+Batch: TypeAlias = "tuple[Sequence[Item], Tensor]"
+
+
+@dataclass(frozen=True)
+class Shard:
+    """One of several processes that fill an index at once; each takes items of its own."""
+
+    number: int = 1
+    of: int = 1
+
+    @classmethod
+    def parse(cls, text: str) -> Shard:
+        """`2/4`: the second of four."""
+        match = re.fullmatch(r"([0-9]{1,4})/([0-9]{1,4})", text)
+        shard = cls(int(match[1]), int(match[2])) if match else cls(0, 0)
+        if not 1 <= shard.number <= shard.of:
+            raise UsageError(f"{text!r} is no shard; write for example 1/4, 2/4, 3/4 and 4/4.")
+        return shard
+
+    def __str__(self) -> str:
+        return f"{self.number}of{self.of}"
+
+    def has(self, id: str) -> bool:
+        """Whether an item is its own: by hash, so that it stays so when the catalogue grows."""
+        return derive("shard", id) % self.of == self.number - 1
+
+    @contextmanager
+    def locked(self, folder: Path) -> Iterator[None]:
+        """Keep others off these items: a second process for this shard, and shards of another
+        number, among whose items ours could be."""
+        with ExitStack() as stack:
+            stack.enter_context(alone(folder, str(self), patience=0))
+            for path in folder.glob(".*of*.lock"):
+                other = path.name[1:-5]
+                if other.partition("of")[2] != str(self.of):
+                    with alone(folder, other, patience=0):
+                        pass
+            for path in folder.glob(f".{self}-*.tmp"):  # what a killed process had begun
+                path.unlink()
+            yield
+
+
+WHOLE = Shard()
+
+
+@contextmanager
+def alone(folder: Path, name: str, patience: float = PATIENCE) -> Iterator[None]:
+    """Hold a lock in a folder. That of a dead process is free again."""
+    from filelock import FileLock, Timeout
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(folder / f".{name}.lock", timeout=patience)
+        lock.acquire()
+    except Timeout:
+        raise BadInput(
+            f"Another process is changing {folder.parent} ({name.replace('of', ' of ')}); wait for "
+            "it, or give all of them the same number of shards."
+        ) from None
+    except OSError as error:
+        raise BadInput(
+            f"{folder} cannot be written to ({error.strerror or error}); name another --to."
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def embedded(
+    student: Student,
+    items: Sequence[Item],
+    of: int,
+    bad: list[tuple[Item, str]],
+    progress: Progress,
+) -> Iterator[Batch]:
+    """The items with their vectors, block by block; what cannot be used goes to `bad`, and is an
+    error when it is more than 1 % of `of`.
+    """
+    import torch
+
+    with progress.stage("embedding", len(items), "images"):
+        for block in scoring.prepared(student, items):
+            bad += block.bad
+            scoring.check_bad(bad, of)
+            if block.prepared is not None:
+                with torch.inference_mode():
+                    vectors = student.embed_prepared(block.prepared)
+                yield block.items, vectors
+            progress.advance(len(block.items) + len(block.bad))
+
+
+def collected(
+    folder: Path, shard: Shard, batches: Iterable[Batch], width: int, fingerprint: str
+) -> int:
+    """Write the batches as parts of a few thousand rows; how many items they were. Only for who
+    holds the shard's lock."""
+    shelf = _Shelf(folder, shard, width, fingerprint)
+    try:
+        for items, vectors in batches:
+            shelf.put(items, vectors)
+    finally:  # also before an error or a Ctrl-C: to embed them was the dear part
+        shelf.write()
+    return shelf.count
+
+
+class _Shelf:
+    """What is not yet in a part."""
+
+    def __init__(self, folder: Path, shard: Shard, width: int, fingerprint: str) -> None:
+        self._folder, self._shard = folder, shard
+        self._width, self._fingerprint = width, fingerprint
+        self._rows: list[Row] = []
+        self._vectors: list[Tensor] = []
+        self._since = time.monotonic()
+        self.count = 0
+
+    def put(self, items: Sequence[Item], vectors: Tensor) -> None:
+        if vectors.shape != (len(items), self._width):
+            raise BadInput(
+                f"{len(items)} items came with vectors of the shape {list(vectors.shape)}; the "
+                f"index needs [{len(items)}, {self._width}]."
+            )
+        for start in range(0, len(items), ROWS):
+            some = slice(start, start + ROWS)
+            self._vectors.append(parts.unit(vectors[some]).bfloat16())
+            self._rows += map(Row.of, items[some])
+            late = time.monotonic() - self._since >= SECONDS
+            if len(self._rows) >= ROWS or late:
+                self.write()
+
+    def write(self) -> None:
+        import torch
+
+        self._since = time.monotonic()
+        if not self._rows:
+            return
+        names = [path.name for path in self._folder.glob(f"{self._shard}-*{SUFFIX}")]
+        number = max((int(name.partition("-")[2][:6]) for name in names), default=0) + 1
+        path = self._folder / f"{self._shard}-{number:06d}{SUFFIX}"
+        parts.write(path, self._rows, torch.cat(self._vectors), self._fingerprint)
+        self.count += len(self._rows)
+        self._rows, self._vectors = [], []
+
+
+def write_skipped(folder: Path, shard: Shard, bad: Sequence[tuple[Item, str]]) -> Path:
+    """The items whose pictures cannot be used, as a file of the index."""
+    path = folder / "skipped" / f"{shard}.jsonl"
+    write_lines(path, [{"id": item.id, "why": why} for item, why in bad])
+    return path

@@ -1,0 +1,124 @@
+"""The parts of an index: a few thousand vectors and what they are of, in one file a part.
+
+A part is whole or not there, and is mapped, not read: searching many parts costs no memory of its
+own. Rows are JSON lines beside the vectors, found by their offsets and read one at a time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from itertools import accumulate
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pvd.errors import BadInput
+from pvd.folder import write_bytes
+from pvd.records import Item
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+SUFFIX = ".safetensors"
+
+
+@dataclass(frozen=True)
+class Row:
+    """What an index knows of an item. `image` is the absolute path of its file, if it is one."""
+
+    id: str
+    title: str | None
+    image: str | None
+    attributes: dict[str, str]
+
+    @classmethod
+    def of(cls, item: Item) -> Row:
+        """The row of a catalogue's item."""
+        image = str(item.image.absolute()) if isinstance(item.image, Path) else None
+        return cls(item.id, item.title, image, dict(item.attributes))
+
+
+class Part:
+    """One part: `vectors` [n, D], mapped, and its rows."""
+
+    def __init__(self, path: Path, fingerprint: str) -> None:
+        from safetensors import SafetensorError, safe_open
+
+        self.path = path
+        try:
+            with safe_open(path, "pt") as file:
+                metadata = file.metadata() or {}
+                self.vectors: Tensor = file.get_tensor("vectors")
+                self._lines: Tensor = file.get_tensor("rows")
+                self._offsets: Tensor = file.get_tensor("offsets")
+        except (SafetensorError, OSError) as error:
+            raise self._damaged(error) from None
+        if metadata.get("fingerprint") != fingerprint:
+            raise BadInput(
+                f"The part {path} holds vectors of another student than its index; take it out."
+            )
+        self.digest = metadata.get("digest", "")
+        if self.vectors.ndim != 2 or len(self._offsets) != len(self.vectors) + 1:
+            raise self._damaged("vectors and rows do not match")
+
+    def __len__(self) -> int:
+        return len(self.vectors)
+
+    def row(self, number: int) -> Row:
+        """The row of a vector."""
+        start, end = self._offsets[number : number + 2].tolist()
+        try:
+            return Row(**json.loads(self._lines[start:end].numpy().tobytes()))
+        except (ValueError, TypeError) as error:  # no UTF-8, no JSON, no row
+            raise self._damaged(error) from None
+
+    def rows(self) -> Iterator[Row]:
+        """All rows, in the order of the vectors."""
+        return map(self.row, range(len(self)))
+
+    def without(self, ids: set[str], fingerprint: str) -> int:
+        """Write the part again without these ids, or remove it if none is left; how many went."""
+        rows = list(self.rows())
+        kept = [number for number, row in enumerate(rows) if row.id not in ids]
+        if not kept:
+            self.path.unlink()
+        elif len(kept) < len(rows):
+            write(self.path, [rows[n] for n in kept], self.vectors[kept], fingerprint)
+        return len(rows) - len(kept)
+
+    def _damaged(self, why: object) -> BadInput:
+        return BadInput(
+            f"The part {self.path} is damaged ({why}); delete it, and `pvd index` embeds its items "
+            "again."
+        )
+
+
+def write(path: Path, rows: Sequence[Row], vectors: Tensor, fingerprint: str) -> None:
+    """A part of bf16 vectors [n, D] and as many rows."""
+    import torch
+    from safetensors.torch import save
+
+    lines = [json.dumps(asdict(row)).encode() + b"\n" for row in rows]
+    text = b"".join(lines)
+    vectors = vectors.contiguous()
+    seen = hashlib.sha256(text)
+    seen.update(vectors.view(torch.uint8).numpy())
+    tensors = {
+        "vectors": vectors,
+        "rows": torch.frombuffer(bytearray(text), dtype=torch.uint8),
+        "offsets": torch.tensor([0, *accumulate(map(len, lines))]),
+    }
+    metadata = {"fingerprint": fingerprint, "digest": seen.hexdigest()}
+    write_bytes(path, save(tensors, metadata))
+
+
+def unit(vectors: Tensor) -> Tensor:
+    """The vectors at unit length; exact to what fp32 can tell."""
+    import torch
+
+    wide = vectors.detach().to("cpu", torch.float64)
+    if not torch.isfinite(wide).all() or not (wide.abs().amax(1) > 0).all():
+        raise BadInput("A vector is zero or not finite, so that it has no direction; mend it.")
+    return wide / wide.norm(dim=1, keepdim=True)
