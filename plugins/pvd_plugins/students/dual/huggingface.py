@@ -1,0 +1,171 @@
+"""Models that transformers publishes: a folder with config.json and model.safetensors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from inspect import signature
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from pvd import kit
+from pvd_plugins.students.dual.encoder import DualEncoder
+from pvd_plugins.students.dual.network import Network, Stage
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+    from torch import Tensor, nn
+
+# sentence-transformers (5.4 and later) then gives the same embeddings, of unit length.
+MODULES = [
+    {"idx": 0, "name": "0", "path": "", "type": "sentence_transformers.models.Transformer"},
+    {
+        "idx": 1,
+        "name": "1",
+        "path": "1_Normalize",
+        "type": "sentence_transformers.models.Normalize",
+    },
+]
+TOWERS = {
+    "transformer_task": "feature-extraction",
+    "modality_config": {
+        kind: {"method": f"get_{kind}_features", "method_output_name": "pooler_output"}
+        for kind in ("text", "image")
+    },
+    "module_output_name": "sentence_embedding",
+}
+
+
+LOAD = """\
+from sentence_transformers import SentenceTransformer
+
+model = SentenceTransformer("path/to/this/folder")  # or transformers.%s.from_pretrained
+model.encode(["a gift for a mother who loves gardening"])"""
+
+
+class HuggingFace(Network):
+    """A model of transformers; a subclass knows how its image tower is made."""
+
+    weights = "model.safetensors"
+    small = ("*.json", "*.txt", "*.model")
+    companions: ClassVar[Mapping[str, Any]] = {
+        "modules.json": MODULES,
+        "sentence_bert_config.json": TOWERS,
+        "1_Normalize/config.json": {},
+    }
+    tower = "vision_model"
+
+    kind: ClassVar[str]  # config.json's model_type
+    model_class: ClassVar[str]
+    image_class: ClassVar[str]  # of the processor; the one that uses Pillow
+
+    def __init__(self, folder: Path, name: str) -> None:
+        self.folder = folder
+        self._look_through(name)
+        hf = kit.transformers()
+        hf.logging.disable_progress_bar()  # progress is core's
+        local = {"local_files_only": True, "trust_remote_code": False}
+        try:
+            self.tokenizer = hf.AutoTokenizer.from_pretrained(folder, **local)
+            scaler = getattr(hf, f"{self.image_class}Pil", None) or getattr(hf, self.image_class)
+            self.processor = scaler.from_pretrained(folder, local_files_only=True)
+            self.model, seen = self._load(getattr(hf, self.model_class), folder)
+        except ImportError as error:
+            raise kit.MissingPrerequisite(
+                f"transformers cannot load its classes for {name} ({kit.one_line(error)}); "
+                "upgrade it: pip install --upgrade transformers"
+            ) from None
+        except Exception as error:  # of a dozen kinds, for files that somebody may have damaged
+            raise kit.BadInput(
+                f"The model in {folder} cannot be loaded ({kit.one_line(error)}); fetch or save it "
+                "again."
+            ) from None
+        if missing := sorted(seen["missing_keys"]):
+            raise kit.BadInput(
+                f"The weights in {folder} lack {len(missing)} tensors, such as {missing[0]}; fetch "
+                "or save them again."
+            )
+        self.window = self.model.config.text_config.max_position_embeddings
+        self.mean, self.std = self.processor.image_mean, self.processor.image_std
+
+    def _look_through(self, name: str) -> None:
+        path = self.folder / "config.json"
+        config = kit.parse_json(kit.read_text(path, "file of a model"), str(path))
+        kind = config.get("model_type") if isinstance(config, dict) else None
+        if kind != self.kind:
+            raise kit.BadInput(
+                f"{name} is a model of type {kind!r}, not {self.kind!r}; choose the student that "
+                "fits it, or another model."
+            )
+        if not list(self.folder.glob("*.safetensors")):
+            raise kit.BadInput(
+                f"{self.folder} has no *.safetensors; weights in another format can run programs "
+                "and are not loaded, so choose a revision that has them."
+            )
+
+    @staticmethod
+    def _load(model: Any, folder: Path) -> Any:
+        import torch
+
+        return model.from_pretrained(
+            folder,
+            dtype=torch.float32,
+            use_safetensors=True,
+            local_files_only=True,
+            output_loading_info=True,
+        )
+
+    def scaled(self, images: Sequence[Image]) -> Tensor:
+        seen: Tensor = self.processor(
+            list(images), do_rescale=False, do_normalize=False, return_tensors="pt"
+        )["pixel_values"]
+        return seen
+
+    def scaling(self) -> Any:
+        names = ("size", "crop_size", "do_center_crop", "do_resize", "resample")
+        return {name: str(getattr(self.processor, name, None)) for name in names}
+
+    def lengths(self, texts: Sequence[str]) -> list[int]:
+        return [len(ids) for ids in self.tokenizer(list(texts), verbose=False)["input_ids"]]
+
+    def features(self, output: Any) -> Tensor:
+        """The tensor of what get_..._features returns; transformers 5 wraps it."""
+        found: Tensor = getattr(output, "pooler_output", output)
+        return found
+
+    def blocks(self, layers: Sequence[nn.Module]) -> list[Stage]:
+        """A stage for each layer."""
+        # transformers 4 wants a second mask for texts, which 5 does not know.
+        more = (None,) * ("causal_attention_mask" in signature(layers[0].forward).parameters)
+
+        def stage(layer: nn.Module) -> Stage:
+            def run(hidden: Tensor) -> Tensor:
+                out = layer(hidden, None, *more)
+                found: Tensor = out[0] if isinstance(out, tuple) else out
+                return found
+
+            return Stage(run, [layer], block=True)
+
+        return [stage(layer) for layer in layers]
+
+
+@dataclass(kw_only=True)
+class FromTransformers(DualEncoder):
+    """A student over a network of transformers, from the hub or from a folder."""
+
+    network: ClassVar[type[HuggingFace]]
+
+    def published(self) -> HuggingFace:
+        # Repositories hold the same weights in several formats and for several libraries.
+        files = (*self.network.small, "model*.safetensors")
+        folder = kit.model_folder(self.model, self.revision, files, "student.model")
+        return self.network(folder, self.model)
+
+    def saved(self, folder: Path) -> HuggingFace:
+        return self.network(folder, str(folder))
+
+    def about(self) -> Mapping[str, str]:
+        found = {"library_name": "sentence-transformers", "load": LOAD % self.network.model_class}
+        if kit.is_id(self.model):
+            found |= {"base_model": self.model, "revision": self.revision or "main"}
+        return found

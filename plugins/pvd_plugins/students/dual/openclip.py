@@ -1,0 +1,177 @@
+"""Models of open_clip: a folder with open_clip_config.json and open_clip_model.safetensors."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from pvd import kit
+from pvd_plugins.students.dual.network import Network, Stage
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+    from torch import Tensor
+
+SCHEMAS = ("hf-hub", "local-dir")
+CONFIG = "open_clip_config.json"
+WEIGHTS = "open_clip_model.safetensors"
+OTHERS = ("*.json", "*.txt", "*.model")  # tokenizers
+
+
+def library() -> ModuleType:
+    """open_clip, or why it cannot be used here."""
+    if why := kit.torchvision_fits():
+        raise kit.MissingPrerequisite(
+            f"open_clip needs torchvision, and the one that is installed does not fit torch "
+            f"({why}); install both from one index, as torch's own page says: on a machine without "
+            "a GPU, pip install --force-reinstall torch torchvision --index-url "
+            "https://download.pytorch.org/whl/cpu"
+        )
+    return kit.need("open_clip", "open-clip")
+
+
+def found(model: str, pretrained: str | None, revision: str | None) -> Path:
+    """The folder of a model: its own, or that of an id, fetched once."""
+    schema, _, rest = model.partition(":")
+    if schema in SCHEMAS:
+        where = rest
+    elif Path(model).is_dir() or kit.is_id(model):
+        where = model
+    else:
+        where = _repository(model, pretrained)
+    return kit.model_folder(where, revision, (*OTHERS, WEIGHTS), "student.model")
+
+
+def _repository(architecture: str, tag: str | None) -> str:
+    """Where the weights of an architecture are published."""
+    clip = library()
+    if architecture not in clip.list_models():
+        raise kit.BadInput(
+            f"open_clip knows no architecture {architecture!r}, and it is no folder; student.model "
+            "is hf-hub:an/id, local-dir:a/folder, or one of open_clip.list_models()."
+        )
+    tags = clip.list_pretrained_tags_by_model(architecture)
+    place = clip.get_pretrained_cfg(architecture, tag).get("hf_hub", "") if tag else ""
+    if tag is None or not clip.is_pretrained_cfg(architecture, tag):
+        has = f"it has {', '.join(tags)}" if tags else "it has none"
+        raise kit.BadInput(
+            f"student.pretrained must name weights of {architecture}, not {tag!r}; {has}."
+        )
+    if not place.endswith("/"):  # an address, or a single file: a pickle
+        raise kit.BadInput(
+            f"The weights {tag} of {architecture} are published as a pickle only, which could run "
+            "programs; choose another student.pretrained."
+        )
+    return str(place.rstrip("/"))
+
+
+class OpenClipNetwork(Network):
+    """A CLIP of open_clip; its tower is cut into stages if it is a vision transformer."""
+
+    weights = WEIGHTS
+    small = OTHERS
+    tower = "visual"
+
+    def __init__(self, folder: Path, name: str) -> None:
+        clip = library()
+        self.folder = folder
+        for file in (CONFIG, WEIGHTS):
+            if not (folder / file).is_file():
+                raise kit.BadInput(
+                    f"{name} has no {file}; open_clip's layout has it, and weights in another "
+                    "format can run programs and are not loaded."
+                )
+        try:
+            with _quiet():
+                self.model = clip.create_model(f"local-dir:{folder}", require_pretrained=True)
+                self.tokenizer = clip.get_tokenizer(f"local-dir:{folder}")
+        except Exception as error:  # of a dozen kinds, for files that somebody may have damaged
+            raise kit.BadInput(
+                f"The model in {folder} cannot be loaded ({kit.one_line(error)}); fetch or save it "
+                "again."
+            ) from None
+        self.window = self.tokenizer.context_length
+        seen = self._preprocessing = clip.get_model_preprocess_cfg(self.model)
+        self.mean, self.std = seen["mean"], seen["std"]
+        # To values from 0 to 1, which were bytes before.
+        plain = clip.transform.PreprocessCfg(**{**seen, "mean": (0, 0, 0), "std": (1, 1, 1)})
+        self._scale: Callable[[Image], Tensor] = clip.transform.image_transform_v2(plain, is_train=False)
+
+    def stages(self) -> list[Stage]:
+        visual = self.model.visual
+        trunk = getattr(visual, "trunk", None)
+        if trunk is not None and _is_timm_transformer(trunk):
+            return _timm_stages(visual, trunk)
+        if type(visual).__name__ == "VisionTransformer" and visual.transformer.batch_first:
+            return _clip_stages(visual)
+        return [Stage(visual, [visual])]
+
+    def scaled(self, images: Sequence[Image]) -> Tensor:
+        import torch
+
+        pixels = torch.stack([self._scale(image) for image in images])
+        return (pixels * 255).round().to(torch.uint8)
+
+    def scaling(self) -> Any:
+        return {name: str(value) for name, value in self._preprocessing.items()}
+
+    def lengths(self, texts: Sequence[str]) -> list[int]:
+        if hasattr(self.tokenizer, "tokenizer"):  # of transformers
+            seen = [self.tokenizer.clean_fn(text) for text in texts]
+            return [len(ids) for ids in self.tokenizer.tokenizer(seen, verbose=False)["input_ids"]]
+        return [len(self.tokenizer.encode(text)) + 2 for text in texts]
+
+    def read(self, texts: Sequence[str]) -> Tensor:
+        device = next(self.model.parameters()).device
+        seen: Tensor = self.model.encode_text(self.tokenizer(list(texts)).to(device))
+        return seen
+
+
+def _clip_stages(visual: Any) -> list[Stage]:
+    """open_clip's own vision transformer."""
+    below = [visual.conv1, visual.class_embedding, visual.positional_embedding, visual.ln_pre]
+    return [
+        Stage(visual._embeds, below),
+        *(Stage(block, [block], block=True) for block in visual.transformer.resblocks),
+        Stage(lambda hidden: visual._pool(hidden)[0], [visual.ln_post, visual.attn_pool]),
+        *([Stage(lambda pooled: pooled @ visual.proj, [visual.proj])] * (visual.proj is not None)),
+    ]
+
+
+def _is_timm_transformer(trunk: Any) -> bool:
+    return type(trunk).__name__ == "VisionTransformer" and trunk.attn_pool is not None
+
+
+def _timm_stages(visual: Any, trunk: Any) -> list[Stage]:
+    """timm's vision transformer, as SigLIP uses it: pooled by attention."""
+
+    def enter(pixels: Tensor) -> Tensor:
+        hidden = trunk._pos_embed(trunk.patch_embed(pixels))
+        entered: Tensor = trunk.norm_pre(trunk.patch_drop(hidden))
+        return entered
+
+    inside = [trunk.patch_embed, trunk.norm_pre, trunk.pos_embed, trunk.cls_token, trunk.reg_token]
+    return [
+        Stage(enter, inside),
+        *(Stage(block, [block], block=True) for block in trunk.blocks),
+        Stage(trunk.norm, [trunk.norm]),
+        Stage(
+            lambda hidden: visual.head(trunk.forward_head(hidden)),
+            [trunk.attn_pool, trunk.fc_norm, trunk.head, visual.head],
+        ),
+    ]
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """open_clip logs each step of loading, some as warnings, on the root logger."""
+    before = logging.root.manager.disable
+    logging.disable(logging.ERROR)
+    try:
+        yield
+    finally:
+        logging.disable(before)
