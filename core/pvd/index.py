@@ -4,39 +4,42 @@ index.json      the student's fingerprint, the vectors' width
 student/        the student itself, so that the folder can be searched wherever it is taken
 parts/          the vectors, with what they are of; see parts.py
 skipped/        the pictures that could not be used, a file for each shard
-graph.*         for approximate search, if it was asked for; see approximate.py
+graph.*         for approximate search, if it was asked for; see graph.py
 """
 
 from __future__ import annotations
 
 import datetime
-import hashlib
-import os
-import shutil
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import accumulate
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, TypeAlias, overload
 
 import pvd
-from pvd import exact, scoring
+from pvd import exact, graph, scoring
 from pvd.errors import BadInput, MissingFile, UsageError
-from pvd.folder import read_json, replaced, write_json
+from pvd.exact import Found
+from pvd.fingerprint import carry, identity, weights
+from pvd.folder import read_json, write_json
 from pvd.indexing import WHOLE, Batch, Shard, alone, collected, embedded
-from pvd.parts import SUFFIX, Part, Row, unit
+from pvd.parts import SUFFIX, Part, Row, normalized
 from pvd.progress import Progress, Silent
 from pvd.records import Item, digest_of
 
 if TYPE_CHECKING:
+    from numpy import ndarray
     from torch import Tensor
 
     from pvd.protocols import Student
 
 CARD = "index.json"
 SCHEMA = 1
+
+Several: TypeAlias = "list[str] | tuple[str, ...] | Tensor"
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,9 @@ class Hit:
     title: str | None
     image: Path | None  # where the picture was when it was embedded, if it was a file
     attributes: dict[str, str] = field(default_factory=dict)
+
+
+Hits: TypeAlias = list[Hit]
 
 
 class Index:
@@ -104,7 +110,7 @@ class Index:
             if not (folder / CARD).exists():
                 _check_new(folder)
                 if student is not None:
-                    _carry(Path(student), folder / "student")
+                    carry(Path(student), folder / "student")
                 write_json(
                     folder / CARD,
                     {
@@ -148,10 +154,13 @@ class Index:
 
     def row(self, position: int) -> Row:
         """What is known of one item."""
-        from bisect import bisect_right
+        part, number = self.place(position)
+        return part.row(number)
 
-        number = bisect_right(self._ends, position)
-        return self.parts[number].row(position - (self._ends[number] - len(self.parts[number])))
+    def place(self, position: int) -> tuple[Part, int]:
+        """The part that a vector is in, and where in it."""
+        part = self.parts[number := bisect_right(self._ends, position)]
+        return part, position - self._ends[number] + len(part)
 
     @property
     def digest(self) -> str:
@@ -176,12 +185,10 @@ class Index:
     @overload
     def search(self, query: str, k: int = 12, *, approximate: bool = False) -> list[Hit]: ...
     @overload
+    def search(self, query: Several, k: int = 12, *, approximate: bool = False) -> list[Hits]: ...
     def search(
-        self, query: Sequence[str] | Tensor, k: int = 12, *, approximate: bool = False
-    ) -> list[list[Hit]]: ...
-    def search(
-        self, query: str | Sequence[str] | Tensor, k: int = 12, *, approximate: bool = False
-    ) -> list[Hit] | list[list[Hit]]:
+        self, query: str | Several, k: int = 12, *, approximate: bool = False
+    ) -> list[Hit] | list[Hits]:
         """The k best hits for a text; for several texts, or vectors [Q, D], a list for each.
 
         Exact, unless `approximate` asks the graph. Equal scores stand in the order of their ids.
@@ -190,7 +197,7 @@ class Index:
             return self.search([query], k, approximate=approximate)[0]
         if k < 1:
             raise UsageError(f"k must be at least 1, not {k}.")
-        if isinstance(query, Sequence):
+        if isinstance(query, list | tuple):
             if not query:
                 return []
             query = scoring.embed_texts(self.student, list(query))
@@ -199,13 +206,20 @@ class Index:
                 f"The vectors to search with have the shape {list(query.shape)}, and the index "
                 f"has vectors of width {self.width}; give [Q, {self.width}] of the same student."
             )
-        queries = unit(query).float().numpy()
+        queries = normalized(query).float().numpy()
+        found = self.positions(queries, k, approximate)
+        return [[self._hit(*place, rank) for rank, place in enumerate(f, 1)] for f in found]
+
+    def positions(self, queries: ndarray, k: int, approximate: bool = False) -> list[Found]:
+        """Where the k best vectors stand, for queries [Q, D] in fp32 of unit length."""
         vectors = [part.vectors for part in self.parts]
         if approximate:
-            raise NotImplementedError
-        else:
-            found = exact.nearest(vectors, queries, k, lambda n: self.row(n).id)
-        return [[self._hit(*place, rank) for rank, place in enumerate(f, 1)] for f in found]
+            digest = self.digest
+            return graph.nearest(self.folder, vectors, digest, queries, k, self._id)
+        return exact.nearest(vectors, queries, k, self._id)
+
+    def _id(self, position: int) -> str:
+        return self.row(position).id
 
     def _hit(self, position: int, score: float, rank: int) -> Hit:
         row = self.row(position)
@@ -256,6 +270,21 @@ class Index:
         with self._changing(WHOLE):
             return sum(part.without(gone, self._fingerprint) for part in self.parts)
 
+    def build_graph(self, progress: Progress | None = None) -> dict[str, Any]:
+        """Make what approximate search needs, unless it is there; its recall among the ten best
+        against the exact search, and with which queries that was measured.
+        """
+        progress = progress or Silent()
+        with self._changing(WHOLE):
+            card = graph.card(self.folder, self.digest)
+            if card is None or "recall" not in card:
+                vectors = [part.vectors for part in self.parts]
+                graph.build(self.folder, vectors, self.digest, progress)
+                with progress.stage("recall of the graph"):
+                    card = {"digest": self.digest, "items": len(self), **graph.measured(self)}
+                write_json(self.folder / graph.CARD, card)
+        return {name: value for name, value in card.items() if name != "digest"}
+
     @contextmanager
     def _changing(self, shard: Shard) -> Iterator[None]:
         with shard.locked(self.folder / "parts"):
@@ -266,37 +295,7 @@ class Index:
                 self._refresh()
 
 
-def identity(folder: Path, student: Student) -> dict[str, str]:
-    """Who embeds: a digest of the weights, and of what happens to a picture before them."""
-    name = read_json(folder / "pvd.json")["student"]
-    return {"name": name, "weights": weights(folder), "prepare": student.prepare_key()}
-
-
-def weights(folder: Path) -> str:
-    """A digest of every safetensors file below a folder."""
-    seen = {}
-    for path in sorted(folder.rglob(f"*{SUFFIX}")):
-        with path.open("rb") as file:
-            name = path.relative_to(folder).as_posix()
-            seen[name] = hashlib.file_digest(file, "sha256").hexdigest()
-    return digest_of(seen)
-
-
 def _check_new(folder: Path) -> None:
     # A student alone was copied by a process that was killed before it wrote the card.
     if {p.name for p in folder.iterdir() if not p.name.startswith(".")} - {"student"}:
         raise BadInput(f"{folder} holds other files and no index; name an empty or a new folder.")
-
-
-def _carry(source: Path, target: Path) -> None:
-    """Copy a student's folder; by hard links where they can be had, since it never changes."""
-    with replaced(target) as fresh:
-        for path in sorted(source.rglob("*")):
-            there = fresh / path.relative_to(source)
-            if path.is_dir():
-                there.mkdir(exist_ok=True)
-                continue
-            with suppress(OSError):
-                os.link(path.resolve(), there)
-            if not there.exists():
-                shutil.copyfile(path, there)

@@ -152,7 +152,7 @@ class _Shelf:
             )
         for start in range(0, len(items), ROWS):
             some = slice(start, start + ROWS)
-            self._vectors.append(parts.unit(vectors[some]).bfloat16())
+            self._vectors.append(parts.normalized(vectors[some]).bfloat16())
             self._rows += map(Row.of, items[some])
             late = time.monotonic() - self._since >= SECONDS
             if len(self._rows) >= ROWS or late:

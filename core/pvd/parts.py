@@ -104,7 +104,7 @@ def write(path: Path, rows: Sequence[Row], vectors: Tensor, fingerprint: str) ->
     text = b"".join(lines)
     vectors = vectors.contiguous()
     seen = hashlib.sha256(text)
-    seen.update(vectors.view(torch.uint8).numpy())
+    seen.update(vectors.view(torch.uint8).numpy().data)
     tensors = {
         "vectors": vectors,
         "rows": torch.frombuffer(bytearray(text), dtype=torch.uint8),
@@ -114,11 +114,12 @@ def write(path: Path, rows: Sequence[Row], vectors: Tensor, fingerprint: str) ->
     write_bytes(path, save(tensors, metadata))
 
 
-def unit(vectors: Tensor) -> Tensor:
+def normalized(vectors: Tensor) -> Tensor:
     """The vectors at unit length; exact to what fp32 can tell."""
     import torch
 
     wide = vectors.detach().to("cpu", torch.float64)
     if not torch.isfinite(wide).all() or not (wide.abs().amax(1) > 0).all():
         raise BadInput("A vector is zero or not finite, so that it has no direction; mend it.")
-    return wide / wide.norm(dim=1, keepdim=True)
+    lengths: Tensor = wide.norm(dim=1, keepdim=True)
+    return wide / lengths

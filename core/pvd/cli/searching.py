@@ -86,11 +86,19 @@ def index(
         there = {item.id for item in items}
         result["removed"] = made.remove(id for id in made.ids() if id not in there)
         result["items"] = len(made)
+    if approximate:
+        result["graph"] = made.build_graph(shown)
     if as_json:
         click.echo(json.dumps(result))
     else:
         removed = f", {result['removed']:,} removed" if prune else ""
         click.echo(f"Index: {folder}, {len(made):,} items ({added:,} added{removed})")
+        if approximate:
+            graph = result["graph"]
+            click.echo(
+                f"Graph: recall@10 {graph['recall']:.3f} against the exact search, over "
+                f"{graph['queries']} {graph['over']} as queries"
+            )
 
 
 def _assigned(assignments: Sequence[str]) -> options.Table:
@@ -176,21 +184,31 @@ def search(
     as_json: bool,
 ) -> None:
     """Print what INDEX has for each TEXT, best first."""
+    from pvd import hits
+    from pvd.folder import write_bytes
     from pvd.index import Index
     from pvd.session import check_device
 
     check_device(device)
     opened = Index.open(folder, device)
+    items = None if catalog is None else {item.id: item for item in _items(catalog, "", {})}
     found = opened.search(texts, count, approximate=approximate)
+    if html is not None:
+        page, missing = hits.render(opened, texts, found, items)
+        write_bytes(html, page.encode())
+        if missing:
+            click.echo(f"Pictures missing: {len(missing)}, such as {missing[0]}", err=True)
     if as_json:
         queries = [
-            {"text": text, "hits": [_plain(hit) for hit in hits]}
-            for text, hits in zip(texts, found, strict=True)
+            {"text": text, "hits": [_plain(hit) for hit in some]}
+            for text, some in zip(texts, found, strict=True)
         ]
         click.echo(json.dumps({"index": str(folder), "items": len(opened), "queries": queries}))
-    else:
-        for text, hits in zip(texts, found, strict=True):
-            _show(text, hits)
+        return
+    for text, some in zip(texts, found, strict=True):
+        _show(text, some)
+    if html is not None:
+        click.echo(f"Page: {html}")
 
 
 def _plain(hit: Hit) -> dict[str, Any]:
@@ -203,13 +221,21 @@ def _show(text: str, hits: Sequence[Hit]) -> None:
     from rich.table import Table
     from rich.text import Text
 
+    from pvd.hits import about
+
+    def clean(value: str) -> Text:
+        return Text(" ".join(value.encode("utf-8", "replace").decode().split()))
+
     console = Console(highlight=False)
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
     table.add_column("", justify="right", style="dim")
     table.add_column("cosine", justify="right")
-    table.add_column("id", overflow="fold")
+    longest = max((len(hit.id) for hit in hits), default=0)
+    table.add_column("id", overflow="fold", min_width=min(longest, 24))
+    table.add_column("title", no_wrap=True, overflow="ellipsis", ratio=1)
     for hit in hits:
-        table.add_row(str(hit.rank), f"{hit.score:.3f}", Text(hit.id))
+        name = clean(hit.title or about(hit))
+        table.add_row(str(hit.rank), f"{hit.score:.3f}", clean(hit.id), name)
     console.print()
-    console.print(Text(text, style="bold"))
-    console.print(table)
+    console.print(clean(text), style="bold")
+    console.print(table if hits else "The index is empty.")

@@ -1,0 +1,70 @@
+"""Hits as a page: one file with the pictures in it, which loads nothing and runs nothing."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+
+from pvd.errors import BadInput
+from pvd.images import jpeg
+from pvd.index import Hit, Index
+from pvd.records import Item
+
+SIDE = 320  # pixels of a thumbnail
+ABOUT = 60  # letters of what stands below a picture
+
+
+def render(
+    index: Index,
+    texts: Sequence[str],
+    found: Sequence[Sequence[Hit]],
+    items: Mapping[str, Item] | None = None,
+) -> tuple[str, list[str]]:
+    """The page, and what is wrong with each picture that could not be shown. Pictures are taken
+    from `items`, by id, or else from where they were when they were embedded.
+    """
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("pvd"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["about"] = about
+    thumbs: dict[str, str] = {}
+    missing: list[str] = []
+    for hit in {hit.id: hit for hits in found for hit in hits}.values():
+        try:
+            thumbs[hit.id] = _thumb(hit, items)
+        except (BadInput, OSError) as error:
+            missing.append(f"{hit.id}: {getattr(error, 'strerror', None) or error}")
+    student = index.card["student"]
+    page = environment.get_template("hits.html.j2").render(
+        folder=index.folder.resolve().name,
+        count=len(index),
+        student=student["name"].partition(".")[2] if student else None,
+        queries=list(zip(texts, found, strict=True)),
+        thumbs=thumbs,
+    )
+    return page.encode("utf-8", "replace").decode(), missing
+
+
+def about(hit: Hit) -> str:
+    """What is known of a hit but its title, in one short line."""
+    text = ", ".join(value for name, value in hit.attributes.items() if value and name != "split")
+    return text if len(text) <= ABOUT else text[: ABOUT - 1] + "…"
+
+
+def _thumb(hit: Hit, items: Mapping[str, Item] | None) -> str:
+    if items is not None:
+        if hit.id not in items:
+            raise BadInput("it is not in the catalogue")
+        item = items[hit.id]
+    elif hit.image is None:
+        raise BadInput("its picture was no file; --catalog can say where it comes from")
+    else:
+        item = Item(hit.id, hit.image)
+    picture = base64.b64encode(jpeg(item.open(), SIDE, quality=80)).decode()
+    return f"data:image/jpeg;base64,{picture}"
