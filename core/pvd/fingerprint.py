@@ -25,7 +25,7 @@ def identity(folder: Path, student: Student) -> dict[str, str]:
 def weights(folder: Path) -> str:
     """A digest of every safetensors file below a folder."""
     seen = {}
-    for path in sorted(folder.rglob(f"*{SUFFIX}")):
+    for path in sorted(folder.rglob("*.safetensors")):
         with path.open("rb") as file:
             name = path.relative_to(folder).as_posix()
             seen[name] = hashlib.file_digest(file, "sha256").hexdigest()
