@@ -84,6 +84,7 @@ __all__ = [
     "Teacher",
     "Tokens",
     "__version__",
+    "export",
     "hookimpl",
     "load",
     "open_student",
@@ -117,6 +118,15 @@ def open_student(folder: str | Path, device: str = "cpu") -> Student:
         mend = f"open {inside}." if inside.is_dir() else "name the folder RUN/student of a run."
         raise MissingFile(f"There is no student in {folder}; {mend}")
     return open_student(folder, device)
+
+
+def export(
+    run: str | Path, to: str | Path, *, interpolate: float | None = None, device: str = "cpu"
+) -> Path:
+    """Write a finished run's student and its model card to a folder, as `pvd export` does."""
+    from pvd.exporting import export
+
+    return export(Path(run), Path(to), interpolate=interpolate, device=device).folder
 
 
 def run(**settings: Any) -> Run:

@@ -52,6 +52,9 @@ def replaced(folder: Path) -> Iterator[Path]:
     except OSError as error:
         shutil.rmtree(fresh, ignore_errors=True)
         raise _unwritable(folder, error) from None
+    except BaseException:
+        shutil.rmtree(fresh, ignore_errors=True)
+        raise
 
 
 def sweep(folder: Path) -> None:

@@ -32,7 +32,7 @@ WORST = 5  # queries shown
 class Probe:
     """Plain texts, and for each the positions of the items that it names."""
 
-    kind: Literal["titles", "attributes"]
+    kind: Literal["titles", "attribute values"]
     texts: tuple[str, ...]
     named: tuple[tuple[int, ...], ...]
 
@@ -60,7 +60,7 @@ def probe(items: Sequence[Item]) -> Probe | None:
             for text, positions in values.items():
                 if len(positions) >= MEMBERS:  # a value of two columns names the items of both
                     kinds[text] = sorted({*kinds.get(text, ()), *positions})
-    return _probe("attributes", kinds, VALUES, len(items))
+    return _probe("attribute values", kinds, VALUES, len(items))
 
 
 def _positions(texts: Iterable[str | None]) -> dict[str, list[int]]:
@@ -72,7 +72,7 @@ def _positions(texts: Iterable[str | None]) -> dict[str, list[int]]:
 
 
 def _probe(
-    kind: Literal["titles", "attributes"], texts: dict[str, list[int]], least: int, items: int
+    kind: Literal["titles", "attribute values"], texts: dict[str, list[int]], least: int, items: int
 ) -> Probe | None:
     """Of the texts that have a letter and do not name every item."""
     some = {t: tuple(p) for t, p in texts.items() if _has_letter(t) and len(p) < items}

@@ -93,25 +93,29 @@ def prompts() -> list[str]:
 
 
 @lru_cache
+def source(name: str) -> str:
+    """A prompt's text as it was written. Read once: what is sent must be what the key says, also if
+    the file is edited meanwhile."""
+    if name in prompts():
+        return (resources.files("pvd") / "prompts" / f"{name}.j2").read_text(encoding="utf-8")
+    if not name.endswith(".j2"):
+        raise UnknownName(unknown("prompt", name, prompts()) + " Or name a file that ends in .j2.")
+    try:
+        return Path(name).read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise MissingFile(f"There is no prompt file {name}; check the path.") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(f"The prompt file {name} cannot be read ({error}).") from None
+
+
+@lru_cache
 def _template(name: str) -> Template:
-    """Read once: what is sent must be what the key says, also if the file is edited meanwhile."""
     from jinja2 import StrictUndefined, TemplateError
     from jinja2.sandbox import SandboxedEnvironment
 
-    if name in prompts():
-        source = (resources.files("pvd") / "prompts" / f"{name}.j2").read_text(encoding="utf-8")
-    elif name.endswith(".j2"):
-        try:
-            source = Path(name).read_text(encoding="utf-8")
-        except FileNotFoundError:
-            raise MissingFile(f"There is no prompt file {name}; check the path.") from None
-        except (OSError, UnicodeDecodeError) as error:
-            raise BadInput(f"The prompt file {name} cannot be read ({error}).") from None
-    else:
-        raise UnknownName(unknown("prompt", name, prompts()) + " Or name a file that ends in .j2.")
     environment = SandboxedEnvironment(undefined=StrictUndefined, trim_blocks=True)
     try:
-        return environment.from_string(source)
+        return environment.from_string(source(name))
     except TemplateError as error:
         line = getattr(error, "lineno", None)
         raise BadInput(f"The prompt {name}, line {line} is no template: {error}.") from None

@@ -161,17 +161,17 @@ def memory(metrics: Mapping[str, Any]) -> str:
     asked = guard["queries"]
     if asked is None:
         return (
-            "The held-out items have too few titles or attributes to say what the student forgot "
-            "of them."
+            "The held-out items have too few titles or attributes for that, so only how far the "
+            "embeddings moved is known."
         )
     change = asked["change"]
     opening = {
-        "better": "After training it finds what a plain text names better than before",
-        "unclear": "Training made no clear difference to how it finds what a plain text names",
-        "worse": "Training cost some of what it knew: it finds what a plain text names less well",
+        "better": "Training made it better at that",
+        "unclear": "Training made no clear difference to that",
+        "worse": "Training made it worse at that",
     }[verdict(change, asked["count"])]
     return (
-        f"{opening}. With the items' {asked['kind']} as queries, the items that they name stand at "
+        f"{opening}. Asked with the items' {asked['kind']}, it places those that are named at "
         f"percentile {number(asked['after']['value'], 'mpr')}, before "
         f"{number(asked['before']['value'], 'mpr')} (change {signed(change['value'], 'mpr')}, "
         f"95 % interval {_interval(change)})."

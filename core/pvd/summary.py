@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -14,8 +15,10 @@ from pvd.estimates import plain
 from pvd.exam import Paper
 from pvd.images import jpeg
 from pvd.percentiles import percentile_ranks
-from pvd.protocols import Evaluator
+from pvd.prompting import PromptedTeacher, source
+from pvd.protocols import Evaluator, Teacher
 from pvd.records import Estimate, Judgment, Tokens, added
+from pvd.settings import components
 from pvd.streams import stream
 
 if TYPE_CHECKING:
@@ -64,6 +67,10 @@ def metrics(
         "rounds": [asdict(result) | {"validation": plain(result.validation)} for result in done],
         "validation": settings.train.validate,
         "best_round": best,
+        "prompts": {
+            kind: _prompts(one)
+            for kind, one in (("teacher", settings.teacher), ("judge", settings.judge))
+        },
         "exam": {
             "personas": len(paper.personas),
             "items": len(paper.items),
@@ -72,11 +79,7 @@ def metrics(
             "lost": paper.lost,
             "chance": _chance(settings.evaluators, len(paper.items)),
             "stability": paper.stability,
-            "systems": {system: _plain(found) for system, found in results.items()},
-            "gains": {
-                control: _plain(found) for control, found in exam.gains(results, seed).items()
-            },
-            "people": _people(paper, scores),
+            **sitting(paper, scores, results, seed),
         },
         "forgetting": guard,
         "answers": {
@@ -84,6 +87,30 @@ def metrics(
             "validation": _answers(chosen),
             "exam": _answers(asked),
         },
+    }
+
+
+def sitting(
+    paper: Paper,
+    scores: Mapping[str, Tensor],
+    results: Mapping[str, Mapping[str, Estimate]],
+    seed: int,
+) -> dict[str, Any]:
+    """What the exam says of a student, as opposed to what it says of the judge."""
+    gains = exam.gains(results, seed)
+    return {
+        "systems": {system: _plain(found) for system, found in results.items()},
+        "gains": {control: _plain(found) for control, found in gains.items()},
+        "people": _people(paper, scores),
+    }
+
+
+def _prompts(teacher: Teacher) -> dict[str, str]:
+    """What the teacher, or those inside it, are prompted with: name and SHA-256 of each prompt."""
+    asked = [one for one in (teacher, *components(teacher)) if isinstance(one, PromptedTeacher)]
+    return {
+        Path(one.prompt).name: hashlib.sha256(source(one.prompt).encode()).hexdigest()
+        for one in asked
     }
 
 

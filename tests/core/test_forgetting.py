@@ -57,7 +57,7 @@ def test_a_few_titles_give_way_to_the_columns_that_hold_kinds() -> None:
     ]
     found = probe(items)
     assert found is not None
-    assert found.kind == "attributes"
+    assert found.kind == "attribute values"
     assert set(found.texts) == {"red", "green", "blue", "wool", "silk"}
     named = dict(zip(found.texts, found.named, strict=True))
     assert named["red"] == tuple(range(0, 60, 3))
@@ -171,7 +171,7 @@ def test_who_forgets_a_name_is_found_out() -> None:
     )
     assert found["queries"]["change"]["value"] < 0
     assert found["drift"]["value"] == pytest.approx(2 * 10 / 80)
-    assert "8 attributes" in found["queries"]["after"]["over"]
+    assert "8 attribute values" in found["queries"]["after"]["over"]
 
     lost = measure(items, images, unit(80, 16, "other"), embed_texts, 0)
     assert lost["queries"]["change"]["high"] < 0
@@ -210,7 +210,7 @@ def test_a_run_says_what_was_forgotten(small: Tables, tmp_path: Path) -> None:
     assert guard["drift"]["low"] <= guard["drift"]["value"] <= guard["drift"]["high"]
     assert (guard["drift"]["value"] > 0) == (run.metrics["best_round"] > 0)
     page = run.report.read_text()
-    assert "What it forgot" in page
+    assert "Did it forget anything?" in page
     assert f"{guard['drift']['value']:.3f}" in page
 
 

@@ -12,6 +12,7 @@ import click
 
 from pvd import __version__
 from pvd.cli.caching import cache
+from pvd.cli.exporting import export
 from pvd.cli.inspecting import doctor, plugins, show_options
 from pvd.cli.prompting import prompt
 from pvd.cli.reporting import report
@@ -53,6 +54,7 @@ for command in (
     train,
     evaluate,
     report,
+    export,
     index,
     search,
     prompt,
