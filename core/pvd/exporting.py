@@ -64,7 +64,7 @@ def export(
             mixed = _measured(run, metrics, table, base, weights, device, progress or Silent())
         page = card.render(metrics, mixed, _facts(run, metrics, about, interpolate))
         with replaced(to.resolve()) as fresh:
-            shutil.copytree(weights, fresh, dirs_exist_ok=True)
+            _copy(weights, fresh)
             write_bytes(fresh / README, page.encode())
             files = {STUDENT, *(str(file.relative_to(fresh)) for file in _files(fresh))}
             made = {"interpolate": interpolate, "files": sorted(files)}
@@ -109,6 +109,13 @@ def _files(folder: Path) -> list[Path]:
     return [path for path in folder.rglob("*") if not path.is_dir()]
 
 
+def _copy(folder: Path, to: Path) -> None:
+    for file in _files(folder):
+        target = to / file.relative_to(folder)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(file, target)
+
+
 # --- mixtures -------------------------------------------------------------------------------
 
 
@@ -121,13 +128,21 @@ def _student(about: Mapping[str, Any]) -> Student:
 
 def _mix(trained: Path, about: Mapping[str, Any], share: float, to: Path, device: str) -> Student:
     """Write the mixture of the trained student with the one before training, which is returned."""
+    from safetensors import SafetensorError
+
     check_device(device)
     base = _student(about)
     base.load(device)
-    with TemporaryDirectory(prefix="pvd-export-") as scratch:
-        base.save(Path(scratch))
-        shutil.copytree(trained, to)
-        mixing.average(Path(scratch), trained, share, to)
+    try:
+        with TemporaryDirectory(prefix="pvd-export-") as scratch:
+            base.save(Path(scratch))
+            _copy(trained, to)
+            mixing.average(Path(scratch), trained, share, to)
+    except (OSError, SafetensorError) as error:
+        raise BadInput(
+            f"The mixture cannot be written to {to.parent} ({error}); make room there, or name "
+            "another place for temporary files with TMPDIR."
+        ) from None
     return base
 
 
