@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pvd.progress import Progress
 
 FILE, CARD = "graph.usearch", "graph.json"
-CONNECTIVITY, ADDING = 16, 256
+CONNECTIVITY, ADDING = 16, 128
 # Candidates that a search follows. usearch's own 64 find 0.5 to 0.8 of the hundred best where
 # vectors lie in tight groups (tests/bench/search.py).
 LEAST, EACH = 256, 8  # at all; for each hit that is wanted
@@ -80,17 +80,8 @@ def card(folder: Path, digest: str) -> dict[str, Any] | None:
     return found if found.get("digest") == digest else None
 
 
-def nearest(
-    folder: Path,
-    blocks: Sequence[Tensor],
-    digest: str,
-    queries: ndarray,
-    k: int,
-    id_of: Callable[[int], str],
-) -> list[Found]:
-    """As exact.nearest(), but some of the best may be missing; the scores are exact."""
-    import numpy as np
-
+def opened(folder: Path, count: int, digest: str) -> Any:
+    """The graph, mapped; it must be of this state of the index."""
     usearch = need("usearch.index", "search")
     if not (folder / FILE).exists():
         raise MissingFile(
@@ -103,11 +94,20 @@ def nearest(
             "again, or search without it."
         )
     graph = usearch.Index.restore(folder / FILE, view=True)
-    if graph is None or len(graph) != sum(map(len, blocks)):
+    if graph is None or len(graph) != count:
         raise BadInput(
             f"The graph {folder / FILE} is damaged; delete it, and give `pvd index` with "
             "--approximate again."
         )
+    return graph
+
+
+def nearest(
+    graph: Any, blocks: Sequence[Tensor], queries: ndarray, k: int, id_of: Callable[[int], str]
+) -> list[Found]:
+    """As exact.nearest(), but some of the best may be missing; the scores are exact."""
+    import numpy as np
+
     graph.expansion_search = max(LEAST, EACH * k)
     found = []
     for query in queries:

@@ -100,12 +100,11 @@ class Index:
         folder = Path(folder)
         if (student is None) == (width is None):
             raise UsageError("An index needs either a student's folder or a width.")
-        opened = None if student is None else pvd.open_student(student, device)
-        if opened is not None and student is not None:
-            whose: dict[str, str] | None = identity(Path(student), opened)
-            width = scoring.embed_texts(opened, ["width"]).shape[1]
-        else:
-            whose = None
+        opened, whose = None, None
+        if student is not None:
+            opened = pvd.open_student(student, device)
+            whose = identity(Path(student), opened)
+            width = scoring.embed_texts(opened, ["how wide?"]).shape[1]
         with alone(folder, "making"):
             if not (folder / CARD).exists():
                 _check_new(folder)
@@ -139,6 +138,7 @@ class Index:
         for part in self.parts:
             if part.vectors.shape[1] != self.width:
                 raise BadInput(f"{part.path} has vectors of another width; take it out.")
+        self._graph: Any = None  # as long as nothing changes
         self._ends = list(accumulate(map(len, self.parts)))
 
     def __len__(self) -> int:
@@ -214,8 +214,9 @@ class Index:
         """Where the k best vectors stand, for queries [Q, D] in fp32 of unit length."""
         vectors = [part.vectors for part in self.parts]
         if approximate:
-            digest = self.digest
-            return graph.nearest(self.folder, vectors, digest, queries, k, self._id)
+            if self._graph is None:
+                self._graph = graph.opened(self.folder, len(self), self.digest)
+            return graph.nearest(self._graph, vectors, queries, k, self._id)
         return exact.nearest(vectors, queries, k, self._id)
 
     def _id(self, position: int) -> str:
