@@ -16,7 +16,6 @@ from pvd.protocols import (
     Observer,
     Sampler,
     Source,
-    Student,
     Teacher,
 )
 from pvd.records import Catalog, Exam, Judgment, Ranking, Slate, Step
@@ -29,9 +28,9 @@ from pvd.testing.material import (
     scored_batch,
     slate,
 )
+from pvd.testing.students import STUDENT
 
 if TYPE_CHECKING:
-    from PIL.Image import Image
     from torch import Tensor
 
 Clause = Callable[[Any], None]
@@ -93,81 +92,6 @@ def _utilities_fit(teacher: Teacher) -> None:
     """gives one utility an item, or None"""
     known = teacher.utilities(personas()[0], items(7))
     assert known is None or len(known) == 7, "utilities() must give one number an item"
-
-
-# --- students ---------------------------------------------------------------------------------
-
-
-def _images(count: int = 6) -> list[Image]:
-    return [item.open() for item in items(count)]
-
-
-def _unit_length(student: Student) -> None:
-    """embeds texts and images into one space, at unit length"""
-    import torch
-
-    student.load("cpu")
-    texts = student.embed_texts(["a lamp", "somebody who sails"])
-    images = student.embed_prepared(student.prepare(_images()))
-    assert texts.shape == (2, images.shape[1]), f"{tuple(texts.shape)} and {tuple(images.shape)}"
-    assert images.shape[0] == 6, f"{images.shape[0]} rows for 6 images"
-    for rows in (texts, images):
-        torch.testing.assert_close(rows.norm(dim=1), torch.ones(len(rows)), atol=1e-4, rtol=0)
-
-
-def _rows_alone(student: Student) -> None:
-    """row i depends on image i alone"""
-    import torch
-
-    from pvd.scoring import Pictures
-
-    student.load("cpu")
-    pictures = Pictures(items(6), student.prepare(_images()))
-    whole = student.embed_prepared(pictures.take(torch.arange(6)))
-    for row in (0, 5):
-        alone = student.embed_prepared(pictures.take(torch.tensor([row])))
-        torch.testing.assert_close(alone[0], whole[row], atol=1e-5, rtol=0)
-
-
-def _learns(student: Student) -> None:
-    """has parameters that gradients reach through embed_prepared, and texts that stay"""
-    import torch
-
-    student.load("cpu")
-    before = student.embed_texts(["a lamp"])
-    parameters = [p for group in student.parameter_groups() for p in group["params"]]
-    assert parameters, "parameter_groups() is empty"
-    prepared = student.augment(student.prepare(_images()), torch.Generator().manual_seed(0))
-    student.embed_prepared(prepared, train=True)[:, 0].sum().backward()  # type: ignore[no-untyped-call]
-    reached = [p for p in parameters if p.grad is not None and bool(p.grad.abs().sum() > 0)]
-    assert reached, "no parameter gets a gradient"
-    torch.optim.SGD(parameters, lr=0.1).step()
-    for parameter in parameters:
-        parameter.grad = None
-    assert torch.equal(before, student.embed_texts(["a lamp"])), "training moved the texts"
-
-
-def _saves(student: Student) -> None:
-    """gives the same embeddings after save and open, and after state and load_state"""
-    import torch
-
-    student.load("cpu")
-    prepared = student.prepare(_images())
-    with torch.no_grad():
-        for group in student.parameter_groups():
-            for parameter in group["params"]:
-                parameter.mul_(1.01)
-    with tempfile.TemporaryDirectory() as folder:
-        student.save(Path(folder))
-        files = list(Path(folder).rglob("*"))
-        assert not [f for f in files if f.suffix in (".pt", ".pth", ".bin", ".pkl")], "a pickle"
-        state = {name: tensor.clone() for name, tensor in student.state().items()}
-        want = student.embed_prepared(prepared).detach().clone()
-        student.open(Path(folder), "cpu")
-        assert torch.equal(want, student.embed_prepared(prepared).detach()), "save and open differ"
-        student.load("cpu")
-        student.load_state(state)
-        assert torch.equal(want, student.embed_prepared(prepared).detach()), "load_state differs"
 
 
 # --- samplers ---------------------------------------------------------------------------------
@@ -311,7 +235,7 @@ def _catalog_is_whole(source: Source) -> None:
 ASKING = (_answers_every_slate, _reads_again)  # the clauses that need an answer
 CONTRACTS: dict[str, tuple[Clause, ...]] = {
     "teacher": (_answers_every_slate, _repeats_itself, _reads_again, _utilities_fit),
-    "student": (_unit_length, _rows_alone, _learns, _saves),
+    "student": STUDENT,
     "sampler": (_draws, _draws_from_rng, _survives_ties),
     "loss": (_is_a_scalar, _prefers_the_ranking, _ignores_the_unplaced, _survives_silence),
     "evaluator": (_evaluates,),
