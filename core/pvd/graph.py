@@ -69,18 +69,19 @@ def build(folder: Path, blocks: Sequence[Tensor], digest: str, progress: Progres
             f"The graph of {folder} cannot be written ({error}); make room, then give the same "
             "command again."
         ) from None
-    write_json(folder / CARD, {"digest": digest, "items": count})
+    size = (folder / FILE).stat().st_size
+    write_json(folder / CARD, {"digest": digest, "items": count, "bytes": size})
 
 
 def card(folder: Path, digest: str) -> dict[str, Any] | None:
-    """What is known of the graph, if it is of this state of the index."""
-    if not (folder / CARD).exists():
+    """What is known of the graph, if there is one of this state of the index."""
+    if not ((folder / CARD).exists() and (folder / FILE).exists()):
         return None
     found: dict[str, Any] = read_json(folder / CARD)
     return found if found.get("digest") == digest else None
 
 
-def opened(folder: Path, count: int, digest: str) -> Any:
+def opened(folder: Path, digest: str) -> Any:
     """The graph, mapped; it must be of this state of the index."""
     usearch = need("usearch.index", "search")
     if not (folder / FILE).exists():
@@ -88,18 +89,22 @@ def opened(folder: Path, count: int, digest: str) -> Any:
             f"There is no graph in {folder}; give `pvd index` with --approximate, or search "
             "without it."
         )
-    if card(folder, digest) is None:
+    known = card(folder, digest)
+    if known is None:
         raise BadInput(
             f"{folder} changed since its graph was built; give `pvd index` with --approximate "
             "again, or search without it."
         )
-    graph = usearch.Index.restore(folder / FILE, view=True)
-    if graph is None or len(graph) != count:
-        raise BadInput(
-            f"The graph {folder / FILE} is damaged; delete it, and give `pvd index` with "
-            "--approximate again."
-        )
-    return graph
+    try:
+        # Never a file of another size: usearch maps it, and reads where it ends.
+        if (folder / FILE).stat().st_size == known["bytes"]:
+            return usearch.Index.restore(folder / FILE, view=True)
+    except (RuntimeError, ValueError):  # what usearch says of bytes that it did not write
+        pass
+    raise BadInput(
+        f"The graph {folder / FILE} is damaged; delete it, and give `pvd index` with --approximate "
+        "again."
+    )
 
 
 def nearest(

@@ -215,7 +215,7 @@ class Index:
         vectors = [part.vectors for part in self.parts]
         if approximate:
             if self._graph is None:
-                self._graph = graph.opened(self.folder, len(self), self.digest)
+                self._graph = graph.opened(self.folder, self.digest)
             return graph.nearest(self._graph, vectors, queries, k, self._id)
         return exact.nearest(vectors, queries, k, self._id)
 
@@ -277,14 +277,14 @@ class Index:
         """
         progress = progress or Silent()
         with self._changing(WHOLE):
-            card = graph.card(self.folder, self.digest)
-            if card is None or "recall" not in card:
+            card = graph.card(self.folder, self.digest) or {}
+            if "recall" not in card:
                 vectors = [part.vectors for part in self.parts]
                 graph.build(self.folder, vectors, self.digest, progress)
                 with progress.stage("recall of the graph"):
-                    card = {"digest": self.digest, "items": len(self), **graph.measured(self)}
+                    card = read_json(self.folder / graph.CARD) | graph.measured(self)
                 write_json(self.folder / graph.CARD, card)
-        return {name: value for name, value in card.items() if name != "digest"}
+        return {name: card[name] for name in ("items", "recall", "queries", "over")}
 
     @contextmanager
     def _changing(self, shard: Shard) -> Iterator[None]:

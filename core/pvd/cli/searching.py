@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from pvd.index import Hit
     from pvd.records import Catalog
 
+LONG = 24  # letters of an id in one line
+GAP = 3  # columns between two cells
+
 _catalog = click.option("--catalog", metavar="[SOURCE:]PATH", help="Table or folder of items.")
 _device = click.option("--device", default="cpu", help="Where the student runs: cpu, cuda, mps.")
 
@@ -190,6 +193,8 @@ def search(
     from pvd.session import check_device
 
     check_device(device)
+    if not all(map(str.strip, texts)):
+        raise UsageError("A text is blank; write what is searched for.")
     opened = Index.open(folder, device)
     items = None if catalog is None else {item.id: item for item in _items(catalog, "", {})}
     found = opened.search(texts, count, approximate=approximate)
@@ -228,13 +233,16 @@ def _show(text: str, hits: Sequence[Hit]) -> None:
 
     console = Console(highlight=False)
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
-    table.add_column("", justify="right", style="dim")
-    table.add_column("cosine", justify="right")
-    longest = max((len(hit.id) for hit in hits), default=0)
-    table.add_column("id", overflow="fold", min_width=min(longest, 24))
-    table.add_column("title", no_wrap=True, overflow="ellipsis", ratio=1)
+    table.add_column("", justify="right", style="dim", no_wrap=True)
+    table.add_column("cosine", justify="right", no_wrap=True)
+    wide = min(max((len(hit.id) for hit in hits), default=0), LONG)
+    table.add_column("id", overflow="fold", min_width=wide)
+    table.add_column("title", no_wrap=True)
+    # What rich would do to a long title is to squeeze the other columns.
+    room = max(console.width - wide - len("12") - len("cosine") - 3 * GAP, 1)
     for hit in hits:
         name = clean(hit.title or about(hit))
+        name.truncate(room, overflow="ellipsis")
         table.add_row(str(hit.rank), f"{hit.score:.3f}", clean(hit.id), name)
     console.print()
     console.print(clean(text), style="bold")

@@ -1,0 +1,272 @@
+"""`pvd search` as it is typed: the table, the page, JSON, the graph, and what is refused."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import re
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+import torch
+from click.testing import CliRunner, Result
+from PIL import Image
+from torch.nn.functional import normalize
+
+import pvd
+from pvd import graph, testing
+from pvd.cli import main
+from pvd.discovery import registry
+from pvd.errors import BadInput, MissingFile
+from pvd.index import Index
+
+COLOURS = Path(__file__).parents[2] / "examples/colours.py"
+TITLE = '<script>alert("1")</script> größer & 花 [bold]'
+
+
+@pytest.fixture(autouse=True)
+def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A shop of forty pictures in a table, and its index."""
+    registry.load_file(COLOURS)
+    monkeypatch.chdir(tmp_path)
+    Path("images").mkdir()
+    rows = [{"id": i.id, "image": f"images/{i.id}.png", "title": TITLE, **i.attributes}
+            for i in testing.items(40)]  # fmt: skip
+    for item in testing.items(40):
+        Path(f"images/{item.id}.png").write_bytes(item.read())
+    Path("shop.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    made = invoke("index", "colours", "--catalog", "shop.jsonl", "--to", "index")
+    assert made.exit_code == 0, made.output
+    assert made.stdout == "Index: index, 40 items (40 added)\n"
+    return tmp_path
+
+
+def invoke(*words: str, **environment: str) -> Result:
+    return CliRunner().invoke(main, [*words], env=environment)
+
+
+@pytest.mark.parametrize("width", [60, 120])
+def test_the_table_fits_the_terminal(width: int) -> None:
+    result = invoke("search", "index", "a blue thing", "red", "-k", "3", COLUMNS=str(width))
+    assert result.exit_code == 0, result.output
+    assert max(map(len, result.stdout.split("\n"))) <= width
+    for place, text in enumerate(("a blue thing", "red")):
+        hits = Index.open("index").search(text, 3)
+        part = result.stdout.partition(text)[2] if place else result.stdout.partition("\nred")[0]
+        for hit in hits:
+            assert re.search(rf"{hit.rank} +{hit.score:.3f} +{hit.id} +<script>", part), part
+
+
+def test_as_json() -> None:
+    result = invoke("search", "index", "blue", "red", "-k", "2", "--json")
+    found = json.loads(result.stdout)
+    assert (found["index"], found["items"]) == ("index", 40)
+    assert [query["text"] for query in found["queries"]] == ["blue", "red"]
+    (first, second) = found["queries"][0]["hits"]
+    (hit, _) = Index.open("index").search("blue", 2)
+    assert first == {
+        "rank": 1,
+        "id": hit.id,
+        "score": hit.score,
+        "title": TITLE,
+        "image": str(Path(f"images/{hit.id}.png").absolute()),
+        "attributes": hit.attributes,
+    }
+    assert second["rank"] == 2
+
+
+class Page(HTMLParser):
+    """What a browser would make of it."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.feed(path.read_text())
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+    def pictures(self) -> list[str]:
+        return [str(attributes["src"]) for tag, attributes in self.tags if tag == "img"]
+
+
+def test_the_page_shows_pictures_and_runs_nothing() -> None:
+    result = invoke("search", "index", "blue", "<b>red</b>", "-k", "5", "--html", "out/hits.html")
+    assert result.exit_code == 0, result.output
+    assert "Page: out/hits.html" in result.stdout
+    assert result.stderr == ""
+    page = Page(Path("out/hits.html"))
+    assert not {"script", "link", "b"} & {tag for tag, _ in page.tags}
+    assert page.text.count(TITLE) == 10
+    assert "<b>red</b>" in page.text
+    assert len(page.pictures()) == 10
+    for source in page.pictures():
+        kind, _, data = source.partition(",")
+        assert kind == "data:image/jpeg;base64"
+        assert Image.open(io.BytesIO(base64.b64decode(data))).size == (48, 48)
+    (best,) = Index.open("index").search("blue", 1)
+    red, green, blue = (
+        Image.open(io.BytesIO(base64.b64decode(page.pictures()[0].partition(",")[2])))
+        .resize((1, 1))
+        .getpixel((0, 0))
+    )
+    shown = Image.open(best.image).convert("RGB").resize((1, 1)).getpixel((0, 0))
+    assert all(abs(a - b) < 25 for a, b in zip((red, green, blue), shown, strict=True))
+
+
+def test_missing_pictures_leave_a_place_and_a_line() -> None:
+    hits = Index.open("index").search("blue", 3)
+    hits[1].image.unlink()
+    result = invoke("search", "index", "blue", "-k", "3", "--html", "hits.html")
+    assert result.exit_code == 0
+    assert f"Pictures missing: 1, such as {hits[1].id}: No such file" in result.stderr
+    page = Page(Path("hits.html"))
+    assert len(page.pictures()) == 2
+    assert "no picture" in page.text
+
+
+def test_pictures_that_are_no_files_come_from_the_catalogue() -> None:
+    made = invoke(
+        "index", "colours", "--catalog", "boutique", "-o", "catalog.size=30", "--to", "drawn"
+    )
+    assert made.exit_code == 0, made.output
+    without = invoke("search", "drawn", "red", "-k", "2", "--html", "hits.html")
+    assert "Pictures missing: 2" in without.stderr
+    assert "--catalog can say where it comes from" in without.stderr
+    given = invoke(
+        "search", "drawn", "red", "-k", "2", "--html", "hits.html", "--catalog", "boutique"
+    )
+    assert given.stderr == ""
+    assert len(Page(Path("hits.html")).pictures()) == 2
+    other = invoke(
+        "search", "index", "red", "-k", "2", "--html", "hits.html", "--catalog", "boutique"
+    )
+    assert "it is not in the catalogue" in other.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (["nowhere", "red"], 4, "There is no index in nowhere; make one with `pvd index`."),
+        (["index"], 2, "Missing argument 'TEXT...'"),
+        (["index", "red", "-k", "0"], 2, "k must be at least 1, not 0"),
+        (["index", "red", "--approximate"], 4, "There is no graph in index; give `pvd index`"),
+        (["index", " "], 2, "A text is blank; write what is searched for."),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)
+def test_mistakes_get_one_sentence(words: list[str], code: int, said: str) -> None:
+    result = invoke("search", *words)
+    assert result.exit_code == code, result.output
+    assert said in " ".join(result.stderr.split())
+
+
+# --- the graph --------------------------------------------------------------------------------
+
+
+def grouped(count: int, width: int = 32) -> torch.Tensor:
+    """Vectors in tight groups, where usearch's own settings miss many."""
+    rng = torch.Generator().manual_seed(0)
+    centres = torch.randn(40, width, generator=rng)
+    return normalize(
+        centres[torch.arange(count) % 40] + 0.05 * torch.randn(count, width, generator=rng)
+    )
+
+
+def drawn(folder: Path, count: int = 4000) -> Index:
+    pytest.importorskip("usearch")
+    index = Index.create(folder, width=32)
+    items = [pvd.Item(str(n), Path("none.jpg")) for n in range(count)]
+    index.add_vectors([(items, grouped(count))])
+    return index
+
+
+def test_the_graph_finds_nearly_everything(tmp_path: Path) -> None:
+    index = drawn(tmp_path / "drawn")
+    said = index.build_graph()
+    assert (said["queries"], said["over"]) == (200, "stored vectors")
+    assert 0.97 <= said["recall"] <= 1
+    queries = grouped(50)
+    for k in (1, 10, 100):
+        exactly = index.search(queries, k)
+        nearly = Index.open(index.folder).search(queries, k, approximate=True)
+        shares = [len({h.id for h in a} & {h.id for h in b}) / k
+                  for a, b in zip(exactly, nearly, strict=True)]  # fmt: skip
+        assert sum(shares) / len(shares) > 0.97
+        for a, b in zip(exactly, nearly, strict=True):  # what is found has its exact score
+            scores = {hit.id: hit.score for hit in a}
+            assert all(hit.score == scores[hit.id] for hit in b if hit.id in scores)
+        assert all(len(hits) == k for hits in nearly)
+        assert all([h.rank for h in hits] == list(range(1, k + 1)) for hits in nearly)
+
+
+def test_recall_counts_what_is_missing() -> None:
+    best = [[(0, 1.0), (1, 0.9), (2, 0.8)], [(5, 1.0), (6, 0.5), (7, 0.4)]]
+    assert graph.recall(best, best, [None, None]) == 1
+    assert graph.recall(best, [best[0][:2], best[1]], [None, None]) == pytest.approx(
+        (2 / 3 + 1) / 2
+    )
+    equal = [[(0, 1.0), (1, 0.9), (9, 0.8)], best[1]]  # another one that is as good
+    assert graph.recall(best, equal, [None, None]) == 1
+    assert graph.recall(best, [[(0, 1.0)], [(5, 1.0)]], [0, 5]) == 0  # itself only
+
+
+def test_a_graph_of_titles_is_measured_with_titles(tmp_path: Path) -> None:
+    pytest.importorskip("usearch")
+    words = ["--catalog", "boutique", "-o", "catalog.size=600", "--to", "drawn", "--approximate"]
+    result = invoke("index", "colours", *words)
+    assert result.exit_code == 0, result.output
+    last = result.stdout.strip().split("\n")[-1]
+    assert re.fullmatch(
+        r"Graph: recall@10 (0\.9\d\d|1\.000) against the exact search, over 200 titles as queries",
+        last,
+    )
+    before = Path("drawn/graph.usearch").stat().st_mtime_ns
+    assert invoke("index", "colours", *words).stdout.strip().split("\n")[-1] == last
+    assert Path("drawn/graph.usearch").stat().st_mtime_ns == before  # nothing had changed
+    found = invoke("search", "drawn", "red shoes", "--approximate", "--json")
+    exactly = invoke("search", "drawn", "red shoes", "--json")
+    assert json.loads(found.stdout) == json.loads(exactly.stdout)
+
+
+def test_a_graph_of_another_state_is_refused(tmp_path: Path) -> None:
+    index = drawn(tmp_path / "drawn", 500)
+    index.build_graph()
+    index.remove(["7"])
+    index.add_vectors([([pvd.Item("7", Path("none.jpg"))], grouped(500)[8:9])])
+    with pytest.raises(BadInput, match=r"changed since its graph was built; give `pvd index` with"):
+        index.search(grouped(1), approximate=True)
+    index.build_graph()
+    assert index.search(grouped(1), approximate=True)
+    path = index.folder / "graph.usearch"
+    data = path.read_bytes()
+    for spoilt in (b"no graph", data[: len(data) // 2], b"x" * len(data), data + b"x"):
+        path.write_bytes(spoilt)
+        with pytest.raises(BadInput, match="is damaged; delete it, and give `pvd index`"):
+            Index.open(index.folder).search(grouped(1), approximate=True)
+    (index.folder / "graph.usearch").unlink()
+    with pytest.raises(MissingFile, match="There is no graph"):
+        Index.open(index.folder).search(grouped(1), approximate=True)
+
+
+def test_without_usearch_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "usearch", None)
+    monkeypatch.delitem(sys.modules, "usearch.index", raising=False)
+    again = ["index", "colours", "--catalog", "shop.jsonl", "--to", "index", "--approximate"]
+    result = invoke(*again)
+    assert result.exit_code == 3
+    assert "pip install 'pvd-distill[search]'" in result.stderr
+
+
+def test_a_graph_of_nothing(tmp_path: Path) -> None:
+    pytest.importorskip("usearch")
+    with pytest.raises(BadInput, match="holds no items"):
+        Index.create(tmp_path / "drawn", width=32).build_graph()
+    assert Index.create(tmp_path / "drawn", width=32).search(grouped(1)) == [[]]
