@@ -448,6 +448,18 @@ CASES: dict[str, Case] = {
     "`--out` names a file": option(setup=table("a file", "RUN")),
     "`pvd train` where no run is": Case(["train", "nowhere"]),
     "`pvd evaluate` where no run is": Case(["evaluate", "nowhere"]),
+    "`pvd export` where no run is": Case(["export", "nowhere", "--to", "out"]),
+    "`pvd export` before the exam": Case(
+        ["export", "RUN", "--to", "out"], lambda: (begun(), Path("RUN/metrics.json").unlink())
+    ),
+    "`pvd export` into the run": Case(["export", "RUN", "--to", "RUN/out"], begun),
+    "`pvd export` where other files are": Case(
+        ["export", "RUN", "--to", "out"], lambda: (begun(), write("out/mine.txt", "mine"))
+    ),
+    "`pvd export` to a file": Case(
+        ["export", "RUN", "--to", "shop.csv"], lambda: (begun(), shop())
+    ),
+    "a mixture that is none": Case(["export", "RUN", "--to", "out", "--interpolate", "1"]),
     "`pvd train` before `pvd label`": Case(["train", "RUN"], begun),
     "`pvd label` after the last round": Case(["label", "RUN"], begun),
     "judgments for a round that has its own": brought(

@@ -19,6 +19,7 @@ from pvd.report import (
     cost,
     flat,
     headline,
+    memory,
     note_tables,
     number,
     personal,
@@ -485,3 +486,55 @@ def test_cells() -> None:
     values = (None, True, 1234, 0.123456, [1, "a"], "x" * 200)
     shown = [show(value) for value in json.loads(json.dumps(values))]
     assert shown == ["\N{EN DASH}", "true", "1,234", "0.1235", '[1, "a"]', "x" * 159 + "…"]
+
+
+def guarded(change: float, half: float = 1.0, text: str = "beige") -> Data:
+    """A run whose forgetting guard found this change."""
+    metrics, _, _ = sample()
+    metrics["forgetting"] = {
+        "items": 240,
+        "drift": estimate(0.3317, 0.004),
+        "neighbours": estimate(62.3, 1.0) | {"chance": 4.2},
+        "queries": {
+            "kind": "attribute values", "count": 28,
+            "before": estimate(68.8), "after": estimate(68.8 + change),
+            "change": estimate(change, half),
+            "worst": [{"text": text, "items": 13, "before": 64.9, "after": 34.5}],
+        },
+    }  # fmt: skip
+    return metrics
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (3.0, "Training made it better at that. Asked with the items' attribute values, it places"),
+        (0.5, "Training made no clear difference to that."),
+        (-3.0, "Training made it worse at that."),
+    ],
+)
+def test_what_was_forgotten_is_worded_by_the_interval(change: float, says: str) -> None:
+    assert memory(guarded(change)).startswith(says)
+    assert f"percentile {68.8 + change:.1f}, before 68.8 (change {signed(change, 'mpr')}, 95" in (
+        memory(guarded(change))
+    )
+    metrics = guarded(change)
+    metrics["forgetting"]["queries"] = None
+    assert memory(metrics).startswith("The held-out items have too few titles or attributes")
+    assert memory(sample()[0]) == ""  # a run of an older version
+
+
+def test_the_forgetting_guard_has_a_section() -> None:
+    _, usage, gallery = sample()
+    page = render(guarded(-3.0, text=HOSTILE), usage, gallery)
+    assert "Did it forget anything?" in page
+    for shown in ("0.332", "62.3", "by luck 4.2", "64.9 to 34.5 (13 items)"):
+        assert shown in page
+    assert "<script" not in page
+    assert "&lt;/script&gt;" in page
+    metrics = guarded(-3.0)
+    metrics["forgetting"] |= {"queries": None, "neighbours": None}
+    page = render(metrics, usage, gallery)
+    assert "0.332" in page
+    assert "neighbours kept" not in page
+    assert "Did it forget" not in render(*sample())

@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from asked import KEYS, LOVES, TEACHERS, TINY, Counter, words
+from asked import KEY, KEYS, LOVES, TEACHERS, TINY, Counter, words
 from click.testing import CliRunner, Result
 from fake import Asked, Fake, redness
 from PIL import Image
 
+from pvd.amounts import money
 from pvd.cli import main
 from pvd.errors import BadInput, ProviderFailure
 from pvd_plugins.teachers import models
@@ -106,6 +107,38 @@ def test_pairs_go_through_an_sdk_as_well(fake: Fake, keys: None, shop: Path, out
 def _of_outer(given: list[str], number: int) -> bool:
     """The assignment to teacher.base_url, and the -o before it."""
     return any(word.startswith("teacher.base_url") for word in given[number : number + 2])
+
+
+# --- what is given away ---------------------------------------------------------------------------
+
+
+def test_a_card_names_who_answered_what_it_cost_and_no_secret(
+    fake: Fake, keys: None, shop: Path, out: Path, tmp_path: Path
+) -> None:
+    prompt = tmp_path / "mine.j2"
+    prompt.write_text("{% block system %}Rank.{% endblock %}{% block question %}{{ persona }}"
+                      " Reply with {{ letters | join }} in order.{% endblock %}")  # fmt: skip
+    given = [*words("gemini", fake, shop), "-o", f"teacher.prompt={prompt}"]
+    assert pvd(*given, "--max-cost", "5", "--out", str(out)).exit_code == 0
+    prompt.unlink()  # what was asked is in the run
+    result = pvd("export", str(out), "--to", str(tmp_path / "student"))
+    assert result.exit_code == 0, result.output
+
+    card, found = (tmp_path / "student/README.md").read_text(), metrics(out)
+    model = found["components"]["teacher"]["model"]
+    today = datetime.now(UTC).date().isoformat()
+    digest = found["prompts"]["teacher"]["mine.j2"]
+    assert len(digest) == 64
+    said = f"(gemini): {model}, {today}; prompt mine.j2, SHA-256 `{digest}`."
+    assert f"- **Teacher** {said}" in card
+    assert f"- **Judge** of the exam {said}" in card
+    paid = sum(part["dollars"] for part in found["answers"].values())
+    assert paid > 0
+    assert f"which cost {money(paid)}." in card
+    assert "terms of a model's provider may restrict" in card
+    assert "simulated" not in card
+    for hidden in (KEYS["gemini"], KEY, str(tmp_path), fake.url, str(shop)):
+        assert hidden not in card
 
 
 # --- what is missing ------------------------------------------------------------------------------
