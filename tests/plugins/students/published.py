@@ -102,18 +102,16 @@ def open_siglip(folder: Path) -> Path:
     (folder / "spiece.model").write_bytes(pieces())
     words = hf.SiglipTokenizer(str(folder / "spiece.model"))
     words.save_pretrained(folder)
-    vision = {"image_size": 224, "timm_model_name": "vit_tiny_patch16_224", "timm_pool": "map"}
+    vision = {"image_size": 160, "timm_model_name": "test_vit", "timm_pool": "map"}
     vision |= {"timm_model_pretrained": False, "timm_proj": "none"}
-    text = {"context_length": 64, "vocab_size": len(words), "width": 192, "heads": 3, "layers": 2}
+    text = {"context_length": 64, "vocab_size": len(words), "width": 64, "heads": 2, "layers": 2}
     text |= {"hf_tokenizer_name": "Marqo/marqo-fashionSigLIP", "no_causal_mask": True}
     text |= {"tokenizer_kwargs": {"clean": "canonicalize"}, "proj_bias": True, "pool_type": "last"}
     text |= {"norm_kwargs": {"eps": 1e-6}}
-    config = {"embed_dim": 192, "init_logit_bias": -10, "custom_text": True}
+    config = {"embed_dim": 64, "init_logit_bias": -10, "custom_text": True}
     config |= {"vision_cfg": vision, "text_cfg": text}
     half = {"mean": [0.5] * 3, "std": [0.5] * 3}
-    return _open_clip(
-        folder, config, {**half, "interpolation": "bicubic", "resize_mode": "squash"}
-    )
+    return _open_clip(folder, config, {**half, "interpolation": "bicubic", "resize_mode": "squash"})
 
 
 def open_resnet(folder: Path, side: int = SIDE) -> Path:
