@@ -69,7 +69,7 @@ def sweep(folder: Path) -> None:
 def _unwritable(path: Path, error: OSError) -> BadInput:
     return BadInput(
         f"{path} cannot be written ({error.strerror or error}); make room or choose another "
-        "--out, then give the same command again."
+        "folder, then give the same command again."
     )
 
 

@@ -97,7 +97,7 @@ def opened(folder: Path, digest: str) -> Any:
         )
     try:
         # Never a file of another size: usearch maps it, and reads where it ends.
-        if (folder / FILE).stat().st_size == known["bytes"]:
+        if (folder / FILE).stat().st_size == known.get("bytes"):
             return usearch.Index.restore(folder / FILE, view=True)
     except (RuntimeError, ValueError):  # what usearch says of bytes that it did not write
         pass

@@ -121,10 +121,12 @@ class Index:
                     },
                 )
         index = cls.open(folder, device)
-        if index.card["student"] != whose or index.width != width:
+        if (there := index.card["student"]) != whose or index.width != width:
+            same = there and whose and there["weights"] == whose["weights"]
             raise BadInput(
-                f"{folder} holds vectors of another student; index into another folder, or delete "
-                "that one first."
+                f"{folder} holds vectors of "
+                + ("pictures that were prepared otherwise" if same else "another student")
+                + "; index into another folder, or delete that one first."
             )
         if opened is not None:
             index.student = opened

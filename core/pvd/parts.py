@@ -69,14 +69,20 @@ class Part:
     def row(self, number: int) -> Row:
         """The row of a vector."""
         start, end = self._offsets[number : number + 2].tolist()
+        return self._read(self._lines[start:end].numpy().tobytes())
+
+    def _read(self, line: bytes) -> Row:
         try:
-            return Row(**json.loads(self._lines[start:end].numpy().tobytes()))
+            return Row(**json.loads(line))
         except (ValueError, TypeError) as error:  # no UTF-8, no JSON, no row
             raise self._damaged(error) from None
 
     def rows(self) -> Iterator[Row]:
         """All rows, in the order of the vectors."""
-        return map(self.row, range(len(self)))
+        lines = self._lines.numpy().tobytes().split(b"\n")[:-1]
+        if len(lines) != len(self):
+            raise self._damaged("vectors and rows do not match")
+        return map(self._read, lines)
 
     def without(self, ids: set[str], fingerprint: str) -> int:
         """Write the part again without these ids, or remove it if none is left; how many went."""
