@@ -86,13 +86,13 @@ def interval(estimate: Mapping[str, float] | None) -> str:
 
 def forgotten(guard: Mapping[str, Any]) -> list[str]:
     """What the forgetting guard found."""
-    drift = f"Drift of embeddings: {guard['drift']['value']:.3f}."
+    drift = f"Drift: {guard['drift']['value']:.3f}."
     asked = guard["queries"]
     if asked is None:
         return [f"{drift} Titles and attributes are too", "few to tell what was forgotten."]
     change = asked["change"]
     return [
-        f"Plain {asked['kind']} find their items at percentile {asked['after']['value']:.1f}, "
-        f"before {asked['before']['value']:.1f}:",
-        f"  change {change['value']:+.1f} ({change['low']:+.1f} to {change['high']:+.1f}). {drift}",
+        f"Plain {asked['kind']} find their items at percentile {asked['after']['value']:.1f};",
+        f"  before {asked['before']['value']:.1f}, change {change['value']:+.1f} "
+        f"({change['low']:+.1f} to {change['high']:+.1f}). {drift}",
     ]

@@ -79,14 +79,14 @@ def test_what_was_forgotten_is_two_lines(
     metrics = copy.deepcopy(METRICS)
     assert "Drift" not in " ".join(shown(capsys, metrics))  # a run of an older version
     asked = {
-        "kind": "titles", "count": 40, "before": {"value": 71.2}, "after": {"value": 66.1},
+        "kind": "attribute values", "count": 40, "before": {"value": 71.2}, "after": {"value": 66.1},
         "change": {"value": -5.1, "low": -8.0, "high": -2.2},
     }  # fmt: skip
     metrics["forgetting"] = {"queries": asked, "drift": {"value": 0.2049}}
     lines = shown(capsys, metrics)
-    start = lines.index("Plain titles find their items at percentile 66.1, before 71.2:")
-    assert lines[start + 1] == "  change -5.1 (-8.0 to -2.2). Drift of embeddings: 0.205."
+    start = lines.index("Plain attribute values find their items at percentile 66.1;")
+    assert lines[start + 1] == "  before 71.2, change -5.1 (-8.0 to -2.2). Drift: 0.205."
     metrics["forgetting"]["queries"] = None
     lines = shown(capsys, metrics)
-    assert "Drift of embeddings: 0.205. Titles and attributes are too" in lines
+    assert "Drift: 0.205. Titles and attributes are too" in lines
     assert "few to tell what was forgotten." in lines
