@@ -79,7 +79,8 @@ def test_what_was_forgotten_is_two_lines(
     metrics = copy.deepcopy(METRICS)
     assert "Drift" not in " ".join(shown(capsys, metrics))  # a run of an older version
     asked = {
-        "kind": "attribute values", "count": 40, "before": {"value": 71.2}, "after": {"value": 66.1},
+        "kind": "attribute values", "count": 40,
+        "before": {"value": 71.2}, "after": {"value": 66.1},
         "change": {"value": -5.1, "low": -8.0, "high": -2.2},
     }  # fmt: skip
     metrics["forgetting"] = {"queries": asked, "drift": {"value": 0.2049}}
