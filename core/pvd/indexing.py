@@ -173,7 +173,7 @@ class _Shelf:
 
 
 def write_skipped(folder: Path, shard: Shard, bad: Sequence[tuple[Item, str]]) -> Path:
-    """The items whose pictures cannot be used, as a file of the index; no file if there are none."""
+    """A file of the items whose pictures cannot be used; none if there are none."""
     path = folder / "skipped" / f"{shard}.jsonl"
     if bad:
         write_lines(path, [{"id": item.id, "why": why} for item, why in bad])

@@ -122,7 +122,7 @@ def test_a_write_that_fails_leaves_the_old_file(spawn: Spawn, tmp_path: Path, wh
     (tmp_path / "file").write_text("old")
     said = result(spawn(FULL, str(tmp_path), what))
     assert said.startswith(f"{tmp_path / 'file'} cannot be written (")
-    assert "make room or choose another --out" in said
+    assert "make room or choose another folder" in said
     assert (tmp_path / "file").read_text() == "old"
     assert [path.name for path in tmp_path.iterdir()] == ["file"], "no temporary file stays"
 
