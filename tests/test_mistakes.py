@@ -238,6 +238,21 @@ def kept(*words: str) -> Case:
     return Case(["cache", "--store", "answers.sqlite", *words], answered)
 
 
+def index(student: str, *words: str, setup: Setup = lambda: None) -> Case:
+    """An index of a shop that is in order, unless `setup` changes that."""
+    command = ["index", student, "-p", str(COLOURS), "--catalog", "shop.csv"]
+    to = [] if "--to" in words else ["--to", "found"]
+    return Case([*command, *to, *words], lambda: (shop(), setup()))
+
+
+def indexed(*words: str, fill: bool = True) -> None:
+    if fill:
+        shop()
+    invoked(
+        "index", "colours", "-p", str(COLOURS), "--catalog", "shop.csv", "--to", "found", *words
+    )
+
+
 def labels(**changes: Any) -> Case:
     """An import of two answers, of which the second does not fit."""
 
@@ -475,6 +490,36 @@ CASES: dict[str, Case] = {
     "a judgment of the wrong shape": brought(judgments(tiers=[0, 1])),
     "a judgment whose tiers do not fit": brought(judgments(tiers=[[0], [0]])),
     "judgments about held-out personas": brought(held_out),
+    # indexes and searches
+    "`pvd index` of a student whose name is misspelt": index("colors"),
+    "`pvd index` of a folder without a student": index("images"),
+    "`pvd index` without a catalogue": Case(["index", "tiny", "--to", "found"]),
+    "`--to` names a file": index("colours", "--to", "shop.csv"),
+    "`--to` names a folder of other files": index("colours", "--to", "images"),
+    "a shard that is none": index("colours", "--shard", "3/2"),
+    "`--prune` for a shard": index("colours", "--shard", "1/2", "--prune"),
+    "a setting of a run for `pvd index`": index("colours", "-o", "train.rounds=3"),
+    "an option for a student that is trained": index(
+        "found/student", "-o", "student.width=8", setup=indexed
+    ),
+    "another student for an index": index("colours", "-o", "student.width=8", setup=indexed),
+    "an index with too many bad pictures": index("colours", setup=bad_picture(b"")),
+    "`pvd search` where no index is": Case(["search", "nowhere", "red"]),
+    "a blank text to search for": Case(["search", "found", " "], indexed),
+    "no hits wanted": Case(["search", "found", "red", "-k", "0"], indexed),
+    "`--approximate` without a graph": Case(["search", "found", "red", "--approximate"], indexed),
+    "a graph of an index that changed since": Case(
+        ["search", "found", "red", "--approximate"],
+        lambda: (indexed("--approximate"), shop(70), indexed(fill=False)),
+    ),
+    "a damaged part of an index": Case(
+        ["search", "found", "red"],
+        lambda: (indexed(), write("found/parts/1of1-000001.safetensors", "nothing like it")),
+    ),
+    "a student that was changed inside an index": Case(
+        ["search", "found", "red"],
+        lambda: (indexed(), write("found/student/other.safetensors", "more weights")),
+    ),
     # kept answers
     "a store that is not there, for `pvd cache info`": Case(
         ["cache", "info", "--store", "nowhere.sqlite"]

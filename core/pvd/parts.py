@@ -53,15 +53,17 @@ class Part:
                 self.vectors: Tensor = file.get_tensor("vectors")
                 self._lines: Tensor = file.get_tensor("rows")
                 self._offsets: Tensor = file.get_tensor("offsets")
-        except (SafetensorError, OSError) as error:
-            raise self._damaged(error) from None
+        except SafetensorError:
+            raise self._damaged() from None
+        except OSError as error:
+            raise BadInput(f"The part {path} cannot be read ({error.strerror or error}).") from None
         if metadata.get("fingerprint") != fingerprint:
             raise BadInput(
                 f"The part {path} holds vectors of another student than its index; take it out."
             )
         self.digest = metadata.get("digest", "")
         if self.vectors.ndim != 2 or len(self._offsets) != len(self.vectors) + 1:
-            raise self._damaged("vectors and rows do not match")
+            raise self._damaged()
 
     def __len__(self) -> int:
         return len(self.vectors)
@@ -74,14 +76,14 @@ class Part:
     def _read(self, line: bytes) -> Row:
         try:
             return Row(**json.loads(line))
-        except (ValueError, TypeError) as error:  # no UTF-8, no JSON, no row
-            raise self._damaged(error) from None
+        except (ValueError, TypeError):  # no UTF-8, no JSON, no row
+            raise self._damaged() from None
 
     def rows(self) -> Iterator[Row]:
         """All rows, in the order of the vectors."""
         lines = self._lines.numpy().tobytes().split(b"\n")[:-1]
         if len(lines) != len(self):
-            raise self._damaged("vectors and rows do not match")
+            raise self._damaged()
         return map(self._read, lines)
 
     def without(self, ids: set[str], fingerprint: str) -> int:
@@ -94,10 +96,9 @@ class Part:
             write(self.path, [rows[n] for n in kept], self.vectors[kept], fingerprint)
         return len(rows) - len(kept)
 
-    def _damaged(self, why: object) -> BadInput:
+    def _damaged(self) -> BadInput:
         return BadInput(
-            f"The part {self.path} is damaged ({why}); delete it, and `pvd index` embeds its items "
-            "again."
+            f"The part {self.path} is damaged; delete it, and `pvd index` embeds its items again."
         )
 
 
