@@ -68,7 +68,8 @@ def export(
             write_bytes(fresh / README, page.encode())
             files = {STUDENT, *(str(file.relative_to(fresh)) for file in _files(fresh))}
             made = {"interpolate": interpolate, "files": sorted(files)}
-            write_json(fresh / STUDENT, about | {"export": made})
+            options = {name: _placeless(value) for name, value in about["options"].items()}
+            write_json(fresh / STUDENT, about | {"options": options, "export": made})
             # metrics.json is deleted before a run's student is written, and written after it.
             if _result(run) != result:
                 raise BadInput(f"{run} changed while it was exported; give the same command again.")
@@ -107,6 +108,15 @@ def _check_free(to: Path, run: Path) -> None:
 
 def _files(folder: Path) -> list[Path]:
     return [path for path in folder.rglob("*") if not path.is_dir()]
+
+
+def _placeless(option: Any) -> Any:
+    """The option, of a path of this machine only the name: `open` needs no other files."""
+    if not isinstance(option, str):
+        return option
+    kind, colon, place = option.rpartition(":")  # as in local-dir:/home/me/model
+    ours = place.startswith(("/", "~")) and not place.startswith("//")
+    return f"{kind}{colon}{Path(place).name}" if ours else option
 
 
 def _copy(folder: Path, to: Path) -> None:

@@ -18,7 +18,7 @@ from safetensors.torch import load_file, save_file
 
 import pvd
 import pvd.pipeline
-from pvd import card, mixing
+from pvd import card, exporting, mixing
 from pvd.cli import main
 from pvd.errors import BadInput, MissingFile, UsageError
 from pvd.exporting import export
@@ -88,6 +88,21 @@ def test_it_takes_the_place_of_an_export_and_of_nothing_else(done: Run, tmp_path
     with pytest.raises(UsageError, match="is a file; name a folder"):
         pvd.export(done.folder, out / "README.md")
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+
+def test_it_names_no_place_of_this_machine(done: Run, tmp_path: Path) -> None:
+    for said, want in (
+        ("/home/me/models/clip", "clip"),
+        ("local-dir:/home/me/models/clip/", "local-dir:clip"),
+        ("~/clip", "clip"),
+        ("openai/clip-vit-base-patch32", "openai/clip-vit-base-patch32"),
+        ("hf-hub:openai/clip", "hf-hub:openai/clip"),
+        ("https://example.org/clip", "https://example.org/clip"),
+    ):
+        assert exporting._placeless(said) == want
+    about = read_json(done.folder / "student/pvd.json")
+    out = pvd.export(done.folder, tmp_path / "out")
+    assert read_json(out / "pvd.json")["options"] == about["options"] == {"width": 64}
 
 
 def test_what_is_not_finished_is_not_exported(done: Run, tmp_path: Path) -> None:
