@@ -18,7 +18,9 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "teacher.pairwise": {"of": "simulated"},
 }
 HOSTED = {f"teacher.{name}" for name in (*KEYS, "gpt-4o")}  # they speak with a provider
-ELSEWHERE = {"teacher.qwen-vl"}  # with weights that its own tests make
+# With weights that their own tests make:
+ELSEWHERE = {"teacher.qwen-vl", "student.clip", "student.fashionclip", "student.siglip"}
+ELSEWHERE |= {"student.open-clip", "student.marqo-fashionclip", "student.marqo-fashionsiglip"}
 
 
 def bundled(name: str, **options: Any) -> pvd.Component:

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import pvd
 from pvd_plugins.students.dual.huggingface import FromTransformers, HuggingFace
 from pvd_plugins.students.dual.network import Stage
 
-if TYPE_CHECKING:
-    from torch import Tensor
-
 
 class ClipNetwork(HuggingFace):
     """Radford et al. 2021: the first token of the last block, normalised and projected."""
 
+    reads: ClassVar[Mapping[str, Any]] = {"padding": True}
     kind = "clip"
     model_class = "CLIPModel"
     image_class = "CLIPImageProcessor"
@@ -31,12 +29,6 @@ class ClipNetwork(HuggingFace):
             Stage(lambda hidden: norm(hidden[:, 0]), [norm]),
             Stage(project, [project]),
         ]
-
-    def read(self, texts: Sequence[str]) -> Tensor:
-        words = self.tokenizer(
-            list(texts), padding=True, truncation=True, max_length=self.window, return_tensors="pt"
-        ).to(self.model.device)
-        return self.features(self.model.get_text_features(**words))
 
 
 @dataclass(kw_only=True)

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import pvd
 from pvd_plugins.students.dual.huggingface import FromTransformers, HuggingFace
 from pvd_plugins.students.dual.network import Stage
 
-if TYPE_CHECKING:
-    from torch import Tensor
-
 
 class SiglipNetwork(HuggingFace):
     """Zhai et al. 2023: an attention that pools all tokens stands where CLIP has a projection."""
 
+    # Filled up to the window, and the filling is read along: so it was trained.
+    reads: ClassVar[Mapping[str, Any]] = {"padding": "max_length", "return_attention_mask": False}
     kind = "siglip"
     model_class = "SiglipModel"
     image_class = "SiglipImageProcessor"
@@ -30,17 +29,6 @@ class SiglipNetwork(HuggingFace):
             Stage(norm, [norm]),
             Stage(pool, [pool]),
         ]
-
-    def read(self, texts: Sequence[str]) -> Tensor:
-        # Filled up to the window, as in its training: the filling is read along.
-        words = self.tokenizer(
-            list(texts),
-            padding="max_length",
-            truncation=True,
-            max_length=self.window,
-            return_tensors="pt",
-        )["input_ids"]
-        return self.features(self.model.get_text_features(words.to(self.model.device)))
 
 
 @dataclass(kw_only=True)

@@ -225,7 +225,7 @@ class DualEncoder(pvd.Student):
             weights |= {inside + k: v for k, v in lora.merged(self._adapted).items()}
         whole = {name: value.cpu().contiguous() for name, value in weights.items()}
         (folder / self._net.weights).write_bytes(save(whole, {"format": "pt"}))
-        for name, value in self._net.companions.items():
+        for name, value in self._net.companions().items():
             (folder / name).parent.mkdir(exist_ok=True)
             (folder / name).write_text(json.dumps(value, indent=2) + "\n")
 

@@ -26,16 +26,6 @@ MODULES = [
         "type": "sentence_transformers.models.Normalize",
     },
 ]
-TOWERS = {
-    "transformer_task": "feature-extraction",
-    "modality_config": {
-        kind: {"method": f"get_{kind}_features", "method_output_name": "pooler_output"}
-        for kind in ("text", "image")
-    },
-    "module_output_name": "sentence_embedding",
-}
-
-
 LOAD = """\
 from sentence_transformers import SentenceTransformer
 
@@ -48,13 +38,9 @@ class HuggingFace(Network):
 
     weights = "model.safetensors"
     small = ("*.json", "*.txt", "*.model")
-    companions: ClassVar[Mapping[str, Any]] = {
-        "modules.json": MODULES,
-        "sentence_bert_config.json": TOWERS,
-        "1_Normalize/config.json": {},
-    }
     tower = "vision_model"
 
+    reads: ClassVar[Mapping[str, Any]]  # how the tokenizer is called
     kind: ClassVar[str]  # config.json's model_type
     model_class: ClassVar[str]
     image_class: ClassVar[str]  # of the processor; the one that uses Pillow
@@ -128,9 +114,14 @@ class HuggingFace(Network):
     def lengths(self, texts: Sequence[str]) -> list[int]:
         return [len(ids) for ids in self.tokenizer(list(texts), verbose=False)["input_ids"]]
 
-    def features(self, output: Any) -> Tensor:
-        """The tensor of what get_..._features returns; transformers 5 wraps it."""
-        found: Tensor = getattr(output, "pooler_output", output)
+    def reading(self) -> dict[str, Any]:
+        """How the tokenizer is called; sentence-transformers is told the same."""
+        return {**self.reads, "truncation": True, "max_length": self.window}
+
+    def read(self, texts: Sequence[str]) -> Tensor:
+        words = self.tokenizer(list(texts), return_tensors="pt", **self.reading())
+        seen = self.model.get_text_features(**words.to(self.model.device))
+        found: Tensor = getattr(seen, "pooler_output", seen)  # transformers 5 wraps it
         return found
 
     def blocks(self, layers: Sequence[nn.Module]) -> list[Stage]:
@@ -147,6 +138,22 @@ class HuggingFace(Network):
             return Stage(run, [layer], block=True)
 
         return [stage(layer) for layer in layers]
+
+    def companions(self) -> Mapping[str, Any]:
+        towers = {
+            kind: {"method": f"get_{kind}_features", "method_output_name": "pooler_output"}
+            for kind in ("text", "image")
+        }
+        return {
+            "modules.json": MODULES,
+            "sentence_bert_config.json": {
+                "transformer_task": "feature-extraction",
+                "modality_config": towers,
+                "module_output_name": "sentence_embedding",
+                "processing_kwargs": {"text": self.reading()},
+            },
+            "1_Normalize/config.json": {},
+        }
 
 
 @dataclass(kw_only=True)

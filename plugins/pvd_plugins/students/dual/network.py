@@ -38,7 +38,6 @@ class Network(ABC):
 
     weights: ClassVar[str]  # the file of weights in the published layout
     small: ClassVar[Sequence[str]]  # patterns of the other files of that layout
-    companions: ClassVar[Mapping[str, Any]] = {}  # JSON files by which other libraries open it
 
     folder: Path
     model: Any  # an nn.Module with both towers
@@ -74,3 +73,7 @@ class Network(ABC):
         mean = torch.tensor(self.mean, device=pixels.device).view(3, 1, 1)
         std = torch.tensor(self.std, device=pixels.device).view(3, 1, 1)
         return (pixels.float() / 255 - mean) / std
+
+    def companions(self) -> Mapping[str, Any]:
+        """JSON files by which other libraries open what was saved, by their paths in the folder."""
+        return {}

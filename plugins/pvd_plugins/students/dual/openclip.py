@@ -99,7 +99,9 @@ class OpenClipNetwork(Network):
         self.mean, self.std = seen["mean"], seen["std"]
         # To values from 0 to 1, which were bytes before.
         plain = clip.transform.PreprocessCfg(**{**seen, "mean": (0, 0, 0), "std": (1, 1, 1)})
-        self._scale: Callable[[Image], Tensor] = clip.transform.image_transform_v2(plain, is_train=False)
+        self._scale: Callable[[Image], Tensor] = clip.transform.image_transform_v2(
+            plain, is_train=False
+        )
 
     def stages(self) -> list[Stage]:
         visual = self.model.visual
