@@ -18,7 +18,7 @@ from click.testing import CliRunner, Result
 from filelock import FileLock
 
 import pvd
-from pvd import testing
+from pvd import scoring, testing
 from pvd.cli import main
 from pvd.discovery import registry
 from pvd.index import Index
@@ -249,3 +249,54 @@ def test_drawn_items_have_no_file(tmp_path: Path) -> None:
     index.add_vectors([([item], torch.eye(4)[:1])])
     assert next(index.rows()).image is None
     assert os.listdir("index/parts")
+
+
+def test_pictures_are_decoded_a_block_ahead_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[str] = []
+    real = pvd.Item.open
+
+    def counted(item: pvd.Item) -> Any:
+        opened.append(item.id)
+        return real(item)
+
+    monkeypatch.setattr(pvd.Item, "open", counted)
+    student = pvd.load("student", "colours")
+    student.load("cpu")
+    items = testing.items(200)
+    blocks = scoring.prepared(student, items)
+    seen = [item.id for item in next(blocks).items]
+    assert len(opened) <= 2 * scoring.DECODED
+    seen += [item.id for block in blocks for item in block.items]
+    assert seen == [item.id for item in items]
+    assert sorted(opened) == sorted(seen)
+
+
+MEMORY = """
+import sys
+from pathlib import Path
+import torch
+import pvd
+def own():
+    lines = Path("/proc/self/status").read_text().split("\\n")
+    return next(int(line.split()[1]) for line in lines if line.startswith("RssAnon")) / 1e3
+index = pvd.Index.open(sys.argv[1])
+index.search(torch.ones(1, 512), 12)  # what libraries allocate once
+before = own()
+index = pvd.Index.open(sys.argv[1])
+index.search(torch.randn(16, 512), 12)
+print(own() - before)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc")
+def test_searching_needs_a_fraction_of_the_vectors() -> None:
+    count = 60_000  # 61 MB in bf16
+    index = Index.create("index", width=512)
+    nothing = Path("none.jpg")
+    index.add_vectors(
+        ([pvd.Item(str(n), nothing) for n in range(s, s + 4000)], torch.randn(4000, 512))
+        for s in range(0, count, 4000)
+    )
+    words = [sys.executable, "-c", MEMORY, "index"]
+    grown = float(subprocess.run(words, capture_output=True, text=True, check=True).stdout)
+    assert grown < 20
