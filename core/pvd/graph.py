@@ -54,9 +54,11 @@ def build(folder: Path, blocks: Sequence[Tensor], digest: str, progress: Progres
     with progress.stage("graph", count, "items"):
         for block in blocks:
             for rows in torch.split(block, exact.BLOCK):
-                # numpy has no bf16: usearch is told what the two bytes are.
+                # numpy has no bf16: usearch is told what the two bytes are. It need not copy them,
+                # since `blocks` stay where they are until the graph is saved.
                 bits = rows.view(torch.uint16).numpy()
-                graph.add(np.arange(at, at + len(rows)), bits, dtype=usearch.ScalarKind.BF16)
+                keys = np.arange(at, at + len(rows))
+                graph.add(keys, bits, dtype=usearch.ScalarKind.BF16, copy=False)
                 at += len(rows)
                 progress.advance(len(rows))
     temporary = folder / f".{FILE}.{os.getpid()}.tmp"
