@@ -7,7 +7,11 @@ what takes the time, but their rounding hides hundreds of times more.)
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from itertools import accumulate
+from threading import Lock, local
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -29,31 +33,62 @@ def nearest(
     ([Q, D], fp32, unit length); equal scores stand in the order of their ids.
     """
     found: list[Found] = []
-    for start in range(0, len(queries), AT_ONCE):
-        some = queries[start : start + AT_ONCE]
-        scores = products(blocks, some)
-        found += [
-            _best(blocks, query, row, k, id_of) for query, row in zip(some, scores, strict=True)
-        ]
+    with _plainly() as threads:
+        for start in range(0, len(queries), AT_ONCE):
+            some = queries[start : start + AT_ONCE]
+            for query, scores in zip(some, products(blocks, some, threads), strict=True):
+                found.append(_best(blocks, query, scores, k, id_of))
     return found
 
 
-def products(blocks: Sequence[Tensor], queries: ndarray) -> ndarray:
+@contextmanager
+def _plainly() -> Iterator[int]:
+    """torch on one thread, and in true fp32 even where a program allows it less; how many threads
+    it had.
+
+    The work is divided between threads of our own: those of torch and of BLAS wait for each other
+    after every block, which on two busy cores made the search a hundred times slower.
+    """
+    import torch
+
+    with _ONE:
+        threads, precision = torch.get_num_threads(), torch.get_float32_matmul_precision()
+        torch.set_num_threads(1)
+        torch.set_float32_matmul_precision("highest")
+        try:
+            yield threads
+        finally:
+            torch.set_num_threads(threads)
+            torch.set_float32_matmul_precision(precision)
+
+
+_ONE = Lock()  # what is set above is set for the whole process
+
+
+def products(blocks: Sequence[Tensor], queries: ndarray, threads: int = 1) -> ndarray:
     """[Q, N] in fp32."""
     import numpy as np
     import torch
 
     scores = np.empty((len(queries), sum(map(len, blocks))), np.float32)
-    wide = torch.empty(BLOCK, queries.shape[1])
-    turned = np.ascontiguousarray(queries.T)
-    at = 0
-    for block in blocks:
+    turned = torch.from_numpy(np.ascontiguousarray(queries.T))
+    own = local()  # memory that is new each time would be cleared by the system each time
+
+    def fill(block: Tensor, at: int) -> None:
+        if not hasattr(own, "wide"):
+            own.wide = torch.empty(BLOCK, queries.shape[1])
         for start in range(0, len(block), BLOCK):
-            count = min(BLOCK, len(block) - start)
-            wide[:count].copy_(block[start : start + count])
-            # numpy's product: torch's rounds to bf16 inside where a program allows it to.
-            scores[:, at : at + count] = (wide[:count].numpy() @ turned).T
-            at += count
+            rows = block[start : start + BLOCK]
+            wide = own.wide[: len(rows)].copy_(rows)
+            scores[:, at + start : at + start + len(rows)] = (wide @ turned).T
+
+    starts = [0, *accumulate(map(len, blocks))][:-1]
+    if threads == 1:
+        for block, at in zip(blocks, starts, strict=True):
+            fill(block, at)
+    else:
+        with ThreadPoolExecutor(threads) as pool:
+            list(pool.map(fill, blocks, starts))
     return scores
 
 

@@ -106,8 +106,8 @@ def test_what_rounding_hides_is_found(monkeypatch: pytest.MonkeyPatch, tmp_path:
     products, bound = exact.products, WIDTH * 2.0**-24
 
     def off(by: float) -> list[str]:
-        def wrong(blocks, queries):
-            scores = products(blocks, queries)
+        def wrong(blocks, queries, threads):
+            scores = products(blocks, queries, threads)
             for position in range(scores.shape[1]):
                 scores[0, position] += -by if position in ranks else by
             return scores
@@ -127,6 +127,20 @@ def test_the_bound_holds_for_what_is_stored(tmp_path: Path) -> None:
     error = (torch.from_numpy(exact.products(blocks, queries)).double() - truth).abs().max()
     assert 0 < error <= exact.LENGTHS * 512 * exact.UNIT
     assert torch.cat(blocks).double().norm(dim=1).max() <= exact.LENGTHS
+
+
+def test_a_search_leaves_torch_as_it_was(tmp_path: Path) -> None:
+    index = filled(tmp_path / "index", rows(3000))
+    one = index.search(rows(4, 9), 7)
+    threads, precision = torch.get_num_threads(), torch.get_float32_matmul_precision()
+    try:
+        torch.set_num_threads(3)
+        torch.set_float32_matmul_precision("medium")
+        assert index.search(rows(4, 9), 7) == one
+        assert (torch.get_num_threads(), torch.get_float32_matmul_precision()) == (3, "medium")
+    finally:
+        torch.set_num_threads(threads)
+        torch.set_float32_matmul_precision(precision)
 
 
 def test_equal_vectors_stand_by_id_however_they_came(tmp_path: Path) -> None:
