@@ -176,7 +176,7 @@ class Index:
         """The index's own student; BadInput if it is not the one that embedded the items."""
         whose, folder = self.card["student"], self.folder / "student"
         if whose is None:
-            raise UsageError(f"The index {self.folder} has no student; search it by vectors.")
+            raise UsageError(f"The index {self.folder} has no student; give it vectors.")
         if weights(folder) != whose["weights"]:
             raise BadInput(
                 f"The student in {folder} is not the one that embedded the items; restore it, or "

@@ -306,8 +306,10 @@ def test_vectors_that_are_none_are_refused(tmp_path: Path) -> None:
         index.add_vectors([(things(["2"]), rows(1))])
     with pytest.raises(UsageError, match="k must be at least 1, not 0"):
         index.search(rows(1), 0)
-    with pytest.raises(UsageError, match="has no student; search it by vectors"):
+    with pytest.raises(UsageError, match="has no student; give it vectors"):
         index.search("a text")
+    with pytest.raises(UsageError, match="has no student; give it vectors"):
+        index.add(things(["x"]))
     assert len(index) == 3
 
 

@@ -202,7 +202,7 @@ def search(
         page, missing = hits.render(opened, texts, found, items)
         write_bytes(html, page.encode())
         if missing:
-            click.echo(f"Pictures missing: {len(missing)}, such as {missing[0]}", err=True)
+            click.echo(f"Pictures missing: {len(missing)}, such as {missing[0]}.", err=True)
     if as_json:
         queries = [
             {"text": text, "hits": [_plain(hit) for hit in some]}
