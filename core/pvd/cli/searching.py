@@ -67,6 +67,7 @@ def index(
     from pvd import progress
     from pvd.index import Index
     from pvd.indexing import WHOLE, Shard, write_skipped
+    from pvd.kit import need
 
     mine = Shard.parse(shard) if shard else WHOLE
     if mine != WHOLE and (prune or approximate):
@@ -74,6 +75,8 @@ def index(
             "--prune and --approximate are about the whole index; give them without --shard, when "
             "all shards are done."
         )
+    if approximate:
+        need("usearch.index", "search")  # now, and not after hours of embedding
     shown = progress.for_terminal(quiet or as_json)
     tables = _assigned(assignments)
     items = _items(catalog, student, tables.get("catalog", {}))
