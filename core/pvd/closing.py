@@ -55,7 +55,7 @@ def show(metrics: Mapping[str, Any], report: Path) -> None:
     if metrics["best_round"] == 0:
         console.print(
             "No round was better on the validation personas than the student before training, so "
-            "the\nresult is the untrained student.\n"
+            "the result is the untrained student.\n"
         )
     name = measure(exam)
     console.print(f"Gain of the distilled student in {TITLES[name]}, paired over the personas:")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 import warnings
 from abc import abstractmethod
 from collections.abc import Sequence
@@ -19,6 +18,8 @@ from pvd import kit
 from pvd_plugins.students.dual import lora
 from pvd_plugins.students.dual.network import Network
 from pvd_plugins.students.dual.parts import RATES, Part, first_stage, part_of
+from pvd_plugins.students.dual.precision import casting, likes_bf16
+from pvd_plugins.students.dual.saving import write
 from pvd_plugins.students.dual.texts import pieces
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ class DualEncoder(pvd.Student):
         network.model.eval().requires_grad_(False).to(device)
         self.__dict__.pop("_key", None)
         self._net, self._device = network, device
-        self._bf16 = self.precision == "bf16" or (self.precision == "auto" and _likes_bf16(device))
+        self._bf16 = self.precision == "bf16" or (self.precision == "auto" and likes_bf16(device))
         stages = network.stages()
         part = part_of(self.part)
         self._first = first_stage(part, stages, self.model)
@@ -148,11 +149,7 @@ class DualEncoder(pvd.Student):
         return normalize(hidden.float(), dim=1)
 
     def _cast(self) -> AbstractContextManager[Any]:
-        import torch
-
-        if not self._bf16:
-            return nullcontext()
-        return torch.autocast(torch.device(self._device).type, torch.bfloat16)
+        return casting(self._device) if self._bf16 else nullcontext()
 
     def prepare_key(self) -> str:
         return self._key
@@ -207,34 +204,10 @@ class DualEncoder(pvd.Student):
             for name, value in state.items():
                 learning[name].copy_(value)
 
-    # --- keeping ----------------------------------------------------------------------------
-
     def save(self, folder: Path) -> None:
-        """The published layout: its own small files, and the weights as one safetensors file."""
-        from safetensors.torch import save
-
-        folder.mkdir(parents=True, exist_ok=True)
-        for pattern in self._net.small:
-            for path in self._net.folder.glob(pattern):
-                if not path.name.endswith(".index.json"):  # of weights in several files
-                    shutil.copyfile(path, folder / path.name)
-        weights = self._net.model.state_dict()
+        """The published layout: its own small files, and all weights in one safetensors file."""
+        changed = {}
         if self._adapted is not None:
-            inside = f"{self._net.tower}."
-            weights = {k: v for k, v in weights.items() if not k.startswith(inside)}
-            weights |= {inside + k: v for k, v in lora.merged(self._adapted).items()}
-        whole = {name: value.cpu().contiguous() for name, value in weights.items()}
-        (folder / self._net.weights).write_bytes(save(whole, {"format": "pt"}))
-        for name, value in self._net.companions().items():
-            (folder / name).parent.mkdir(exist_ok=True)
-            (folder / name).write_text(json.dumps(value, indent=2) + "\n")
-
-
-def _likes_bf16(device: str) -> bool:
-    """Whether the device multiplies bf16 in units of its own."""
-    import torch
-
-    if device.startswith("cuda"):
-        return bool(torch.cuda.is_bf16_supported())
-    known = getattr(torch.cpu, "get_capabilities", None)  # since torch 2.13
-    return device == "cpu" and known is not None and bool(known().get("amx_bf16"))
+            weights = lora.merged(self._adapted)
+            changed = {f"{self._net.tower}.{name}": value for name, value in weights.items()}
+        write(self._net, folder, changed)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from inspect import signature
 from pathlib import Path
@@ -49,13 +50,14 @@ class HuggingFace(Network):
         self.folder = folder
         self._look_through(name)
         hf = kit.transformers()
-        hf.logging.disable_progress_bar()  # progress is core's
         local = {"local_files_only": True, "trust_remote_code": False}
         try:
-            self.tokenizer = hf.AutoTokenizer.from_pretrained(folder, **local)
-            scaler = getattr(hf, f"{self.image_class}Pil", None) or getattr(hf, self.image_class)
-            self.processor = scaler.from_pretrained(folder, local_files_only=True)
-            self.model, seen = self._load(getattr(hf, self.model_class), folder)
+            with _quiet(hf.logging):
+                self.tokenizer = hf.AutoTokenizer.from_pretrained(folder, **local)
+                scaler = getattr(hf, f"{self.image_class}Pil", None)  # of transformers 5
+                scaler = scaler or getattr(hf, self.image_class)
+                self.processor = scaler.from_pretrained(folder, local_files_only=True)
+                self.model, seen = self._load(getattr(hf, self.model_class), folder)
         except ImportError as error:
             raise kit.MissingPrerequisite(
                 f"transformers cannot load its classes for {name} ({kit.one_line(error)}); "
@@ -176,3 +178,15 @@ class FromTransformers(DualEncoder):
         if kit.is_id(self.model):
             found |= {"base_model": self.model, "revision": self.revision or "main"}
         return found
+
+
+@contextmanager
+def _quiet(logging: Any) -> Iterator[None]:
+    """Progress is core's, and what a published configuration may have wrong is not the user's."""
+    before = logging.get_verbosity()
+    logging.disable_progress_bar()
+    logging.set_verbosity_error()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(before)
