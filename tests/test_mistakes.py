@@ -238,6 +238,19 @@ def kept(*words: str) -> Case:
     return Case(["cache", "--store", "answers.sqlite", *words], answered)
 
 
+def student(name: str, *words: str, setup: Setup = lambda: None) -> Case:
+    """A run with another student than the others have."""
+    return Case([*RUN, *BOUTIQUE, "--student", name, *words], setup)
+
+
+def model(config: dict[str, str]) -> Setup:
+    """The folder of a model that is described, and has weights in no safe format."""
+    return lambda: (
+        write("mine/config.json", json.dumps(config)),
+        write("mine/pytorch_model.bin", b"\x80\x02."),
+    )
+
+
 def index(student: str, *words: str, setup: Setup = lambda: None) -> Case:
     """An index of a shop that is in order, unless `setup` changes that."""
     command = ["index", student, "-p", str(COLOURS), "--catalog", "shop.csv"]
@@ -490,6 +503,24 @@ CASES: dict[str, Case] = {
     "a judgment of the wrong shape": brought(judgments(tiers=[0, 1])),
     "a judgment whose tiers do not fit": brought(judgments(tiers=[[0], [0]])),
     "judgments about held-out personas": brought(held_out),
+    # students
+    "a part of the student that is none": student("clip", "-o", "student.part=last"),
+    "weights named twice": student(
+        "open-clip", "-o", "student.model=hf-hub:a/b", "-o", "student.pretrained=openai"
+    ),
+    "a model that is not there": student("clip", "-o", "student.model=./mine"),
+    "a revision of a folder": student(
+        "clip", "-o", "student.model=mine", "-o", "student.revision=v2", setup=model({})
+    ),
+    "a model of another kind": student(
+        "clip", "-o", "student.model=mine", setup=model({"model_type": "siglip"})
+    ),
+    "a model whose weights are a pickle": student(
+        "clip", "-o", "student.model=mine", setup=model({"model_type": "clip"})
+    ),
+    "a model that open_clip does not know": student(
+        "open-clip", "-o", "student.model=local-dir:mine", setup=model({})
+    ),
     # indexes and searches
     "`pvd index` of a student whose name is misspelt": index("colors"),
     "`pvd index` of a folder without a student": index("images"),

@@ -84,7 +84,7 @@ def test_a_model_of_another_kind(layouts: Layouts) -> None:
     said = "is a model of type 'siglip', not 'clip'; choose the student that fits it"
     with pytest.raises(BadInput, match=said):
         pvd.load("student", "clip", model=str(layouts("siglip"))).load("cpu")
-    with pytest.raises(BadInput, match=r"has no open_clip_config\.json; open_clip's"):
+    with pytest.raises(BadInput, match=r"has no open_clip_config\.json, as open_clip's"):
         pvd.load("student", "open-clip", model=str(layouts("clip"))).load("cpu")
 
 

@@ -82,8 +82,8 @@ class OpenClipNetwork(Network):
         for file in (CONFIG, WEIGHTS):
             if not (folder / file).is_file():
                 raise kit.BadInput(
-                    f"{name} has no {file}; open_clip's layout has it, and weights in another "
-                    "format can run programs and are not loaded."
+                    f"{name} has no {file}, as open_clip's layout has it; name a model in that "
+                    "layout, or another student (weights in other formats can run programs)."
                 )
         try:
             with _quiet():
