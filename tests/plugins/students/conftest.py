@@ -16,6 +16,7 @@ HERE = Path(__file__).parent
 NAMES = {
     "clip": "clip",
     "siglip": "siglip",
+    "siglip2": "siglip",
     "open_clip": "open-clip",
     "open_siglip": "open-clip",
     "open_resnet": "open-clip",

@@ -55,15 +55,58 @@ def rename(folder: Path) -> Path:
 
 def siglip(folder: Path, side: int = SIDE, layers: int = 3) -> Path:
     """SigLIP as transformers has it, with a sentencepiece vocabulary of its own."""
-    import torch
     import transformers as hf
 
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "spiece.model").write_bytes(pieces())
     words = hf.SiglipTokenizer(str(folder / "spiece.model"))
     words.save_pretrained(folder)
+    path = folder / "tokenizer_config.json"
+    config = json.loads(path.read_text())
+    of_5 = ("backend", "extra_special_tokens")  # which transformers 4 does not read
+    older = {"model_input_names": ["input_ids"], "processor_class": "SiglipProcessor"}
+    config = {name: value for name, value in config.items() if name not in of_5} | older
+    path.write_text(json.dumps(config, indent=2))
+    return _siglip(folder, len(words), side, layers)
+
+
+def siglip2(folder: Path, side: int = SIDE, layers: int = 3) -> Path:
+    """SigLIP 2 for pictures of one size: SigLIP with Gemma's tokenizer."""
+    from tokenizers import Tokenizer, decoders, models, normalizers, processors
+
+    letters = sorted({letter for letter in WORDS if letter.isalpha()} | set("\u2581.,:;-"))
+    bytes_ = [f"<0x{number:02X}>" for number in range(256)]
+    names = ["<pad>", "<eos>", "<bos>", "<unk>", *bytes_, *letters]
+    raw = Tokenizer(
+        models.BPE(
+            {name: n for n, name in enumerate(names)},
+            [],
+            unk_token="<unk>",
+            fuse_unk=True,
+            byte_fallback=True,
+        )
+    )
+    raw.normalizer = normalizers.Replace(" ", "\u2581")
+    raw.decoder = decoders.Replace("\u2581", " ")
+    raw.post_processor = processors.TemplateProcessing(
+        single="$A <eos>", special_tokens=[("<eos>", 1)]
+    )
+    folder.mkdir(parents=True, exist_ok=True)
+    raw.save(str(folder / "tokenizer.json"))
+    special = {"pad_token": "<pad>", "eos_token": "<eos>", "bos_token": "<bos>"}
+    config = {**special, "unk_token": "<unk>", "add_bos_token": False, "add_eos_token": True}
+    config |= {"tokenizer_class": "GemmaTokenizer", "padding_side": "right"}
+    config |= {"model_max_length": 64, "model_input_names": ["input_ids"]}
+    (folder / "tokenizer_config.json").write_text(json.dumps(config, indent=2))
+    return _siglip(folder, len(names), side, layers)
+
+
+def _siglip(folder: Path, words: int, side: int, layers: int) -> Path:
+    import torch
+    import transformers as hf
+
     text = {"hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 2}
-    text |= {"num_attention_heads": 2, "vocab_size": len(words), "max_position_embeddings": 64}
+    text |= {"num_attention_heads": 2, "vocab_size": words, "max_position_embeddings": 64}
     text |= {"projection_size": 64}
     vision = {"hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": layers}
     vision |= {"num_attention_heads": 2, "image_size": side, "patch_size": 8}
@@ -170,6 +213,7 @@ def pieces() -> bytes:
 KINDS: dict[str, Callable[..., Path]] = {
     "clip": clip,
     "siglip": siglip,
+    "siglip2": siglip2,
     "open_clip": open_clip,
     "open_siglip": open_siglip,
     "open_resnet": open_resnet,

@@ -51,7 +51,7 @@ def theirs(kind: str, folder: Path) -> tuple[torch.Tensor, torch.Tensor]:
             seen = torch.stack([look(image) for image in pictures()])
             texts, images = model.encode_text(words), model.encode_image(seen)
         else:
-            family = {"clip": "CLIP", "siglip": "Siglip"}[kind]
+            family = {"clip": "CLIP"}.get(kind, "Siglip")
             model = getattr(hf, f"{family}Model").from_pretrained(folder).eval()
             how = {"padding": True} if kind == "clip" else {"padding": "max_length"}
             words = hf.AutoTokenizer.from_pretrained(folder)(
@@ -83,7 +83,7 @@ def train(student: pvd.Student, steps: int = 3) -> None:
 
 @pytest.mark.parametrize(
     ("kind", "part"),
-    [*((kind, part) for kind in STACKS for part in PARTS), ("open_resnet", "all")],
+    [*((k, part) for k in STACKS for part in PARTS), ("open_resnet", "all"), ("siglip2", "last-1")],
 )
 def test_embeddings_are_the_librarys(
     loaded: Made, layouts: Callable[[str], Path], tmp_path: Path, kind: str, part: str
@@ -105,7 +105,7 @@ def test_embeddings_are_the_librarys(
     assert (1 - (kept_images * want_images).sum(1)).max() > 1e-3, "the image side learned"
 
 
-@pytest.mark.parametrize("kind", ["clip", "siglip"])
+@pytest.mark.parametrize("kind", ["clip", "siglip", "siglip2"])
 @pytest.mark.parametrize("part", ["all", "lora-1"])
 def test_sentence_transformers_opens_what_is_saved(
     loaded: Made, tmp_path: Path, kind: str, part: str
