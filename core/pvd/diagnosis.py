@@ -10,6 +10,7 @@ from importlib.metadata import PackageNotFoundError, requires, version
 
 from pvd.discovery import registry
 from pvd.errors import BadInput
+from pvd.hub import torchvision_fits
 from pvd.store import Store, default_path
 
 BUNDLES = ("all", "dev", "test")  # extras for those who work on pvd
@@ -18,11 +19,13 @@ KEYS = ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GOOGLE_API_KEY", "GEMINI_API_KEY
 
 @dataclass(frozen=True)
 class Finding:
-    """One line: what was looked at, whether it is in order, and what was seen."""
+    """One line: what was looked at, whether it is in order, and what was seen. What only some
+    plug-ins need is noted, and no fault."""
 
     what: str
     good: bool
     detail: str
+    noted: bool = False
 
 
 def examine() -> list[Finding]:
@@ -30,6 +33,7 @@ def examine() -> list[Finding]:
     return [
         Finding("python", sys.version_info >= (3, 11), sys.version.split()[0]),
         *_packages(),
+        *_torchvision(),
         _device(),
         _store(),
         *_plugins(),
@@ -39,18 +43,31 @@ def examine() -> list[Finding]:
 
 def _packages() -> list[Finding]:
     """What must be there; and what an extra would bring, which may be missing."""
-    found = []
+    found: dict[str, Finding] = {}  # several extras bring the same
     for line in requires("pvd-distill") or []:
         name = re.split(r"[^A-Za-z0-9._-]", line, maxsplit=1)[0]
         extra = re.search(r"extra == ['\"]([^'\"]+)", line)
         if extra and (extra[1] in BUNDLES or name == "pvd-distill"):
             continue
         try:
-            found.append(Finding(name, True, version(name)))
+            found.setdefault(name, Finding(name, True, version(name)))
         except PackageNotFoundError:
             what = f"pip install 'pvd-distill[{extra[1]}]'" if extra else "pip install pvd-distill"
-            found.append(Finding(name, extra is not None, f"not installed; type: {what}"))
-    return found
+            missing = f"not installed; type: {what}"
+            found.setdefault(name, Finding(name, bool(extra), missing, noted=True))
+    return list(found.values())
+
+
+def _torchvision() -> list[Finding]:
+    """It comes with open_clip, and often without fitting torch."""
+    try:
+        there = version("torchvision")
+    except PackageNotFoundError:
+        return []
+    if not (why := torchvision_fits()):
+        return [Finding("torchvision", True, there)]
+    detail = f"{there}, does not fit torch ({why}); only open_clip needs it"
+    return [Finding("torchvision", True, detail, noted=True)]
 
 
 def _device() -> Finding:

@@ -47,11 +47,14 @@ def check(name: str, assignments: tuple[str, ...]) -> None:
         raise UnknownName(f"Only options of {name} count here, -o {kind}.KEY, not {others[0]!r}.")
     component = options.build(kind, tables[kind], kind)
     failed = 0
+    before = None
     for clause, problem in testing.check(component, live=False):
         skipped = isinstance(problem, testing.Skipped)
         failed += problem is not None and not skipped
         word = "skip" if skipped else "ok  " if problem is None else "FAIL"
-        click.echo(f"{word}  {clause}" + (f": {problem}" if problem else ""))
+        why = "as before" if problem == before else problem
+        click.echo(f"{word}  {clause}" + (f": {why}" if problem else ""))
+        before = problem
     if failed:
         raise SystemExit(1)
 
@@ -131,9 +134,8 @@ def doctor(as_json: bool) -> None:
         click.echo(json.dumps([vars(finding) for finding in findings]))
     else:
         for finding in findings:
-            click.echo(
-                f"{'ok  ' if finding.good else 'MISS'}  {finding.what:<22}  {finding.detail}"
-            )
+            word = "MISS" if not finding.good else "note" if finding.noted else "ok  "
+            click.echo(f"{word}  {finding.what:<22}  {finding.detail}")
     bad = [finding.what for finding in findings if not finding.good]
     if bad:
         raise MissingPrerequisite(f"Not in order: {', '.join(bad)}; see the lines above.")
