@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import accumulate
 from threading import Lock, local
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from numpy import ndarray
@@ -24,6 +24,14 @@ UNIT = 2.0**-24  # largest relative rounding error of fp32
 LENGTHS = 1.01  # most that a query's length times a stored bf16 vector's can be
 
 Found = list[tuple[int, float]]  # position and score, best first
+
+
+class NotUnit(Exception):
+    """A stored vector's score is none that a vector of unit length can have."""
+
+    def __init__(self, position: int) -> None:
+        super().__init__(position)
+        self.position = position
 
 
 def nearest(
@@ -51,15 +59,34 @@ def _plainly() -> Iterator[int]:
     """
     import torch
 
-    with _ONE:
-        threads, precision = torch.get_num_threads(), torch.get_float32_matmul_precision()
+    with _ONE, torch.autocast("cpu", enabled=False), _true_fp32():
+        threads = torch.get_num_threads()
         torch.set_num_threads(1)
-        torch.set_float32_matmul_precision("highest")
         try:
             yield threads
         finally:
             torch.set_num_threads(threads)
+
+
+@contextmanager
+def _true_fp32() -> Iterator[None]:
+    import torch
+
+    # Since torch 2.9 processors have a setting of their own. Where a program used it, the older
+    # one for all devices cannot even be read.
+    matmul: Any = getattr(torch.backends.mkldnn, "matmul", None)
+    if matmul is None:
+        precision = torch.get_float32_matmul_precision()
+        torch.set_float32_matmul_precision("highest")
+    else:
+        precision, matmul.fp32_precision = matmul.fp32_precision, "ieee"
+    try:
+        yield
+    finally:
+        if matmul is None:
             torch.set_float32_matmul_precision(precision)
+        else:
+            matmul.fp32_precision = precision
 
 
 _ONE = Lock()  # what is set above is set for the whole process
@@ -76,7 +103,7 @@ def products(blocks: Sequence[Tensor], queries: ndarray, threads: int = 1) -> nd
 
     def fill(block: Tensor, at: int) -> None:
         if not hasattr(own, "wide"):
-            own.wide = torch.empty(BLOCK, queries.shape[1])
+            own.wide = torch.empty(BLOCK, queries.shape[1], dtype=torch.float32, device="cpu")
         for start in range(0, len(block), BLOCK):
             rows = block[start : start + BLOCK]
             wide = own.wide[: len(rows)].copy_(rows)
@@ -105,7 +132,10 @@ def _best(
     # lengths (Higham 2002, 3.1); so k rows have a true score of `least - error` or more, and what
     # has a true score as high was computed as at least `least - 2 * error`.
     error = LENGTHS * len(query) * UNIT / (1 - len(query) * UNIT)
-    least = torch.from_numpy(scores).topk(k).values[-1].item()
+    best = torch.from_numpy(scores).topk(k)  # a score that is not a number comes first
+    if not best.values[0] <= LENGTHS + error:
+        raise NotUnit(int(best.indices[0]))
+    least = best.values[-1].item()
     near = np.flatnonzero(scores >= np.float32(least - 2.01 * error))
     exact = rescored(blocks, query, near)
     last = np.partition(exact, len(exact) - k)[len(exact) - k]

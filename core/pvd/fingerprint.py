@@ -33,14 +33,16 @@ def weights(folder: Path) -> str:
 
 
 def carry(source: Path, target: Path) -> None:
-    """Copy a student's folder; by hard links where they can be had, since it never changes."""
+    """Copy a student's folder; the weights, which are never edited in place, by hard links where
+    they can be had."""
     with replaced(target) as fresh:
         for path in sorted(source.rglob("*")):
             there = fresh / path.relative_to(source)
             if path.is_dir():
                 there.mkdir(exist_ok=True)
                 continue
-            with suppress(OSError):
-                os.link(path.resolve(), there)
+            if path.suffix == ".safetensors":
+                with suppress(OSError):
+                    os.link(path.resolve(), there)
             if not there.exists():
                 shutil.copyfile(path, there)

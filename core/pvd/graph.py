@@ -61,6 +61,8 @@ def build(folder: Path, blocks: Sequence[Tensor], digest: str, progress: Progres
                 graph.add(keys, bits, dtype=usearch.ScalarKind.BF16, copy=False)
                 at += len(rows)
                 progress.advance(len(rows))
+    for begun in folder.glob(f".{FILE}.*.tmp"):  # by a process that was killed
+        begun.unlink()
     temporary = folder / f".{FILE}.{os.getpid()}.tmp"
     try:
         graph.save(temporary)
@@ -115,10 +117,11 @@ def nearest(
     """As exact.nearest(), but some of the best may be missing; the scores are exact."""
     import numpy as np
 
+    k = min(k, len(graph))
     graph.expansion_search = max(LEAST, EACH * k)
     found = []
     for query in queries:
-        positions = np.sort(graph.search(query, min(k, len(graph))).keys.astype(np.int64))
+        positions = np.sort(graph.search(query, k).keys.astype(np.int64))
         scores = exact.rescored(blocks, query, positions)
         pairs = zip(positions.tolist(), scores.tolist(), strict=True)
         found.append(exact.in_order(list(pairs), id_of))

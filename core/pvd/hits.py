@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping, Sequence
+from unicodedata import bidirectional, category
 
 from pvd.errors import BadInput
 from pvd.images import jpeg
@@ -12,6 +13,7 @@ from pvd.records import Item
 
 SIDE = 320  # pixels of a thumbnail
 ABOUT = 60  # letters of what stands below a picture
+TURNS = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
 
 
 def render(
@@ -49,6 +51,16 @@ def render(
         thumbs=thumbs,
     )
     return page.encode("utf-8", "replace").decode(), missing
+
+
+def printable(text: str) -> str:
+    """Foreign text in one line that a terminal shows and does not obey: without control characters
+    and what turns the direction of the text after it."""
+    shown = " ".join(text.encode("utf-8", "replace").decode().split())
+    return "".join(
+        "\N{REPLACEMENT CHARACTER}" if category(c) == "Cc" or bidirectional(c) in TURNS else c
+        for c in shown
+    )
 
 
 def about(hit: Hit) -> str:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import datetime
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import accumulate
@@ -28,7 +28,7 @@ from pvd.folder import read_json, write_json
 from pvd.indexing import WHOLE, Batch, Shard, alone, collected, embedded
 from pvd.parts import SUFFIX, Part, Row, normalized
 from pvd.progress import Progress, Silent
-from pvd.records import Item, digest_of
+from pvd.records import Item, check_distinct, digest_of
 
 if TYPE_CHECKING:
     from numpy import ndarray
@@ -77,13 +77,7 @@ class Index:
         folder = Path(folder)
         if not (folder / CARD).is_file():
             raise MissingFile(f"There is no index in {folder}; make one with `pvd index`.")
-        card = read_json(folder / CARD)
-        if not isinstance(card, dict) or card.get("schema") != SCHEMA:
-            raise BadInput(
-                f"{folder / CARD} is of another version of pvd; search with that one, or index "
-                "again into another folder."
-            )
-        return cls(folder, card, device)
+        return cls(folder, _card(folder / CARD), device)
 
     @classmethod
     def create(
@@ -100,6 +94,10 @@ class Index:
         folder = Path(folder)
         if (student is None) == (width is None):
             raise UsageError("An index needs either a student's folder or a width.")
+        if width is not None and width < 1:
+            raise UsageError(f"An index has a width of at least 1, not {width}.")
+        if student is not None and folder.resolve().is_relative_to(Path(student).resolve()):
+            raise UsageError(f"{folder} is in the student's own folder; put the index elsewhere.")
         opened, whose = None, None
         if student is not None:
             opened = pvd.open_student(student, device)
@@ -135,8 +133,10 @@ class Index:
     # --- what is in it ----------------------------------------------------------------------
 
     def _refresh(self) -> None:
-        paths = sorted((self.folder / "parts").glob(f"[0-9]*{SUFFIX}"))
-        self.parts = [Part(path, self._fingerprint) for path in paths]
+        self.parts = []
+        for path in sorted((self.folder / "parts").glob(f"[0-9]*{SUFFIX}")):
+            with suppress(FileNotFoundError):  # another process took its last item out just now
+                self.parts.append(Part(path, self._fingerprint))
         for part in self.parts:
             if part.vectors.shape[1] != self.width:
                 raise BadInput(f"{part.path} has vectors of another width; take it out.")
@@ -177,12 +177,14 @@ class Index:
         whose, folder = self.card["student"], self.folder / "student"
         if whose is None:
             raise UsageError(f"The index {self.folder} has no student; give it vectors.")
-        if weights(folder) != whose["weights"]:
-            raise BadInput(
-                f"The student in {folder} is not the one that embedded the items; restore it, or "
-                "make the index again."
-            )
-        return pvd.open_student(folder, self._device)
+        if weights(folder) == whose["weights"]:
+            student = pvd.open_student(folder, self._device)
+            if student.prepare_key() == whose["prepare"]:
+                return student
+        raise BadInput(
+            f"The student in {folder} is not the one that embedded the items; restore it, or "
+            "make the index again."
+        )
 
     @overload
     def search(self, query: str, k: int = 12, *, approximate: bool = False) -> list[Hit]: ...
@@ -219,7 +221,10 @@ class Index:
             if self._graph is None:
                 self._graph = graph.opened(self.folder, self.digest)
             return graph.nearest(self._graph, vectors, queries, k, self._id)
-        return exact.nearest(vectors, queries, k, self._id)
+        try:
+            return exact.nearest(vectors, queries, k, self._id)
+        except exact.NotUnit as error:
+            raise self.place(error.position)[0].damaged() from None
 
     def _id(self, position: int) -> str:
         return self.row(position).id
@@ -237,6 +242,7 @@ class Index:
         """Embed the items that are not in it yet: how many were, and those whose pictures cannot
         be used, each with the reason. Up to 1 % may be bad. Killed, the same call goes on.
         """
+        check_distinct((item.id for item in items), "items")
         bad: list[tuple[Item, str]] = []
         with self._changing(shard):
             known = set(self.ids())
@@ -296,6 +302,29 @@ class Index:
                 yield
             finally:
                 self._refresh()
+
+
+def _card(path: Path) -> dict[str, Any]:
+    try:
+        card = read_json(path)
+    except BadInput:
+        raise _damaged(path) from None
+    if not isinstance(card, dict) or card.get("schema") != SCHEMA:
+        raise BadInput(
+            f"{path} is of another version of pvd; search with that one, or index again into "
+            "another folder."
+        )
+    whose = card.get("student", {})
+    if type(card.get("width")) is not int or (
+        whose is not None
+        and not (isinstance(whose, dict) and {"name", "weights", "prepare"} <= whose.keys())
+    ):
+        raise _damaged(path)
+    return card
+
+
+def _damaged(path: Path) -> BadInput:
+    return BadInput(f"{path} is damaged; restore it, or index again into another folder.")
 
 
 def _check_new(folder: Path) -> None:

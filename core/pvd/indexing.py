@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 ROWS = 4096  # of a part
 SECONDS = 60.0  # a kill costs no more work than this
 PATIENCE = 600.0  # seconds that one shard waits for another to copy the student
+GLANCE = 1.0  # and that it waits for others which only look whether it is there
 
 Batch: TypeAlias = "tuple[Sequence[Item], Tensor]"
 
@@ -58,13 +59,14 @@ class Shard:
         """Keep others off these items: a second process for this shard, and shards of another
         number, among whose items ours could be."""
         with ExitStack() as stack:
-            stack.enter_context(alone(folder, str(self), patience=0))
+            stack.enter_context(alone(folder, str(self), GLANCE))
             for path in folder.glob(".*of*.lock"):
                 other = path.name[1:-5]
                 if other.partition("of")[2] != str(self.of):
-                    with alone(folder, other, patience=0):
+                    with alone(folder, other, GLANCE):
                         pass
-            for path in folder.glob(f".{self}-*.tmp"):  # what a killed process had begun
+            mine = ".*.tmp" if self == WHOLE else f".{self}-*.tmp"
+            for path in folder.glob(mine):  # what a killed process had begun
                 path.unlink()
             yield
 
@@ -134,13 +136,17 @@ def collected(
 
 
 class _Shelf:
-    """What is not yet in a part."""
+    """What is not yet in a part. Ctrl-C can come at any moment, and what is here is written then:
+    rows never without their vectors, and what is in a part already into the same one again.
+    """
 
     def __init__(self, folder: Path, shard: Shard, width: int, fingerprint: str) -> None:
         self._folder, self._shard = folder, shard
         self._width, self._fingerprint = width, fingerprint
-        self._rows: list[Row] = []
-        self._vectors: list[Tensor] = []
+        names = [path.name for path in folder.glob(f"{shard}-*{SUFFIX}")]
+        self._number = max((int(name.partition("-")[2][:6]) for name in names), default=0) + 1
+        self._held: list[tuple[list[Row], Tensor]] = []
+        self._waiting = 0  # rows
         self._since = time.monotonic()
         self.count = 0
 
@@ -152,24 +158,24 @@ class _Shelf:
             )
         for start in range(0, len(items), ROWS):
             some = slice(start, start + ROWS)
-            self._vectors.append(parts.normalized(vectors[some]).bfloat16())
-            self._rows += map(Row.of, items[some])
+            rows = [Row.of(item) for item in items[some]]
+            self._held.append((rows, parts.normalized(vectors[some]).bfloat16()))
+            self._waiting += len(rows)
             late = time.monotonic() - self._since >= SECONDS
-            if len(self._rows) >= ROWS or late:
+            if self._waiting >= ROWS or late:
                 self.write()
 
     def write(self) -> None:
         import torch
 
         self._since = time.monotonic()
-        if not self._rows:
+        if not self._held:
             return
-        names = [path.name for path in self._folder.glob(f"{self._shard}-*{SUFFIX}")]
-        number = max((int(name.partition("-")[2][:6]) for name in names), default=0) + 1
-        path = self._folder / f"{self._shard}-{number:06d}{SUFFIX}"
-        parts.write(path, self._rows, torch.cat(self._vectors), self._fingerprint)
-        self.count += len(self._rows)
-        self._rows, self._vectors = [], []
+        rows = [row for some, _ in self._held for row in some]
+        path = self._folder / f"{self._shard}-{self._number:06d}{SUFFIX}"
+        parts.write(path, rows, torch.cat([some for _, some in self._held]), self._fingerprint)
+        self._held, self._waiting, self._number = [], 0, self._number + 1
+        self.count += len(rows)
 
 
 def write_skipped(folder: Path, shard: Shard, bad: Sequence[tuple[Item, str]]) -> Path:

@@ -54,7 +54,9 @@ class Part:
                 self._lines: Tensor = file.get_tensor("rows")
                 self._offsets: Tensor = file.get_tensor("offsets")
         except SafetensorError:
-            raise self._damaged() from None
+            raise self.damaged() from None
+        except FileNotFoundError:
+            raise
         except OSError as error:
             raise BadInput(f"The part {path} cannot be read ({error.strerror or error}).") from None
         if metadata.get("fingerprint") != fingerprint:
@@ -63,7 +65,7 @@ class Part:
             )
         self.digest = metadata.get("digest", "")
         if self.vectors.ndim != 2 or len(self._offsets) != len(self.vectors) + 1:
-            raise self._damaged()
+            raise self.damaged()
 
     def __len__(self) -> int:
         return len(self.vectors)
@@ -77,13 +79,13 @@ class Part:
         try:
             return Row(**json.loads(line))
         except (ValueError, TypeError):  # no UTF-8, no JSON, no row
-            raise self._damaged() from None
+            raise self.damaged() from None
 
     def rows(self) -> Iterator[Row]:
         """All rows, in the order of the vectors."""
         lines = self._lines.numpy().tobytes().split(b"\n")[:-1]
         if len(lines) != len(self):
-            raise self._damaged()
+            raise self.damaged()
         return map(self._read, lines)
 
     def without(self, ids: set[str], fingerprint: str) -> int:
@@ -96,7 +98,8 @@ class Part:
             write(self.path, [rows[n] for n in kept], self.vectors[kept], fingerprint)
         return len(rows) - len(kept)
 
-    def _damaged(self) -> BadInput:
+    def damaged(self) -> BadInput:
+        """What to say when its content cannot be what was written."""
         return BadInput(
             f"The part {self.path} is damaged; delete it, and `pvd index` embeds its items again."
         )
@@ -115,18 +118,20 @@ def write(path: Path, rows: Sequence[Row], vectors: Tensor, fingerprint: str) ->
     tensors = {
         "vectors": vectors,
         "rows": torch.frombuffer(bytearray(text), dtype=torch.uint8),
-        "offsets": torch.tensor([0, *accumulate(map(len, lines))]),
+        "offsets": torch.tensor([0, *accumulate(map(len, lines))], device="cpu"),
     }
     metadata = {"fingerprint": fingerprint, "digest": seen.hexdigest()}
     write_bytes(path, save(tensors, metadata))
 
 
 def normalized(vectors: Tensor) -> Tensor:
-    """The vectors at unit length; exact to what fp32 can tell."""
+    """The vectors [n, D], on whatever scale, at unit length; exact to what fp32 can tell."""
     import torch
 
     wide = vectors.detach().to("cpu", torch.float64)
-    if not torch.isfinite(wide).all() or not (wide.abs().amax(1) > 0).all():
+    largest = wide.abs().amax(1, keepdim=True)
+    if not torch.isfinite(wide).all() or not (largest > 0).all():
         raise BadInput("A vector is zero or not finite, so that it has no direction; mend it.")
+    wide = wide / largest  # squares of huge numbers would be infinite, of tiny ones zero
     lengths: Tensor = wide.norm(dim=1, keepdim=True)
     return wide / lengths

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+from contextlib import ExitStack
 from functools import partial
+from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -12,10 +16,11 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 import pvd
-from pvd import exact, testing
+from pvd import exact, parts, testing
 from pvd.discovery import registry
 from pvd.errors import BadInput, MissingFile, UsageError
 from pvd.index import Index
+from pvd.parts import Row
 from pvd.pipeline import save_student
 
 COLOURS = Path(__file__).parents[2] / "examples/colours.py"
@@ -143,6 +148,40 @@ def test_a_search_leaves_torch_as_it_was(tmp_path: Path) -> None:
         torch.set_float32_matmul_precision(precision)
 
 
+@pytest.mark.parametrize("setting", ["autocast", "dtype", "device", "precision"])
+def test_a_programs_settings_of_torch_change_no_hit(tmp_path: Path, setting: str) -> None:
+    index = filled(tmp_path / "index", clustered(2000))
+    queries = rows(3)
+    wanted, threads = index.search(queries, 9), torch.get_num_threads()
+    matmul = getattr(torch.backends.mkldnn, "matmul", None)
+    if setting == "precision" and matmul is None:
+        pytest.skip("this torch has no setting of its own for processors")
+    with ExitStack() as stack:
+        stack.callback(torch.set_num_threads, threads)
+        torch.set_num_threads(1)  # so that no thread of its own keeps the search from a setting
+        if setting == "autocast":
+            stack.enter_context(torch.autocast("cpu", dtype=torch.bfloat16))
+        elif setting == "dtype":
+            stack.callback(torch.set_default_dtype, torch.get_default_dtype())
+            torch.set_default_dtype(torch.float64)
+        elif setting == "device":
+            stack.enter_context(torch.device("meta"))
+        else:
+            stack.callback(setattr, matmul, "fp32_precision", matmul.fp32_precision)
+            matmul.fp32_precision = "bf16"
+        assert index.search(queries, 9) == wanted
+        if setting == "precision":
+            assert matmul.fp32_precision == "bf16"
+
+
+def test_queries_of_any_scale_find_the_same(tmp_path: Path) -> None:
+    index = filled(tmp_path / "index", rows(200))
+    wanted = [[hit.id for hit in hits] for hits in index.search(rows(3, 1), 9)]
+    for scale in (1e300, 1e-300, 3.0):  # their squares are infinite, or zero
+        found = index.search(rows(3, 1).double() * scale, 9)
+        assert [[hit.id for hit in hits] for hits in found] == wanted
+
+
 def test_equal_vectors_stand_by_id_however_they_came(tmp_path: Path) -> None:
     names = ["b", "a", "d", "c", "é", "10", "9"]
     one = rows(1)
@@ -262,6 +301,74 @@ def test_the_students_own_folder_is_left_as_it_is(tmp_path: Path, colours: Path)
     assert {path.name: path.read_bytes() for path in colours.iterdir()} == before
 
 
+def test_an_edit_of_the_students_folder_does_not_reach_the_index(
+    tmp_path: Path, colours: Path
+) -> None:
+    source = tmp_path / "student"
+    shutil.copytree(colours, source)
+    index = Index.create(tmp_path / "index", source)
+    index.add(testing.items(3))
+    with (source / "pvd.json").open("r+") as file:  # in place, as some editors do
+        file.truncate(0)
+    assert Index.open(index.folder).search("a red one", 1)
+
+
+def test_another_preparation_of_pictures_is_refused(
+    tmp_path: Path, colours: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Index.create(tmp_path / "index", colours).add(testing.items(3))
+    kind = type(pvd.load("student", "colours"))
+    monkeypatch.setattr(kind, "prepare_key", lambda self: "colours 6")
+    with pytest.raises(BadInput, match="is not the one that embedded the items; restore it"):
+        Index.open(tmp_path / "index").add(testing.items(5))
+    with pytest.raises(BadInput, match="pictures that were prepared otherwise"):
+        Index.create(tmp_path / "index", colours)
+
+
+def test_an_item_goes_in_once(tmp_path: Path, colours: Path) -> None:
+    index = Index.create(tmp_path / "index", colours)
+    with pytest.raises(BadInput, match="Two items have the id 'item-0'; give each an id of its"):
+        index.add(testing.items(5) + testing.items(2))
+    assert len(index) == 0
+
+
+def test_an_index_inside_its_students_folder_is_refused(tmp_path: Path, colours: Path) -> None:
+    shutil.copytree(colours, tmp_path / "student")
+    with pytest.raises(UsageError, match="is in the student's own folder; put the index else"):
+        Index.create(tmp_path / "student/index", tmp_path / "student")
+
+
+@pytest.mark.parametrize("count", [2, 15])  # fewer and more than there are hits
+def test_stored_vectors_that_are_no_numbers_are_damage(tmp_path: Path, count: int) -> None:
+    index = filled(tmp_path / "index", rows(40), batch=20)
+    path = index.parts[1].path
+    data = bytearray(path.read_bytes())
+    start = 8 + int.from_bytes(data[:8], "little")
+    start += json.loads(data[8:start])["vectors"]["data_offsets"][0]
+    data[start : start + 2 * WIDTH * count] = b"\xff" * (2 * WIDTH * count)
+    path.with_suffix(".new").write_bytes(data)
+    path.with_suffix(".new").replace(path)
+    with pytest.raises(BadInput, match=r"1of1-000002\.safetensors is damaged; delete it"):
+        Index.open(index.folder).search(rows(1), 9)
+
+
+def test_a_part_that_is_taken_away_while_an_index_is_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another process removes its last item between the listing and the opening."""
+    index = filled(tmp_path / "index", rows(20), batch=10)
+    listed = Path.glob
+
+    def then_removed(self: Path, pattern: str) -> list[Path]:
+        found = list(listed(self, pattern))
+        if len(found) == 2:
+            found[1].unlink()
+        return found
+
+    monkeypatch.setattr(Path, "glob", then_removed)
+    assert list(Index.open(index.folder).ids()) == [str(n) for n in range(10)]
+
+
 def test_a_part_of_another_index_is_refused(tmp_path: Path, colours: Path) -> None:
     ours = Index.create(tmp_path / "ours", colours)
     theirs = Index.create(tmp_path / "theirs", saved(tmp_path / "student", 2.0))
@@ -321,6 +428,38 @@ def test_what_came_before_an_error_is_kept(tmp_path: Path) -> None:
     assert list(index.ids()) == ["a", "b"]
 
 
+def test_ctrl_c_while_rows_are_taken_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is written then has as many rows as vectors."""
+    index, real, calls = Index.create(tmp_path / "index", width=WIDTH), Row.of, count()
+
+    def interrupted(item: pvd.Item) -> Row:
+        if next(calls) == 7:
+            raise KeyboardInterrupt
+        return real(item)
+
+    monkeypatch.setattr(Row, "of", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        index.add_vectors((things([f"{b}{n}" for n in range(5)]), rows(5)) for b in "abc")
+    assert list(Index.open(index.folder).ids()) == [f"a{n}" for n in range(5)]
+
+
+def test_ctrl_c_when_a_part_was_just_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same rows are not written into another part."""
+    index, real, calls = Index.create(tmp_path / "index", width=WIDTH), parts.write, count()
+
+    def interrupted(*given: Any) -> None:
+        real(*given)
+        if next(calls) == 0:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(parts, "write", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        index.add_vectors([(things(["a", "b"]), rows(2))])
+    assert list(Index.open(index.folder).ids()) == ["a", "b"]
+
+
 def test_folders_that_are_none(tmp_path: Path, colours: Path) -> None:
     with pytest.raises(MissingFile, match=r"There is no index in .*; make one with `pvd index`"):
         Index.open(tmp_path)
@@ -331,3 +470,14 @@ def test_folders_that_are_none(tmp_path: Path, colours: Path) -> None:
     (tmp_path / "old/index.json").write_text('{"schema": 99}')
     with pytest.raises(BadInput, match="another version of pvd"):
         Index.open(tmp_path / "old")
+    with pytest.raises(UsageError, match="a width of at least 1, not 0"):
+        Index.create(tmp_path / "new", width=0)
+
+
+@pytest.mark.parametrize("change", [{"width": "64"}, {"width": None}, {"student": {}}, "{"])
+def test_a_damaged_card_is_one_sentence(tmp_path: Path, colours: Path, change) -> None:
+    card = Index.create(tmp_path / "index", colours).folder / "index.json"
+    text = change if isinstance(change, str) else json.dumps(json.loads(card.read_text()) | change)
+    card.write_text(text)
+    with pytest.raises(BadInput, match=r"index\.json is damaged; restore it, or index again into"):
+        Index.open(card.parent)

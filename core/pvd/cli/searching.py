@@ -205,7 +205,8 @@ def search(
         page, missing = hits.render(opened, texts, found, items)
         write_bytes(html, page.encode())
         if missing:
-            click.echo(f"Pictures missing: {len(missing)}, such as {missing[0]}.", err=True)
+            example = hits.printable(missing[0])
+            click.echo(f"Pictures missing: {len(missing)}, such as {example}.", err=True)
     if as_json:
         queries = [
             {"text": text, "hits": [_plain(hit) for hit in some]}
@@ -229,10 +230,10 @@ def _show(text: str, hits: Sequence[Hit]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from pvd.hits import about
+    from pvd.hits import about, printable
 
     def clean(value: str) -> Text:
-        return Text(" ".join(value.encode("utf-8", "replace").decode().split()))
+        return Text(printable(value))
 
     console = Console(highlight=False)
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
