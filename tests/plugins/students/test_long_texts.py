@@ -64,6 +64,35 @@ def test_a_word_longer_than_the_window_is_halved() -> None:
     assert max(words(parts)) <= 4
 
 
+def test_a_space_may_have_a_token_of_its_own() -> None:
+    def spaced(texts: Sequence[str]) -> list[int]:
+        return [1 + len(text.split()) + text.count(" ") for text in texts]
+
+    (parts,) = pieces(["a b c d e f g h"], spaced, 6, "chunk")
+    assert " ".join(parts) == "a b c d e f g h"
+    assert max(spaced(parts)) <= 6
+
+
+def test_words_that_cost_more_together_are_parted() -> None:
+    def together(texts: Sequence[str]) -> list[int]:
+        return [1 + len(text.replace(" ", "")) ** 2 for text in texts]
+
+    (parts,) = pieces(["a b c d e f g"], together, 6, "chunk")
+    assert "".join(parts).replace(" ", "") == "abcdefg"
+    assert max(together(parts)) <= 6
+
+
+@pytest.mark.parametrize("kind", [*KINDS, "siglip2"])
+@pytest.mark.parametrize(
+    "text", ["gift, garden; it's 25 \u20ac! ", "\u6771\u4eac\u3067", "... !? "]
+)
+def test_no_part_is_cut_off(loaded: Made, kind: str, text: str) -> None:
+    network = loaded(kind)._net
+    parts = pieces([text * 60], network.lengths, network.window, "chunk")[0]
+    assert "".join("".join(parts).split()) == "".join((text * 60).split())
+    assert max(network.lengths(parts)) <= network.window
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_counts_are_the_tokenizers(loaded: Made, kind: str) -> None:
     network = loaded(kind)._net

@@ -251,6 +251,28 @@ class TestTheKeyOfWhatIsPrepared:
         path.write_text(json.dumps({**config, "resample": 2}))
         assert loaded("clip", copied).prepare_key() != loaded("clip").prepare_key()
 
+    def test_how_the_tower_computes_counts(self, loaded: Made, copied: Path) -> None:
+        path = copied / "config.json"
+        config = json.loads(path.read_text())
+        config["vision_config"]["hidden_act"] = "gelu"  # the weights are the same
+        path.write_text(json.dumps(config))
+        for part, same in (("last-1", False), ("all", True)):
+            keys = [loaded("clip", place, part=part).prepare_key() for place in (None, copied)]
+            assert (keys[0] == keys[1]) is same
+
+    def test_quick_gelu_counts(
+        self, loaded: Made, layouts: Callable[[str], Path], tmp_path: Path
+    ) -> None:
+        import shutil
+
+        folder = Path(shutil.copytree(layouts("open_clip"), tmp_path / "quick"))
+        path = folder / "open_clip_config.json"
+        config = json.loads(path.read_text())
+        config["model_cfg"]["quick_gelu"] = True
+        path.write_text(json.dumps(config))
+        keys = [loaded("open_clip", where, part="last-1").prepare_key() for where in (None, folder)]
+        assert keys[0] != keys[1]
+
 
 @pytest.fixture
 def copied(layouts: Callable[[str], Path], tmp_path: Path) -> Path:
@@ -277,6 +299,33 @@ def test_the_saved_folder_has_the_published_files(
         with safe_open(folder / f"{name}.safetensors", "pt") as file:
             names.append(set(file.keys()))
     assert names[0] == names[1]
+
+
+def test_weights_of_16_bits_are_saved_as_the_fp32_that_they_became(
+    loaded: Made, copied: Path, tmp_path: Path
+) -> None:
+    hf.CLIPModel.from_pretrained(copied, dtype=torch.float16).save_pretrained(copied)
+    assert json.loads((copied / "config.json").read_text())["dtype"] == "float16"
+    student = loaded("clip", copied)
+    train(student)
+    student.save(tmp_path / "saved")
+    images = theirs("clip", tmp_path / "saved")[1]
+    torch.testing.assert_close(images, ours(student)[1], **EXACT)
+
+
+def test_what_else_lies_in_a_models_folder_is_not_taken_along(
+    loaded: Made, copied: Path, tmp_path: Path
+) -> None:
+    for name in ("passwords.txt", "wandb.json", "notes.model"):
+        (copied / name).write_text("{}")
+    config = json.loads((copied / "config.json").read_text())
+    config |= {"_name_or_path": "/home/me/models/mine"}
+    (copied / "config.json").write_text(json.dumps(config))
+    loaded("clip", copied).save(tmp_path / "saved")
+    assert not {"passwords.txt", "wandb.json", "notes.model"} & {
+        path.name for path in (tmp_path / "saved").iterdir()
+    }
+    assert "/home/me" not in (tmp_path / "saved" / "config.json").read_text()
 
 
 def test_options_of_the_presets() -> None:

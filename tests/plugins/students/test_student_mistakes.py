@@ -88,6 +88,55 @@ def test_a_model_of_another_kind(layouts: Layouts) -> None:
         pvd.load("student", "open-clip", model=str(layouts("clip"))).load("cpu")
 
 
+def test_a_tokenizer_without_a_vocabulary(copy: Callable[[str], Path], loaded: Made) -> None:
+    folder = copy("clip")
+    (folder / "tokenizer.json").unlink()
+    with pytest.raises(BadInput, match=r"has no vocabulary \(such as tokenizer\.json\); fetch"):
+        loaded("clip", folder)
+
+
+@pytest.mark.parametrize(
+    ("kind", "change", "said"),
+    [
+        ("clip", {"do_normalize": False}, "embedded otherwise than its library does it"),
+        ("clip", {"rescale_factor": 1 / 127.5}, "embedded otherwise than its library does it"),
+        ("clip", {"do_center_crop": False}, "cannot be used as it is published"),
+        ("clip", {"crop_size": {"height": 64, "width": 64}}, r"size \(64\*64\) doesn't match"),
+        ("clip", {"image_mean": None}, "cannot be used as it is published"),
+        ("siglip", {"image_std": [0, 0, 0]}, "makes vectors that are not finite"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:divide by zero")
+def test_preprocessing_that_is_not_ours(
+    copy: Callable[[str], Path], loaded: Made, kind: str, change: dict[str, object], said: str
+) -> None:
+    folder = copy(kind)
+    path = folder / "preprocessor_config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    with pytest.raises(BadInput, match=said):
+        loaded(kind, folder)
+
+
+def test_a_tower_that_is_not_ours(copy: Callable[[str], Path], loaded: Made) -> None:
+    folder = copy("siglip")
+    path = folder / "config.json"
+    config = json.loads(path.read_text())
+    config["vision_config"]["vision_use_head"] = False
+    path.write_text(json.dumps(config))
+    with pytest.raises(BadInput, match="this student does not know such towers"):
+        loaded("siglip", folder)
+
+
+def test_a_tower_that_gives_no_single_vector(copy: Callable[[str], Path], loaded: Made) -> None:
+    folder = copy("open_clip")
+    path = folder / "open_clip_config.json"
+    config = json.loads(path.read_text())
+    config["model_cfg"]["vision_cfg"]["pool_type"] = "none"
+    path.write_text(json.dumps(config))
+    with pytest.raises(BadInput, match="makes no vector of a picture that could be compared"):
+        loaded("open_clip", folder)
+
+
 @pytest.mark.parametrize("kind", ["clip", "siglip", "open_clip"])
 def test_pickles_only(copy: Callable[[str], Path], loaded: Made, kind: str) -> None:
     folder = copy(kind)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import pvd
 from pvd import kit
 from pvd_plugins.students.dual import lora
+from pvd_plugins.students.dual.agreement import check
 from pvd_plugins.students.dual.network import Network
 from pvd_plugins.students.dual.parts import RATES, Part, first_stage, part_of
 from pvd_plugins.students.dual.precision import casting, likes_bf16
@@ -63,7 +64,9 @@ class DualEncoder(pvd.Student):
         """The network that `save` wrote."""
 
     def load(self, device: str) -> None:
-        self._use(self.published(), device)
+        network = self.published()
+        check(network, self.model)
+        self._use(network, device)
 
     def open(self, folder: Path, device: str) -> None:
         if not folder.is_dir():
@@ -162,7 +165,7 @@ class DualEncoder(pvd.Student):
         net = self._net
         told: list[Any] = [type(net).__name__, net.scaling()]
         if self._below:
-            told += [list(net.mean), list(net.std), self._first, self._bf16]
+            told += [list(net.mean), list(net.std), self._first, self._bf16, net.architecture()]
         key = hashlib.sha256(json.dumps(told, sort_keys=True).encode())
         for stage in self._below:
             for parameter in stage.parameters():

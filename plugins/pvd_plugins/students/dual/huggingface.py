@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pvd import kit
 from pvd_plugins.students.dual.encoder import DualEncoder
-from pvd_plugins.students.dual.network import Network, Stage
+from pvd_plugins.students.dual.network import TOKENIZER_FILES, VOCABULARIES, Network, Stage
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -27,6 +28,7 @@ MODULES = [
         "type": "sentence_transformers.models.Normalize",
     },
 ]
+NO_MATTER = {"dtype", "torch_dtype", "transformers_version", "_name_or_path"}  # of its settings
 LOAD = """\
 from sentence_transformers import SentenceTransformer
 
@@ -38,7 +40,13 @@ class HuggingFace(Network):
     """A model of transformers; a subclass knows how its image tower is made."""
 
     weights = "model.safetensors"
-    small = ("*.json", "*.txt", "*.model")
+    small = (
+        "config.json",
+        "preprocessor_config.json",
+        "processor_config.json",
+        "model.safetensors.index.json",
+        *TOKENIZER_FILES,
+    )
     tower = "vision_model"
 
     reads: ClassVar[Mapping[str, Any]]  # how the tokenizer is called
@@ -90,6 +98,12 @@ class HuggingFace(Network):
                 f"{self.folder} has no *.safetensors; weights in another format can run programs "
                 "and are not loaded, so choose a revision that has them."
             )
+        # transformers makes an empty tokenizer where there is none, to which all texts look alike.
+        if not any((self.folder / file).is_file() for file in VOCABULARIES):
+            raise kit.BadInput(
+                f"{self.folder} has no vocabulary (such as tokenizer.json); fetch or save the "
+                "model again."
+            )
 
     @staticmethod
     def _load(model: Any, folder: Path) -> Any:
@@ -112,6 +126,16 @@ class HuggingFace(Network):
     def scaling(self) -> Any:
         names = ("size", "crop_size", "do_center_crop", "do_resize", "resample")
         return {name: str(getattr(self.processor, name, None)) for name in names}
+
+    def architecture(self) -> Any:
+        config = self.model.config.vision_config.to_dict()
+        return {name: str(value) for name, value in config.items() if name not in NO_MATTER}
+
+    def library(self, images: Sequence[Image]) -> Tensor:
+        pixels = self.processor(list(images), return_tensors="pt")["pixel_values"]
+        seen = self.model.get_image_features(pixels)
+        found: Tensor = getattr(seen, "pooler_output", seen)
+        return found
 
     def lengths(self, texts: Sequence[str]) -> list[int]:
         return [len(ids) for ids in self.tokenizer(list(texts), verbose=False)["input_ids"]]
@@ -155,6 +179,7 @@ class HuggingFace(Network):
                 "processing_kwargs": {"text": self.reading()},
             },
             "1_Normalize/config.json": {},
+            "config.json": _settled(json.loads((self.folder / "config.json").read_bytes())),
         }
 
 
@@ -178,6 +203,15 @@ class FromTransformers(DualEncoder):
         if kit.is_id(self.model):
             found |= {"base_model": self.model, "revision": self.revision or "main"}
         return found
+
+
+def _settled(value: Any) -> Any:
+    """A published configuration, of weights that are fp32 now and lie where nobody knows."""
+    if not isinstance(value, dict):
+        return value
+    of_now = {name: "float32" for name in ("dtype", "torch_dtype") if name in value}
+    kept = {name: _settled(part) for name, part in value.items() if name != "_name_or_path"}
+    return kept | of_now
 
 
 @contextmanager

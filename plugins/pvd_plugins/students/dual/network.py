@@ -12,6 +12,23 @@ if TYPE_CHECKING:
     from PIL.Image import Image
     from torch import Tensor, nn
 
+# By name: what else lies in somebody's folder is not to be taken along.
+VOCABULARIES = (  # any of which will do
+    "tokenizer.json",
+    "vocab.json",
+    "vocab.txt",
+    "spiece.model",
+    "tokenizer.model",
+    "sentencepiece.bpe.model",
+)
+TOKENIZER_FILES = (
+    *VOCABULARIES,
+    "merges.txt",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+)
+
 
 @dataclass(frozen=True)
 class Stage:
@@ -57,6 +74,14 @@ class Network(ABC):
     @abstractmethod
     def scaling(self) -> Any:
         """All that decides what `scaled` returns but the image, as JSON."""
+
+    @abstractmethod
+    def architecture(self) -> Any:
+        """What the image tower computes with its weights, as JSON: its activation, its heads."""
+
+    @abstractmethod
+    def library(self, images: Sequence[Image]) -> Tensor:
+        """[n, D], not of unit length: the pictures as the model's library embeds them."""
 
     @abstractmethod
     def lengths(self, texts: Sequence[str]) -> list[int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -10,7 +11,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from pvd import kit
-from pvd_plugins.students.dual.network import Network, Stage
+from pvd_plugins.students.dual.network import TOKENIZER_FILES, Network, Stage
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 SCHEMAS = ("hf-hub", "local-dir")
 CONFIG = "open_clip_config.json"
 WEIGHTS = "open_clip_model.safetensors"
-OTHERS = ("*.json", "*.txt", "*.model")  # tokenizers
+OTHERS = (CONFIG, *TOKENIZER_FILES)
 
 
 def library() -> ModuleType:
@@ -98,10 +99,10 @@ class OpenClipNetwork(Network):
         seen = self._preprocessing = clip.get_model_preprocess_cfg(self.model)
         self.mean, self.std = seen["mean"], seen["std"]
         # To values from 0 to 1, which were bytes before.
-        plain = clip.transform.PreprocessCfg(**{**seen, "mean": (0, 0, 0), "std": (1, 1, 1)})
-        self._scale: Callable[[Image], Tensor] = clip.transform.image_transform_v2(
-            plain, is_train=False
-        )
+        plain = {**seen, "mean": (0, 0, 0), "std": (1, 1, 1)}
+        transform, settings = clip.transform.image_transform_v2, clip.transform.PreprocessCfg
+        self._scale: Callable[[Image], Tensor] = transform(settings(**plain), is_train=False)
+        self._view: Callable[[Image], Tensor] = transform(settings(**seen), is_train=False)
 
     def stages(self) -> list[Stage]:
         visual = self.model.visual
@@ -120,6 +121,16 @@ class OpenClipNetwork(Network):
 
     def scaling(self) -> Any:
         return {name: str(value) for name, value in self._preprocessing.items()}
+
+    def architecture(self) -> Any:
+        config = json.loads((self.folder / CONFIG).read_text(encoding="utf-8"))["model_cfg"]
+        return {name: value for name, value in config.items() if name != "text_cfg"}
+
+    def library(self, images: Sequence[Image]) -> Tensor:
+        import torch
+
+        seen: Tensor = self.model.encode_image(torch.stack([self._view(one) for one in images]))
+        return seen
 
     def lengths(self, texts: Sequence[str]) -> list[int]:
         if hasattr(self.tokenizer, "tokenizer"):  # of transformers

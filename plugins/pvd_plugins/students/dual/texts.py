@@ -43,10 +43,11 @@ def pieces(texts: Sequence[str], lengths: Lengths, window: int, long: Long) -> l
 
 
 def _chunks(text: str, lengths: Lengths, window: int) -> list[str]:
-    """Parts of whole words that fit, as few as going from left to right gives."""
-    around = lengths([""])[0]  # tokens that stand around every text
+    """Parts of whole words that fit, filled from left to right."""
+    around, alone = lengths(["", "a"])  # the tokens that stand around every text
     words = [part for word in text.split() for part in _fitting(word, lengths, window)]
-    costs = [count - around for count in lengths(words)]
+    # Some tokenizers spend more on a word that follows another: the space has a token.
+    costs = [count - alone for count in lengths([f"a {word}" for word in words])]
     chunks: list[list[str]] = [[]]
     room = window - around
     for word, cost in zip(words, costs, strict=True):
@@ -55,7 +56,18 @@ def _chunks(text: str, lengths: Lengths, window: int) -> list[str]:
             room = window - around
         chunks[-1].append(word)
         room -= cost
-    return [" ".join(chunk) for chunk in chunks]
+    return [part for chunk in chunks for part in _halves(chunk, lengths, window)]
+
+
+def _halves(words: list[str], lengths: Lengths, window: int) -> list[str]:
+    """The words as one text, or as several where together they cost more than each by itself."""
+    text, half = " ".join(words), len(words) // 2
+    if half == 0 or lengths([text])[0] <= window:
+        return [text]
+    return [
+        *_halves(words[:half], lengths, window),
+        *_halves(words[half:], lengths, window),
+    ]
 
 
 def _fitting(word: str, lengths: Lengths, window: int) -> list[str]:
