@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from pvd import scoring, testing
 from pvd.cli import main
 from pvd.discovery import registry
 from pvd.index import Index
-from pvd.indexing import Shard
+from pvd.indexing import WHOLE, Shard
 
 COLOURS = Path(__file__).parents[2] / "examples/colours.py"
 STUDENT = ["index", "colours", "-p", str(COLOURS), "--catalog", "shop.csv"]
@@ -117,10 +118,11 @@ def test_a_stopped_index_goes_on(how: signal.Signals) -> None:
 def test_a_process_that_died_while_it_wrote_leaves_nothing() -> None:
     shop(30)
     done(*STUDENT, "--to", "index")
-    torn = Path("index/parts/.1of1-000002.safetensors.4711.tmp")
-    torn.write_bytes(b"half of it")
+    torn = [Path(f"index/parts/.{s}-000002.safetensors.4711.tmp") for s in ("1of1", "2of4")]
+    for path in torn:
+        path.write_bytes(b"half of it")
     assert done(*STUDENT, "--to", "index")["added"] == 0
-    assert not torn.exists()
+    assert not any(path.exists() for path in torn)
 
 
 def test_shards_fill_one_index_at_once() -> None:
@@ -150,6 +152,21 @@ def test_shards_of_another_number_are_kept_out() -> None:
             assert result.exit_code == 5
             assert "Another process is changing index (1 of 2); wait for it" in result.stderr
     done(*STUDENT, "--to", "index")
+
+
+def test_shards_that_start_at_one_moment_do_not_hinder_each_other() -> None:
+    """Each looks whether somebody holds the lock of another number, and holds it itself then."""
+    with WHOLE.locked(Path("index/parts")):
+        pass
+
+    def held(number: int) -> int:
+        for _ in range(100):
+            with Shard(number, 2).locked(Path("index/parts")):
+                pass
+        return 100
+
+    with ThreadPoolExecutor(2) as pool:
+        assert list(pool.map(held, (1, 2))) == [100, 100]
 
 
 @pytest.mark.parametrize("of", [1, 2, 7])

@@ -7,6 +7,7 @@ import io
 import json
 import re
 import sys
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -18,10 +19,10 @@ from torch.nn.functional import normalize
 
 import pvd
 from pvd import graph, testing
-from pvd.cli import main
+from pvd.cli import main, searching
 from pvd.discovery import registry
 from pvd.errors import BadInput, MissingFile
-from pvd.index import Index
+from pvd.index import Hit, Index
 
 COLOURS = Path(__file__).parents[2] / "examples/colours.py"
 TITLE = '<script>alert("1")</script> größer & 花 [bold]'
@@ -58,6 +59,37 @@ def test_the_table_fits_the_terminal(width: int) -> None:
         part = result.stdout.partition(text)[2] if place else result.stdout.partition("\nred")[0]
         for hit in hits:
             assert re.search(rf"{hit.rank} +{hit.score:.3f} +{hit.id} +<script>", part), part
+
+
+def test_titles_are_seen_in_a_narrow_terminal() -> None:
+    index = Index.create("long", width=3)
+    index.add_vectors([([pvd.Item("L" * 30, Path("a.jpg"), "A title")], torch.eye(3)[:1])])
+    for width in (40, 60):
+        shown = shown_at(width, index.search(torch.eye(3)[:1])[0])
+        assert "A title" in shown
+        assert max(map(len, shown.split("\n"))) <= width
+
+
+def shown_at(width: int, hits: list[Hit]) -> str:
+    written = io.StringIO()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("COLUMNS", str(width))
+        patch.setattr(sys, "stdout", written)
+        searching._show("a text", hits)
+    return written.getvalue()
+
+
+def test_a_title_gives_the_terminal_no_orders() -> None:
+    title = "a\x1b[2J\x9b31m\x07 \u202egnp.exe"  # clears it, colours it, rings, turns the text
+    item = pvd.Item("odd\x1bid\n", Path("none.jpg"), title)
+    index = Index.create("odd", width=3)
+    index.add_vectors([([item], torch.eye(3)[:1])])
+    shown = shown_at(80, index.search(torch.eye(3)[:1])[0])
+    assert not set("\x1b\x9b\x07\u202e") & set(shown)
+    assert "a\ufffd[2J\ufffd31m\ufffd \ufffdgnp.exe" in shown
+    assert "花 👩‍🔬 سلام" in shown_at(
+        80, [replace(index.search(torch.eye(3)[:1])[0][0], title="花 👩‍🔬 سلام")]
+    )
 
 
 def test_as_json() -> None:
@@ -234,6 +266,15 @@ def test_a_graph_of_titles_is_measured_with_titles(tmp_path: Path) -> None:
     found = invoke("search", "drawn", "red shoes", "--approximate", "--json")
     exactly = invoke("search", "drawn", "red shoes", "--json")
     assert json.loads(found.stdout) == json.loads(exactly.stdout)
+
+
+def test_a_graph_that_was_begun_and_killed_leaves_nothing(tmp_path: Path) -> None:
+    index = drawn(tmp_path / "drawn", 300)
+    begun = index.folder / ".graph.usearch.4711.tmp"
+    begun.write_bytes(b"half of it")
+    index.build_graph()
+    assert not begun.exists()
+    assert len(index.search(grouped(1), 10**15, approximate=True)[0]) == 300
 
 
 def test_a_graph_of_another_state_is_refused(tmp_path: Path) -> None:

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from pvd.index import Hit
     from pvd.records import Catalog
 
-LONG = 24  # letters of an id in one line
+LONG, SHORT = 24, 8  # letters of an id in one line, if the terminal has room and if it has none
+ROOM = 15  # letters of a title, at least
 GAP = 3  # columns between two cells
 
 _catalog = click.option("--catalog", metavar="[SOURCE:]PATH", help="Table or folder of items.")
@@ -239,11 +240,12 @@ def _show(text: str, hits: Sequence[Hit]) -> None:
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
     table.add_column("", justify="right", style="dim", no_wrap=True)
     table.add_column("cosine", justify="right", no_wrap=True)
-    wide = min(max((len(hit.id) for hit in hits), default=0), LONG)
+    free = console.width - len("12") - len("cosine") - 3 * GAP
+    wide = min(max((len(hit.id) for hit in hits), default=0), LONG, max(free - ROOM, SHORT))
     table.add_column("id", overflow="fold", min_width=wide)
     table.add_column("title", no_wrap=True)
     # What rich would do to a long title is to squeeze the other columns.
-    room = max(console.width - wide - len("12") - len("cosine") - 3 * GAP, 1)
+    room = max(free - wide, 1)
     for hit in hits:
         name = clean(hit.title or about(hit))
         name.truncate(room, overflow="ellipsis")
