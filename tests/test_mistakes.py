@@ -527,6 +527,9 @@ CASES: dict[str, Case] = {
     "`pvd index` without a catalogue": Case(["index", "tiny", "--to", "found"]),
     "`--to` names a file": index("colours", "--to", "shop.csv"),
     "`--to` names a folder of other files": index("colours", "--to", "images"),
+    "`--to` names a folder inside the student's": Case(
+        ["index", "found/student", "--catalog", "shop.csv", "--to", "found/student/mine"], indexed
+    ),
     "a shard that is none": index("colours", "--shard", "3/2"),
     "`--prune` for a shard": index("colours", "--shard", "1/2", "--prune"),
     "a setting of a run for `pvd index`": index("colours", "-o", "train.rounds=3"),
@@ -546,6 +549,9 @@ CASES: dict[str, Case] = {
     "a damaged part of an index": Case(
         ["search", "found", "red"],
         lambda: (indexed(), write("found/parts/1of1-000001.safetensors", "nothing like it")),
+    ),
+    "an index.json that is damaged": Case(
+        ["search", "found", "red"], lambda: (indexed(), write("found/index.json", '{"schema": 1'))
     ),
     "a student that was changed inside an index": Case(
         ["search", "found", "red"],
