@@ -14,10 +14,12 @@ from pvd import card, mixing
 from pvd.discovery import registry
 from pvd.errors import BadInput, MissingFile, MissingPrerequisite, UsageError
 from pvd.folder import read_json, read_lines, replaced, write_bytes, write_json
+from pvd.ledger import Ledger
 from pvd.options import Table
 from pvd.progress import Progress, Silent
 from pvd.protocols import Student
 from pvd.resitting import resit
+from pvd.scoring import embed_texts
 from pvd.session import check_device, configuration
 from pvd.settings import resolve
 
@@ -56,6 +58,7 @@ def export(
     _check_free(to, run)
     table = configuration(run / "run.toml")  # loads the run's plug-in files
     metrics, about = read_json(run / METRICS), read_json(run / "student" / STUDENT)
+    mixing.check_whole(run / "student")
     with TemporaryDirectory(prefix="pvd-export-") as scratch:
         weights, mixed = run / "student", None
         if interpolate is not None:
@@ -90,24 +93,39 @@ def _result(run: Path) -> bytes:
 
 def _check_free(to: Path, run: Path) -> None:
     """Nothing but an export may be written over, and no file that another program put there."""
-    if to.resolve().is_relative_to(run.resolve()):
+    try:
+        inside = to.resolve().is_relative_to(run.resolve())
+    except (OSError, RuntimeError):  # a loop of links
+        raise UsageError(f"{to} leads nowhere; name another folder.") from None
+    if inside:
         raise UsageError(f"{to} is inside the run, and would go with it; name a folder outside.")
     if not to.exists():
         return
     if not to.is_dir():
         raise UsageError(f"{to} is a file; name a folder.")
     there = {str(file.relative_to(to)) for file in _files(to)}
-    made = read_json(to / STUDENT) if STUDENT in there else {}
-    ours = set(made.get("export", {}).get("files", ()))
-    if strange := sorted(there - ours):
+    if strange := sorted(there - (_written(to) if STUDENT in there else set())):
         raise UsageError(
             f"{to} holds what no export wrote, such as {strange[0]}; name another folder, or empty "
             "it first."
         )
 
 
+def _written(to: Path) -> set[str]:
+    """The files that an earlier export says it wrote; none if it was no export."""
+    try:
+        return set(map(str, read_json(to / STUDENT)["export"]["files"]))
+    except (BadInput, KeyError, TypeError):  # pvd.json of somebody else
+        return set()
+
+
 def _files(folder: Path) -> list[Path]:
-    return [path for path in folder.rglob("*") if not path.is_dir()]
+    try:
+        return [path for path in folder.rglob("*") if not path.is_dir()]
+    except OSError as error:
+        raise BadInput(
+            f"{error.filename} cannot be read ({error.strerror}); name another folder."
+        ) from None
 
 
 def _placeless(option: Any) -> Any:
@@ -169,11 +187,28 @@ def _measured(
     says why, where the data of the run cannot be read."""
     mixture = _student(read_json(weights / STUDENT))
     mixture.open(weights, device)
+    _check_base(run, base, mixture)
     try:
         return resit(run, metrics, resolve(table), base, mixture, progress)
     except (BadInput, MissingFile, MissingPrerequisite, OSError) as error:
         progress.say(f"The mixture could not be measured, and its card says so: {error}")
         return None
+
+
+def _check_base(run: Path, base: Student, mixture: Student) -> None:
+    """BadInput if the model was replaced since: what began the run is in its round 0, and texts
+    are embedded before training as after it, so as by any mixture of the two."""
+    import torch
+
+    began = Ledger(run / "rounds", (), ()).weights(0)
+    state = {f"student.{name}": weight.cpu() for name, weight in base.state().items()}
+    same = all(name in began and torch.equal(began[name], w) for name, w in state.items())
+    before, after = (embed_texts(student, ["a gift", "boots"]) for student in (base, mixture))
+    if not same or not torch.allclose(before, after, atol=1e-5):
+        raise BadInput(
+            f"The student before training is not the one that the run in {run} began with; bring "
+            "its weights back, or leave --interpolate out."
+        )
 
 
 # --- what the card is told ------------------------------------------------------------------

@@ -34,6 +34,24 @@ def weight_files(folder: Path) -> list[str]:
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*.safetensors"))
 
 
+def check_whole(folder: Path) -> None:
+    """BadInput if a student's weights are gone or cut off."""
+    from safetensors import SafetensorError, safe_open
+
+    files = weight_files(folder)
+    if not files:
+        raise BadInput(f"{folder} has no weights; make the run's result again (pvd evaluate).")
+    for name in files:
+        try:
+            with safe_open(folder / name, "pt"):
+                pass
+        except (OSError, SafetensorError) as error:
+            raise BadInput(
+                f"The weights {folder / name} are damaged ({error}); make the run's result again "
+                "(pvd evaluate)."
+            ) from None
+
+
 def _average(base: Path, trained: Path, share: float, to: Path) -> None:
     import torch
     from safetensors import safe_open

@@ -90,6 +90,34 @@ def test_it_takes_the_place_of_an_export_and_of_nothing_else(done: Run, tmp_path
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
 
 
+@pytest.mark.parametrize("made", ["[]", "3", "{", '{"export": 3}', '{"export": {"files": 5}}'])
+def test_a_pvd_json_of_somebody_else_is_left_alone(made: str, done: Run, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "pvd.json").write_text(made)
+    with pytest.raises(UsageError, match=r"holds what no export wrote, such as pvd.json"):
+        pvd.export(done.folder, out)
+    assert (out / "pvd.json").read_text() == made
+
+
+def test_a_loop_of_links_is_no_folder(done: Run, tmp_path: Path) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    with pytest.raises(UsageError, match="loop leads nowhere; name another folder"):
+        pvd.export(done.folder, tmp_path / "loop")
+
+
+def test_a_student_without_its_weights_is_not_exported(done: Run, tmp_path: Path) -> None:
+    weights = done.folder / "student/model.safetensors"
+    whole = weights.read_bytes()
+    for data, said in ((whole[:-9], "are damaged"), (b"", "are damaged"), (None, "no weights")):
+        weights.unlink()
+        if data is not None:
+            weights.write_bytes(data)
+        with pytest.raises(BadInput, match=said):
+            pvd.export(done.folder, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
 def test_it_names_no_place_of_this_machine(done: Run, tmp_path: Path) -> None:
     for said, want in (
         ("/home/me/models/clip", "clip"),
@@ -179,6 +207,31 @@ def test_a_mixture_is_the_average_and_sits_the_exam(done: Run, tmp_path: Path) -
     drifts = [one["forgetting"]["drift"]["value"] for one in (low, half, high)]
     assert drifts == sorted(drifts)
     assert drifts[2] == pytest.approx(done.metrics["forgetting"]["drift"]["value"], rel=0.01)
+
+
+def test_no_mixture_with_a_model_that_was_replaced(
+    done: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cls, said = type(done.student), "is not the one that the run in .* began with; bring"
+    load, text = cls.load, cls._text  # type: ignore[attr-defined]
+
+    def other(self: Any, device: str) -> None:
+        load(self, device)
+        self.weight.data *= -1
+
+    monkeypatch.setattr(cls, "load", other)
+    with pytest.raises(BadInput, match=said):
+        pvd.export(done.folder, tmp_path / "out", interpolate=0.5)
+
+    def marked(self: Any, device: str) -> None:
+        load(self, device)
+        self.other_words = True
+
+    monkeypatch.setattr(cls, "load", marked)
+    monkeypatch.setattr(cls, "_text", lambda self, t: text(self, t) + hasattr(self, "other_words"))
+    with pytest.raises(BadInput, match=said):
+        pvd.export(done.folder, tmp_path / "out", interpolate=0.5)
+    assert not (tmp_path / "out").exists()
 
 
 def test_the_trained_student_itself_would_get_the_runs_numbers(done: Run) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated
 
 import pvd
+from pvd import kit
 from pvd_plugins.students.dual.encoder import DualEncoder
 from pvd_plugins.students.dual.openclip import SCHEMAS, OpenClipNetwork, found
 
@@ -42,9 +43,13 @@ class OpenClip(DualEncoder):
 
     def about(self) -> Mapping[str, str]:
         known = {"library_name": "open_clip", "load": LOAD}
-        schema, _, id = self.model.partition(":")
-        if schema == "hf-hub":
-            known |= {"base_model": id, "revision": self.revision or "main"}
+        schema, _, place = self.model.rpartition(":")
+        if schema == "local-dir":
+            known["base_model"] = str(Path(place).absolute())
+        elif "/" in place:
+            known["base_model"] = place
+            if kit.is_id(place):
+                known["revision"] = self.revision or "main"
         return known
 
 

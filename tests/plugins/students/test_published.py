@@ -339,8 +339,24 @@ def test_options_of_the_presets() -> None:
     assert about("marqo-fashionclip")["base_model"] == "Marqo/marqo-fashionCLIP"
     assert about("marqo-fashionsiglip")["base_model"] == "Marqo/marqo-fashionSigLIP"
     assert "base_model" not in about("open-clip", model="ViT-B-32", pretrained="openai")
+    # Of a folder the card says the name, and not that of a published model.
+    assert about("clip", model="/models/mine")["base_model"] == "/models/mine"
+    assert about("open-clip", model="local-dir:/models/mine")["base_model"] == "/models/mine"
+    assert about("open-clip", model="laion/one")["base_model"] == "laion/one"
+    assert "revision" not in about("open-clip", model="local-dir:/models/mine")
     for name in ("clip", "siglip", "open-clip"):
         compile(about(name)["load"], name, "exec")
+
+
+def test_a_folder_that_looks_like_an_id_stays_that_folder(
+    copied: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = f"{copied.parent.name}/{copied.name}"
+    monkeypatch.chdir(copied.parents[1])
+    student = pvd.load("student", "clip", model=model)
+    monkeypatch.chdir("/")
+    student.load("cpu")
+    assert student.about()["base_model"] == str(copied.resolve())
 
 
 @pytest.mark.parametrize(

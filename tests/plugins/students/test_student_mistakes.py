@@ -75,6 +75,11 @@ def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
             student.open(tmp_path / "none", "cpu")
 
 
+def test_a_folder_that_is_said_to_be_one_is_not_looked_for_on_the_hub() -> None:
+    with pytest.raises(MissingFile, match=r"There is no folder .*models/none; student\.model is"):
+        pvd.load("student", "open-clip", model="local-dir:models/none").load("cpu")
+
+
 def test_a_revision_of_a_folder(loaded: Made) -> None:
     with pytest.raises(BadInput, match=r"has no revision 'main'; leave student\.revision out"):
         loaded("clip", revision="main")

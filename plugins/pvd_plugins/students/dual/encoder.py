@@ -52,6 +52,9 @@ class DualEncoder(pvd.Student):
 
     def __post_init__(self) -> None:
         part_of(self.part)
+        # Seen from another folder, the same words would mean a model on the hub.
+        if "/" in self.model and Path(self.model).is_dir():
+            self.model = str(Path(self.model).resolve())
         if self.rank < 1:
             raise ValueError(f"rank must be at least 1, not {self.rank}")
 

@@ -200,8 +200,9 @@ class FromTransformers(DualEncoder):
 
     def about(self) -> Mapping[str, str]:
         found = {"library_name": "sentence-transformers", "load": LOAD % self.network.model_class}
+        found["base_model"] = self.model
         if kit.is_id(self.model):
-            found |= {"base_model": self.model, "revision": self.revision or "main"}
+            found["revision"] = self.revision or "main"
         return found
 
 

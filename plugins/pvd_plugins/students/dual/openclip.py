@@ -38,7 +38,9 @@ def library() -> ModuleType:
 def found(model: str, pretrained: str | None, revision: str | None) -> Path:
     """The folder of a model: its own, or that of an id, fetched once."""
     schema, _, rest = model.partition(":")
-    if schema in SCHEMAS:
+    if schema == "local-dir":
+        where = str(Path(rest).absolute())  # or a folder that is not there would be an id
+    elif schema in SCHEMAS:
         where = rest
     elif Path(model).is_dir() or kit.is_id(model):
         where = model
