@@ -540,6 +540,7 @@ CASES: dict[str, Case] = {
     "an index with too many bad pictures": index("colours", setup=bad_picture(b"")),
     "`pvd search` where no index is": Case(["search", "nowhere", "red"]),
     "a blank text to search for": Case(["search", "found", " "], indexed),
+    "a text that is not UTF-8": Case(["search", "found", "gr\udcfcn"], indexed),
     "no hits wanted": Case(["search", "found", "red", "-k", "0"], indexed),
     "`--approximate` without a graph": Case(["search", "found", "red", "--approximate"], indexed),
     "a graph of an index that changed since": Case(

@@ -204,6 +204,8 @@ class Index:
         if isinstance(query, list | tuple):
             if not query:
                 return []
+            for text in query:
+                _check_text(text)
             query = scoring.embed_texts(self.student, list(query))
         if query.ndim != 2 or query.shape[1] != self.width:
             raise BadInput(
@@ -302,6 +304,13 @@ class Index:
                 yield
             finally:
                 self._refresh()
+
+
+def _check_text(text: str) -> None:
+    if not text.strip():
+        raise UsageError("A text is blank; write what is searched for.")
+    if any("\ud800" <= letter <= "\udfff" for letter in text):
+        raise UsageError(f"The text {text!r} is not UTF-8; set the terminal to UTF-8.")
 
 
 def _card(path: Path) -> dict[str, Any]:

@@ -179,8 +179,13 @@ class _Shelf:
 
 
 def write_skipped(folder: Path, shard: Shard, bad: Sequence[tuple[Item, str]]) -> Path:
-    """A file of the items whose pictures cannot be used; none if there are none."""
+    """A file of the items whose pictures cannot be used; none if there are none. Shards of another
+    number lose theirs, since the items were shared out anew and tried again.
+    """
     path = folder / "skipped" / f"{shard}.jsonl"
+    for other in path.parent.glob("*of*.jsonl"):
+        if not other.stem.endswith(f"of{shard.of}"):
+            other.unlink(missing_ok=True)
     if bad:
         write_lines(path, [{"id": item.id, "why": why} for item, why in bad])
     else:

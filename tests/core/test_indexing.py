@@ -212,7 +212,10 @@ def test_bad_pictures_are_left_out_and_listed_up_to_one_in_a_hundred() -> None:
     shop(150)  # the missing ones are made again
     Path("images/item-7.png").write_bytes(testing.items(8)[7].read())
     assert done(*STUDENT, "--to", "other")["items"] == 150
-    assert done(*STUDENT, "--to", "index")["items"] == 150
+    for shard in ("1/2", "2/2"):
+        last = done(*STUDENT, "--to", "index", "--shard", shard)
+    assert last["items"] == 150
+    assert not list(Path("index/skipped").iterdir())  # nor what the index as a whole had left out
 
 
 def test_another_students_index_is_refused(workplace: Path) -> None:

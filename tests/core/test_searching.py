@@ -191,6 +191,7 @@ def test_pictures_that_are_no_files_come_from_the_catalogue() -> None:
         (["index", "red", "-k", "0"], 2, "k must be at least 1, not 0"),
         (["index", "red", "--approximate"], 4, "There is no graph in index; give `pvd index`"),
         (["index", " "], 2, "A text is blank; write what is searched for."),
+        (["index", "gr\udcfcn"], 2, "The text 'gr\\udcfcn' is not UTF-8; set the terminal to"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )

@@ -197,8 +197,6 @@ def search(
     from pvd.session import check_device
 
     check_device(device)
-    if not all(map(str.strip, texts)):
-        raise UsageError("A text is blank; write what is searched for.")
     opened = Index.open(folder, device)
     items = None if catalog is None else {item.id: item for item in _items(catalog, "", {})}
     found = opened.search(texts, count, approximate=approximate)
