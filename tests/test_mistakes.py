@@ -484,6 +484,10 @@ CASES: dict[str, Case] = {
     "`pvd export` where other files are": Case(
         ["export", "RUN", "--to", "out"], lambda: (begun(), write("out/mine.txt", "mine"))
     ),
+    "`pvd export` of a student whose weights are gone": Case(
+        ["export", "RUN", "--to", "out"],
+        lambda: (begun(), Path("RUN/student/model.safetensors").unlink()),
+    ),
     "`pvd export` to a file": Case(
         ["export", "RUN", "--to", "shop.csv"], lambda: (begun(), shop())
     ),
@@ -517,6 +521,12 @@ CASES: dict[str, Case] = {
     ),
     "a model whose weights are a pickle": student(
         "clip", "-o", "student.model=mine", setup=model({"model_type": "clip"})
+    ),
+    "a tokenizer without a vocabulary": student(
+        "clip",
+        "-o",
+        "student.model=mine",
+        setup=lambda: (model({"model_type": "clip"})(), write("mine/model.safetensors", b"")),
     ),
     "a model that open_clip does not know": student(
         "open-clip", "-o", "student.model=local-dir:mine", setup=model({})
