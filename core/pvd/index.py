@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 CARD = "index.json"
 SCHEMA = 1
 
-Several: TypeAlias = "list[str] | tuple[str, ...] | Tensor"
+Several: TypeAlias = "list[str] | tuple[str, ...] | Tensor | ndarray"
 
 
 @dataclass(frozen=True)
@@ -254,8 +254,8 @@ class Index:
             return self._extend(batches, shard), bad
 
     def add_vectors(self, batches: Iterable[Batch]) -> int:
-        """Add items with vectors [n, D] of one's own, batch by batch; how many they were. BadInput
-        for an id that is there already.
+        """Add items with vectors [n, D] of one's own, of torch or numpy, batch by batch; how many
+        they were. BadInput for an id that is there already.
         """
         with self._changing(WHOLE):
             return self._extend(self._new(batches), WHOLE)

@@ -18,6 +18,7 @@ from pvd.records import Item
 from pvd.streams import derive
 
 if TYPE_CHECKING:
+    from numpy import ndarray
     from torch import Tensor
 
     from pvd.progress import Progress
@@ -28,7 +29,7 @@ SECONDS = 60.0  # a kill costs no more work than this
 PATIENCE = 600.0  # seconds that one shard waits for another to copy the student
 GLANCE = 1.0  # and that it waits for others which only look whether it is there
 
-Batch: TypeAlias = "tuple[Sequence[Item], Tensor]"
+Batch: TypeAlias = "tuple[Sequence[Item], Tensor | ndarray]"
 
 
 @dataclass(frozen=True)
@@ -150,7 +151,7 @@ class _Shelf:
         self._since = time.monotonic()
         self.count = 0
 
-    def put(self, items: Sequence[Item], vectors: Tensor) -> None:
+    def put(self, items: Sequence[Item], vectors: Tensor | ndarray) -> None:
         if vectors.shape != (len(items), self._width):
             raise BadInput(
                 f"{len(items)} items came with vectors of the shape {list(vectors.shape)}; the "

@@ -19,6 +19,7 @@ from pvd.folder import write_bytes
 from pvd.records import Item
 
 if TYPE_CHECKING:
+    from numpy import ndarray
     from torch import Tensor
 
 SUFFIX = ".safetensors"
@@ -124,11 +125,11 @@ def write(path: Path, rows: Sequence[Row], vectors: Tensor, fingerprint: str) ->
     write_bytes(path, save(tensors, metadata))
 
 
-def normalized(vectors: Tensor) -> Tensor:
+def normalized(vectors: Tensor | ndarray) -> Tensor:
     """The vectors [n, D], on whatever scale, at unit length; exact to what fp32 can tell."""
     import torch
 
-    wide = vectors.detach().to("cpu", torch.float64)
+    wide = torch.as_tensor(vectors, dtype=torch.float64, device="cpu").detach()
     largest = wide.abs().amax(1, keepdim=True)
     if not torch.isfinite(wide).all() or not (largest > 0).all():
         raise BadInput("A vector is zero or not finite, so that it has no direction; mend it.")

@@ -174,6 +174,13 @@ def test_a_programs_settings_of_torch_change_no_hit(tmp_path: Path, setting: str
             assert matmul.fp32_precision == "bf16"
 
 
+def test_vectors_of_numpy_are_taken(tmp_path: Path) -> None:
+    index = Index.create(tmp_path / "numpy", width=WIDTH)
+    index.add_vectors([(things([str(n) for n in range(9)]), rows(9).numpy())])
+    of_torch = filled(tmp_path / "torch", rows(9)).search(rows(2), 5)
+    assert index.search(rows(2).numpy(), 5) == of_torch
+
+
 def test_queries_of_any_scale_find_the_same(tmp_path: Path) -> None:
     index = filled(tmp_path / "index", rows(200))
     wanted = [[hit.id for hit in hits] for hits in index.search(rows(3, 1), 9)]
