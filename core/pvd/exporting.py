@@ -200,9 +200,7 @@ def _check_base(run: Path, base: Student, mixture: Student) -> None:
     are embedded before training as after it, so as by any mixture of the two."""
     import torch
 
-    began = Ledger(run / "rounds", (), ()).weights(0)
-    state = {f"student.{name}": weight.cpu() for name, weight in base.state().items()}
-    same = all(name in began and torch.equal(began[name], w) for name, w in state.items())
+    same = Ledger(run / "rounds", (), ()).began_with(base)
     before, after = (embed_texts(student, ["a gift", "boots"]) for student in (base, mixture))
     if not same or not torch.allclose(before, after, atol=1e-5):
         raise BadInput(

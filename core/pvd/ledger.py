@@ -211,6 +211,14 @@ class Ledger:
         """What learned, as it was after a round."""
         return read_tensors(self.path(round, WEIGHTS))
 
+    def began_with(self, student: Student) -> bool:
+        """Whether the student, as it is loaded, has the weights of before round 1."""
+        import torch
+
+        began = self.weights(0)
+        state = {f"student.{name}": weight.cpu() for name, weight in student.state().items()}
+        return all(name in began and torch.equal(began[name], w) for name, w in state.items())
+
     def load_weights(self, round: int, student: Student, loss: Loss) -> None:
         """Put a round's weights into the student and the loss."""
         tensors = self.weights(round)

@@ -116,6 +116,11 @@ def opened_session(
             progress.say(f"{path} cannot be read; it is made again.")
         if not ledger.has(0, WEIGHTS):
             ledger.write_weights(0, settings.student, settings.loss)
+        elif not ledger.began_with(settings.student):
+            raise BadInput(
+                f"The student is not the one that the run in {folder} began with; bring its "
+                "weights back, use another folder, or start over with `pvd run --fresh`."
+            )
         session = Session(
             settings=settings,
             folder=folder,

@@ -133,3 +133,31 @@ def test_a_run_goes_on_and_repeats_itself(layouts: Callable[[str], Path], tmp_pa
         train(resolve(recipe("default"), tables), tmp_path / "steps", Silent())
     steps = evaluate(resolve(recipe("default"), tables), tmp_path / "steps", Silent())
     assert steps.metrics == whole.metrics
+
+
+@pytest.mark.parametrize("part", ["all", "last-1"])
+def test_a_run_does_not_go_on_with_another_model(
+    layouts: Callable[[str], Path], tmp_path: Path, part: str
+) -> None:
+    import shutil
+
+    model, out = Path(shutil.copytree(layouts("clip"), tmp_path / "model")), tmp_path / "run"
+    table = {"use": "clip", "model": str(model), "part": part}
+    tables: dict[str, Any] = {
+        "student": table,
+        "catalog": SHOP,
+        "personas": {"use": "boutique", "people": 60},
+        "train": {"rounds": 1, "slates": 12, "steps": 1},
+        "exam": {"personas": 3},
+        "store": str(tmp_path / "store.sqlite"),
+    }
+    pvd.run(out=out, **tables)
+    (out / "metrics.json").unlink()
+    pvd.run(out=out, **tables)
+    (out / "metrics.json").unlink()
+    network = hf.CLIPModel.from_pretrained(model)
+    with torch.no_grad():
+        network.visual_projection.weight.mul_(-1)
+    network.save_pretrained(model)
+    with pytest.raises(pvd.kit.BadInput, match=r"is not the one that the run in .* began"):
+        pvd.run(out=out, **tables)
