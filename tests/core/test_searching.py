@@ -275,7 +275,14 @@ def test_a_graph_that_was_begun_and_killed_leaves_nothing(tmp_path: Path) -> Non
     begun.write_bytes(b"half of it")
     index.build_graph()
     assert not begun.exists()
-    assert len(index.search(grouped(1), 10**15, approximate=True)[0]) == 300
+
+
+def test_more_hits_than_there_are_items_do_not_fill_the_memory(tmp_path: Path) -> None:
+    index = drawn(tmp_path / "drawn", 300)
+    index.build_graph()
+    (hits,) = index.search(grouped(1), 10**15, approximate=True)
+    # Built by several threads, a graph may leave a few vectors that no path leads to.
+    assert 0.9 * 300 <= len(hits) <= 300
 
 
 def test_a_graph_of_another_state_is_refused(tmp_path: Path) -> None:
