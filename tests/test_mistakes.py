@@ -542,6 +542,9 @@ CASES: dict[str, Case] = {
     ),
     "a shard that is none": index("colours", "--shard", "3/2"),
     "`--prune` for a shard": index("colours", "--shard", "1/2", "--prune"),
+    "`--prune` with most of the catalogue gone": index(
+        "colours", "--prune", setup=lambda: (indexed(), shop(20))
+    ),
     "a setting of a run for `pvd index`": index("colours", "-o", "train.rounds=3"),
     "an option for a student that is trained": index(
         "found/student", "-o", "student.width=8", setup=indexed

@@ -1,8 +1,8 @@
-"""Exact search: the vectors with the largest products, and a proof that none was missed.
+"""Exact search: the vectors with the largest cosines, and a proof that none was missed.
 
 A first pass multiplies everything in fp32, a second one decides among the few that the rounding of
-the first could have hidden. (bf16 products are as fast for one query, since reading the vectors is
-what takes the time, but their rounding hides hundreds of times more.)
+the first, and of the vectors' lengths, could have hidden. (bf16 products are as fast for one query,
+since reading the vectors is what takes the time, but their rounding hides hundreds of times more.)
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 AT_ONCE = 16  # queries: as many scores of every vector are in memory
 BLOCK = 1024  # vectors widened to fp32 at once; they stay in the processor's cache
 UNIT = 2.0**-24  # largest relative rounding error of fp32
+LENGTH = 2.0**-8  # most that rounding to bf16 changes a row's length
 LENGTHS = 1.01  # most that a query's length times a stored bf16 vector's can be
 
 Found = list[tuple[int, float]]  # position and score, best first
@@ -132,11 +133,13 @@ def _best(
     # lengths (Higham 2002, 3.1); so k rows have a true score of `least - error` or more, and what
     # has a true score as high was computed as at least `least - 2 * error`.
     error = LENGTHS * len(query) * UNIT / (1 - len(query) * UNIT)
+    # And the cosine is off from the product as far as rounding to bf16 moved the row's length.
     best = torch.from_numpy(scores).topk(k)  # a score that is not a number comes first
     if not best.values[0] <= LENGTHS + error:
         raise NotUnit(int(best.indices[0]))
     least = best.values[-1].item()
-    near = np.flatnonzero(scores >= np.float32(least - 2.01 * error))
+    uneven = 2.01 * LENGTH * (abs(least) + error)
+    near = np.flatnonzero(scores >= np.float32(least - 2.01 * error - uneven))
     exact = rescored(blocks, query, near)
     last = np.partition(exact, len(exact) - k)[len(exact) - k]
     chosen = [(int(p), float(s)) for p, s in zip(near, exact, strict=True) if s >= last]
@@ -144,7 +147,7 @@ def _best(
 
 
 def rescored(blocks: Sequence[Tensor], query: ndarray, positions: ndarray) -> ndarray:
-    """The products of these rows (positions ascending) in fp64: bf16 times fp32 is exact there, and
+    """The cosines of these rows (positions ascending) in fp64: bf16 times fp32 is exact there, and
     each row is added up in the same order, so that equal vectors have equal scores.
     """
     import numpy as np
@@ -155,7 +158,8 @@ def rescored(blocks: Sequence[Tensor], query: ndarray, positions: ndarray) -> nd
         low, high = np.searchsorted(positions, (first, first + len(block)))
         for start in range(low, high, BLOCK):
             rows = torch.from_numpy(positions[start : min(start + BLOCK, high)] - first)
-            found.append((block[rows].double().numpy() * wide).sum(1))
+            some = block[rows].double().numpy()
+            found.append((some * wide).sum(1) / np.sqrt((some * some).sum(1)))
         first += len(block)
     return np.concatenate(found) if found else np.empty(0)
 

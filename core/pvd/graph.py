@@ -29,6 +29,7 @@ CONNECTIVITY, ADDING = 16, 128
 # Candidates that a search follows. usearch's own 64 find 0.5 to 0.8 of the hundred best where
 # vectors lie in tight groups (tests/bench/search.py).
 LEAST, EACH = 256, 8  # at all; for each hit that is wanted
+SPARE = 32  # hits more than wanted, at least
 # A new graph is tried with this many queries; titles for them are looked for in ten times as many
 # rows, and this many hits count.
 PROBES, AMONG, TOP = 200, 10, 10
@@ -45,7 +46,7 @@ def build(folder: Path, blocks: Sequence[Tensor], digest: str, progress: Progres
         raise BadInput(f"{folder} holds no items, so that there is nothing to build a graph of.")
     graph = usearch.Index(
         ndim=blocks[0].shape[1],
-        metric=usearch.MetricKind.IP,
+        metric=usearch.MetricKind.Cos,
         dtype=usearch.ScalarKind.BF16,
         connectivity=CONNECTIVITY,
         expansion_add=ADDING,
@@ -121,10 +122,12 @@ def nearest(
     graph.expansion_search = max(LEAST, EACH * k)
     found = []
     for query in queries:
-        positions = np.sort(graph.search(query, k).keys.astype(np.int64))
+        # Its distances are rounded: some more are asked for, and the exact scores choose.
+        near = graph.search(query, min(k + max(k, SPARE), len(graph))).keys
+        positions = np.sort(near.astype(np.int64))
         scores = exact.rescored(blocks, query, positions)
         pairs = zip(positions.tolist(), scores.tolist(), strict=True)
-        found.append(exact.in_order(list(pairs), id_of))
+        found.append(exact.in_order(list(pairs), id_of)[:k])
     return found
 
 

@@ -42,15 +42,23 @@ def render(
             thumbs[hit.id] = _thumb(hit, items)
         except (BadInput, OSError) as error:
             missing.append(f"{hit.id}: {getattr(error, 'strerror', None) or error}")
-    student = index.card["student"]
     page = environment.get_template("hits.html.j2").render(
-        folder=index.folder.resolve().name,
-        count=len(index),
-        student=student["name"].partition(".")[2] if student else None,
+        headline=headline(index),
         queries=list(zip(texts, found, strict=True)),
         thumbs=thumbs,
     )
     return page.encode("utf-8", "replace").decode(), missing
+
+
+def headline(index: Index) -> str:
+    """What was searched: how much, and with whose vectors."""
+    whole = " (not whole)" * index.unfinished
+    said = f"{len(index):,} items in {index.folder.resolve().name}{whole}"
+    if not (student := index.card["student"]):
+        return said
+    origin = index.card.get("origin")
+    name = student["name"].partition(".")[2]
+    return f"{said}, embedded by the student {name}" + (f" ({origin})" if origin else "")
 
 
 def printable(text: str) -> str:

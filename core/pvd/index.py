@@ -86,10 +86,12 @@ class Index:
         student: str | Path | None = None,
         *,
         width: int | None = None,
+        origin: str = "",
         device: str = "cpu",
     ) -> Index:
         """The index in `folder`, made if there is none: of the student in a folder, or, with
-        `width` instead, of vectors from elsewhere. BadInput if it is there with another student.
+        `width` instead, of vectors from elsewhere. `origin` is what people are told of where the
+        student comes from. BadInput if it is there with another student.
         """
         folder = Path(folder)
         if (student is None) == (width is None):
@@ -114,17 +116,18 @@ class Index:
                         "schema": SCHEMA,
                         "width": width,
                         "student": whose,
+                        "origin": origin,
                         "pvd": pvd.__version__,
                         "made": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
                     },
                 )
         index = cls.open(folder, device)
         if (there := index.card["student"]) != whose or index.width != width:
-            same = there and whose and there["weights"] == whose["weights"]
+            if there and whose and there["weights"] == whose["weights"]:
+                raise index._prepared_otherwise()
             raise BadInput(
-                f"{folder} holds vectors of "
-                + ("pictures that were prepared otherwise" if same else "another student")
-                + "; index into another folder, or delete that one first."
+                f"{folder} holds vectors of another student; index into another folder, or delete "
+                "that one first."
             )
         if opened is not None:
             index.student = opened
@@ -177,14 +180,12 @@ class Index:
         whose, folder = self.card["student"], self.folder / "student"
         if whose is None:
             raise UsageError(f"The index {self.folder} has no student; give it vectors.")
-        if weights(folder) == whose["weights"]:
-            student = pvd.open_student(folder, self._device)
-            if student.prepare_key() == whose["prepare"]:
-                return student
-        raise BadInput(
-            f"The student in {folder} is not the one that embedded the items; restore it, or "
-            "make the index again."
-        )
+        if weights(folder) != whose["weights"]:
+            raise BadInput(
+                f"The student in {folder} is not the one that embedded the items; restore it, or "
+                "make the index again."
+            )
+        return pvd.open_student(folder, self._device)
 
     @overload
     def search(self, query: str, k: int = 12, *, approximate: bool = False) -> list[Hit]: ...
@@ -250,6 +251,8 @@ class Index:
             known = set(self.ids())
             mine = [item for item in items if shard.has(item.id)]
             missing = [item for item in mine if item.id not in known]
+            if missing and self.student.prepare_key() != self.card["student"]["prepare"]:
+                raise self._prepared_otherwise()
             batches = embedded(self.student, missing, len(mine), bad, progress or Silent())
             return self._extend(batches, shard), bad
 
@@ -277,6 +280,8 @@ class Index:
 
     def remove(self, ids: Iterable[str]) -> int:
         """Take items out, by id; how many there were. Only their parts are written again."""
+        if isinstance(ids, str):
+            raise UsageError(f"remove() takes a list of ids; write [{ids!r}].")
         gone = set(ids)
         with self._changing(WHOLE):
             return sum(part.without(gone, self._fingerprint) for part in self.parts)
@@ -298,12 +303,27 @@ class Index:
 
     @contextmanager
     def _changing(self, shard: Shard) -> Iterator[None]:
+        mark = self.folder / "parts" / f".{shard}.unfinished"
         with shard.locked(self.folder / "parts"):
+            mark.touch()
             self._refresh()  # another process may have been here before the lock was ours
             try:
                 yield
+                mark.unlink()
             finally:
                 self._refresh()
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether the last change was interrupted, or is still under way."""
+        return any((self.folder / "parts").glob(".*.unfinished"))
+
+    def _prepared_otherwise(self) -> BadInput:
+        return BadInput(
+            f"The pictures in {self.folder} were prepared otherwise (by another version of pvd, or "
+            "at another precision), so that nothing can be added; it can be searched, or made anew "
+            "in another folder."
+        )
 
 
 def _check_text(text: str) -> None:

@@ -21,7 +21,7 @@ import pvd
 from pvd import graph, testing
 from pvd.cli import main, searching
 from pvd.discovery import registry
-from pvd.errors import BadInput, MissingFile
+from pvd.errors import BadInput, MissingFile, UsageError
 from pvd.index import Hit, Index
 
 COLOURS = Path(__file__).parents[2] / "examples/colours.py"
@@ -226,7 +226,7 @@ def test_the_graph_finds_nearly_everything(tmp_path: Path) -> None:
     said = index.build_graph()
     assert (said["queries"], said["over"]) == (200, "stored vectors")
     assert 0.97 <= said["recall"] <= 1
-    queries = grouped(50)
+    queries = grouped(200)
     for k in (1, 10, 100):
         exactly = index.search(queries, k)
         nearly = Index.open(index.folder).search(queries, k, approximate=True)
@@ -319,3 +319,44 @@ def test_a_graph_of_nothing(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="holds no items"):
         Index.create(tmp_path / "drawn", width=32).build_graph()
     assert Index.create(tmp_path / "drawn", width=32).search(grouped(1)) == [[]]
+
+
+def test_what_was_searched_is_said(tmp_path: Path) -> None:
+    """How much, with whose vectors, and whether that is all."""
+    headline = "40 items in index, embedded by the student colours (as published, not trained)"
+    result = invoke("search", "index", "red", COLUMNS="200")
+    assert result.stdout.startswith(headline + "\n")
+    assert result.stderr == ""
+    (Path("index/parts/.1of1.unfinished")).touch()  # what a killed process leaves
+    result = invoke("search", "index", "red", "--html", "hits.html", COLUMNS="200")
+    headline = headline.replace("index,", "index (not whole),")
+    assert result.stdout.startswith(headline + "\n")
+    assert result.stderr == "index is not whole: `pvd index` was interrupted, or is at work.\n"
+    assert f"<header>{headline}</header>" in Path("hits.html").read_text()
+    assert json.loads(invoke("search", "index", "red", "--json").stdout)["unfinished"] is True
+    invoke("index", "colours", "--catalog", "shop.jsonl", "--to", "index")
+    assert json.loads(invoke("search", "index", "red", "--json").stdout)["unfinished"] is False
+
+
+def test_what_the_catalogue_lacks_is_said_and_not_taken_out_by_accident() -> None:
+    rows = Path("shop.jsonl").read_text().splitlines(keepends=True)
+    words = ["index", "colours", "--catalog", "shop.jsonl", "--to", "index"]
+    Path("shop.jsonl").write_text("".join(rows[:25]))
+    result = invoke(*words)
+    assert "15 items of index are not in the catalogue; --prune takes them out." in result.stderr
+    assert "40 items (0 added)" in result.stdout
+    Path("shop.jsonl").write_text("".join(rows[:10]))
+    result = invoke(*words, "--prune")
+    assert result.exit_code == 2
+    assert "--prune would take out 30 of 40 items, more than half; check" in result.stderr
+    assert len(Index.open("index")) == 40
+    Path("shop.jsonl").write_text("".join(rows[:25]))
+    assert "25 items (0 added, 15 removed)" in invoke(*words, "--prune").stdout
+    with pytest.raises(UsageError, match="takes a list of ids"):
+        Index.open("index").remove("item-1")
+
+
+def test_a_run_that_is_misspelt_is_said_first() -> None:
+    result = invoke("index", "runs/shopp", "--to", "other")
+    assert result.exit_code == 4
+    assert "There is no run, folder or student 'runs/shopp'; check the path." in result.stderr

@@ -19,7 +19,7 @@ from pvd.discovery import nearest, registry
 from pvd.errors import MissingFile, UsageError
 
 if TYPE_CHECKING:
-    from pvd.index import Hit
+    from pvd.index import Hit, Index
     from pvd.records import Catalog
 
 LONG, SHORT = 24, 8  # letters of an id in one line, if the terminal has room and if it has none
@@ -80,19 +80,25 @@ def index(
         need("usearch.index", "search")  # now, and not after hours of embedding
     shown = progress.for_terminal(quiet or as_json)
     tables = _assigned(assignments)
+    origin = _origin(student)
     items = _items(catalog, student, tables.get("catalog", {}))
     with _student_folder(student, tables.get("student", {}), device) as source:
-        made = Index.create(folder, source, device=device)
+        made = Index.create(folder, source, origin=origin, device=device)
         added, bad = made.add(items, shard=mine, progress=shown)
     result: dict[str, Any] = {"index": str(folder), "added": added, "items": len(made)}
     skipped = write_skipped(folder, mine, bad)
     if bad:
         shown.say(f"Pictures left out: {len(bad)}; see {skipped}. {bad[0][1]}")
         result["skipped"] = len(bad)
-    if prune:
-        there = {item.id for item in items}
-        result["removed"] = made.remove(id for id in made.ids() if id not in there)
-        result["items"] = len(made)
+    if mine == WHOLE:
+        others = len(made) - (len(items) - len(bad))
+        if prune:
+            result["removed"] = _pruned(made, items, others)
+            result["items"] = len(made)
+        elif others:
+            shown.say(
+                f"{others:,} items of {folder} are not in the catalogue; --prune takes them out."
+            )
     if approximate:
         result["graph"] = made.build_graph(shown)
     if as_json:
@@ -106,6 +112,34 @@ def index(
                 f"Graph: recall@10 {graph['recall']:.3f} against the exact search, over "
                 f"{graph['queries']} {graph['over']} as queries"
             )
+
+
+def _pruned(made: Index, items: Catalog, others: int) -> int:
+    """Take out what the catalogue lacks: how many. Not most of an index: that was a mistake."""
+    if others > len(made) / 2:
+        raise UsageError(
+            f"--prune would take out {others:,} of {len(made):,} items, more than half; check the "
+            "catalogue, or index it into a new folder."
+        )
+    there = {item.id for item in items}
+    return made.remove(id for id in made.ids() if id not in there)
+
+
+def _origin(student: str) -> str:
+    """Where the student comes from, for people; MissingFile if it is nowhere."""
+    path = Path(student)
+    if path.is_dir():
+        path = path.resolve()
+        in_run = path.name == "student" and (path.parent / "run.toml").is_file()
+        return path.parent.name if in_run else path.name
+    names = registry.names("student")
+    if student not in names:
+        near = nearest(student, names)
+        raise MissingFile(
+            f"There is no run, folder or student {student!r}"
+            + ("; check the path." if near == "." else near)
+        )
+    return "as published, not trained"
 
 
 def _assigned(assignments: Sequence[str]) -> options.Table:
@@ -156,13 +190,6 @@ def _student_folder(student: str, given: Mapping[str, Any], device: str) -> Iter
             raise MissingFile(f"There is no student in {student}; a finished run has one.")
         yield path
         return
-    names = registry.names("student")
-    if student not in names:
-        near = nearest(student, names)
-        raise MissingFile(
-            f"There is no run, folder or student {student!r}"
-            + ("; check the path." if near == "." else near)
-        )
     named = pvd.load("student", student, **given)
     named.load(device)
     with tempfile.TemporaryDirectory() as folder:
@@ -200,6 +227,8 @@ def search(
     opened = Index.open(folder, device)
     items = None if catalog is None else {item.id: item for item in _items(catalog, "", {})}
     found = opened.search(texts, count, approximate=approximate)
+    if opened.unfinished:
+        click.echo(f"{folder} is not whole: `pvd index` was interrupted, or is at work.", err=True)
     if html is not None:
         page, missing = hits.render(opened, texts, found, items)
         write_bytes(html, page.encode())
@@ -211,8 +240,10 @@ def search(
             {"text": text, "hits": [_plain(hit) for hit in some]}
             for text, some in zip(texts, found, strict=True)
         ]
-        click.echo(json.dumps({"index": str(folder), "items": len(opened), "queries": queries}))
+        about = {"index": str(folder), "items": len(opened), "unfinished": opened.unfinished}
+        click.echo(json.dumps({**about, "queries": queries}))
         return
+    _say(hits.headline(opened))
     for text, some in zip(texts, found, strict=True):
         _show(text, some)
     if html is not None:
@@ -221,6 +252,12 @@ def search(
 
 def _plain(hit: Hit) -> dict[str, Any]:
     return asdict(hit) | {"image": None if hit.image is None else str(hit.image)}
+
+
+def _say(line: str) -> None:
+    from rich.console import Console
+
+    Console(highlight=False).print(line, style="dim", markup=False)
 
 
 def _show(text: str, hits: Sequence[Hit]) -> None:
