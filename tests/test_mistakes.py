@@ -279,9 +279,9 @@ def labels(**changes: Any) -> Case:
 
 
 def answered() -> None:
-    from pvd.archive import Choice, export
     from pvd.records import Reply, Request
     from pvd.store import Store
+    from pvd.store.archive import Choice, export
     from pvd.testing import slate
 
     with Store(Path("answers.sqlite")) as store:

@@ -12,14 +12,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pvd
-from pvd import account, catalog, options, planning, scoring
+from pvd import catalog, options, scoring
 from pvd.asking import Desk, opened
 from pvd.catalog import Data
 from pvd.discovery import registry
 from pvd.errors import BadInput, MissingPrerequisite, UsageError
 from pvd.folder import locked, read_json, sweep, write_bytes, write_json, write_lines
 from pvd.ledger import WEIGHTS, Ledger
-from pvd.plan import Plan
+from pvd.money import account, planning
+from pvd.money.plan import Plan
 from pvd.progress import Progress
 from pvd.protocols import Student, Teacher
 from pvd.records import Catalog, Item, Persona

@@ -18,11 +18,11 @@ from safetensors.torch import load_file, save_file
 
 import pvd
 import pvd.pipeline
-from pvd import card, exporting, mixing
 from pvd.cli import main
 from pvd.errors import BadInput, MissingFile, UsageError
-from pvd.exporting import export
 from pvd.folder import read_json
+from pvd.publishing import card, exporting, mixing
+from pvd.publishing.exporting import export
 from pvd.report import number, signed
 from pvd.testing import items
 
@@ -184,7 +184,7 @@ def test_a_mixture_is_the_average_and_sits_the_exam(done: Run, tmp_path: Path) -
 def test_the_trained_student_itself_would_get_the_runs_numbers(done: Run) -> None:
     """Sitting the exam again, from the run's files, is the same exam."""
     from pvd.progress import Silent
-    from pvd.resitting import resit
+    from pvd.publishing.resitting import resit
     from pvd.session import configuration
     from pvd.settings import resolve
 

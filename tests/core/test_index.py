@@ -12,11 +12,12 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 import pvd
-from pvd import exact, testing
+from pvd import testing
 from pvd.discovery import registry
 from pvd.errors import BadInput, MissingFile, UsageError
-from pvd.index import Index
 from pvd.pipeline import save_student
+from pvd.search import exact
+from pvd.search.index import Index
 
 COLOURS = Path(__file__).parents[2] / "examples/colours.py"
 WIDTH = 48

@@ -21,8 +21,8 @@ import pvd
 from pvd import scoring, testing
 from pvd.cli import main
 from pvd.discovery import registry
-from pvd.index import Index
-from pvd.indexing import Shard
+from pvd.search.index import Index
+from pvd.search.indexing import Shard
 
 COLOURS = Path(__file__).parents[2] / "examples/colours.py"
 STUDENT = ["index", "colours", "-p", str(COLOURS), "--catalog", "shop.csv"]
@@ -30,7 +30,8 @@ STUDENT = ["index", "colours", "-p", str(COLOURS), "--catalog", "shop.csv"]
 # Parts of 40 rows instead of 4096, and a student that takes its time: what a kill needs to hit.
 SLOWLY = """
 import sys, time
-from pvd import indexing, scoring
+from pvd import scoring
+from pvd.search import indexing
 from pvd.__main__ import main
 indexing.ROWS = 40
 prepared = scoring.prepared

@@ -204,7 +204,9 @@ def test_a_full_run_folder(
     (sentence,) = [line for line in said.splitlines() if line.startswith("Error: ")]
     assert sentence.startswith(f"Error: {here.folder / name} cannot be written (")
     assert "No space left on device" in sentence
-    assert sentence.endswith("make room or choose another folder, then give the same command again.")
+    assert sentence.endswith(
+        "make room or choose another folder, then give the same command again."
+    )
     assert not (here.folder / name).exists()
     check_whole(here.folder)
     assert not list(here.folder.rglob(".*.tmp"))

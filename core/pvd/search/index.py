@@ -20,15 +20,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, overload
 
 import pvd
-from pvd import exact, graph, scoring
+from pvd import scoring
 from pvd.errors import BadInput, MissingFile, UsageError
-from pvd.exact import Found
-from pvd.fingerprint import carry, identity, weights
 from pvd.folder import read_json, write_json
-from pvd.indexing import WHOLE, Batch, Shard, alone, collected, embedded
-from pvd.parts import SUFFIX, Part, Row, normalized
 from pvd.progress import Progress, Silent
 from pvd.records import Item, digest_of
+from pvd.search import exact, graph
+from pvd.search.exact import Found
+from pvd.search.fingerprint import carry, identity, weights
+from pvd.search.indexing import WHOLE, Batch, Shard, alone, collected, embedded
+from pvd.search.parts import SUFFIX, Part, Row, normalized
 
 if TYPE_CHECKING:
     from numpy import ndarray

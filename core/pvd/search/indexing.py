@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from pvd import parts, scoring
+from pvd import scoring
 from pvd.errors import BadInput, UsageError
 from pvd.folder import write_lines
-from pvd.parts import SUFFIX, Row
 from pvd.records import Item
+from pvd.search import parts
+from pvd.search.parts import SUFFIX, Row
 from pvd.streams import derive
 
 if TYPE_CHECKING:
