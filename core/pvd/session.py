@@ -21,10 +21,10 @@ from pvd.folder import locked, read_json, sweep, write_bytes, write_json, write_
 from pvd.ledger import WEIGHTS, Ledger
 from pvd.money import account, planning
 from pvd.money.plan import Plan
+from pvd.pictures import Kept, Pictures, prepare
 from pvd.progress import Progress
 from pvd.protocols import Student, Teacher
 from pvd.records import Catalog, Item, Persona
-from pvd.scoring import Pictures
 from pvd.settings import Settings, flat, unrecorded
 from pvd.store import Store, default_path
 from pvd.watching import Watchers
@@ -99,7 +99,11 @@ def opened_session(
         with progress.stage("student"):
             check_device(settings.device)
             settings.student.load(settings.device)
-        pictures, bad = scoring.prepare(settings.student, everything, progress)
+        room = int(settings.prepared_gb * 1e9)
+        kept = Kept.by(settings.student, room) if room else None
+        pictures, bad = prepare(settings.student, everything, progress, kept)
+        if kept is not None and kept.closed:
+            progress.say(f"Not all prepared pictures are kept: {kept.closed}.")
         write_lines(folder / "skipped.jsonl", [{"id": i.id, "why": why} for i, why in bad])
         if bad:
             data = _divided(settings, pictures.items, personas, len(bad))
