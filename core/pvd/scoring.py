@@ -4,6 +4,7 @@ cosine.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -31,12 +32,19 @@ def embed(student: Student, pictures: Pictures) -> Tensor:
         return torch.cat(blocks).cpu()
 
 
-def embed_texts(student: Student, texts: Sequence[str]) -> Tensor:
-    """[P, D], the frozen embeddings of the texts."""
+def embed_texts(student: Student, texts: Sequence[str], told: list[str] | None = None) -> Tensor:
+    """[P, D], the frozen embeddings of the texts. What the student warns of, such as texts that it
+    had to cut off, goes to `told` too: a result must say it as long as it lives."""
     import torch
 
-    with torch.inference_mode():
-        return student.embed_texts(texts).cpu()
+    with warnings.catch_warnings(record=True) as heard, torch.inference_mode():
+        warnings.simplefilter("always")
+        embedded = student.embed_texts(texts).cpu()
+    for warning in heard:
+        warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
+        if told is not None and issubclass(warning.category, UserWarning):
+            told.append(str(warning.message))
+    return embedded
 
 
 def cosines(texts: Tensor, images: Tensor) -> Tensor:

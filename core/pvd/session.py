@@ -49,6 +49,7 @@ class Session:
     pictures: Pictures
     base: Tensor
     texts: Mapping[str, Tensor]
+    told: Sequence[str]  # what the student warned of when it read them
     ledger: Ledger
     watchers: Watchers
     progress: Progress
@@ -115,7 +116,8 @@ def opened_session(
         record(settings, folder)  # only now: a mistake in the data must not need --fresh
         with progress.stage("embedding", len(pictures), "images"):
             base = scoring.embed(settings.student, pictures)
-            texts = scoring.embed_texts(settings.student, [p.text for p in personas])
+            told: list[str] = []
+            texts = scoring.embed_texts(settings.student, [p.text for p in personas], told)
         ledger = Ledger(folder / "rounds", pictures.items, personas)
         for path in ledger.mend():
             progress.say(f"{path} cannot be read; it is made again.")
@@ -132,6 +134,7 @@ def opened_session(
             pictures=pictures,
             base=base,
             texts=dict(zip((p.id for p in personas), texts, strict=True)),
+            told=told,
             ledger=ledger,
             watchers=watchers,
             progress=progress,
