@@ -11,7 +11,8 @@ from pathlib import Path
 import torch
 
 import pvd
-from pvd import asking, catalog, drawing, exam, scoring, training
+from pvd import catalog, drawing, exam, scoring, training
+from pvd.asking import desk as asking
 from pvd.settings import ExamSettings, SplitSettings, TrainSettings
 from pvd.store import Store
 

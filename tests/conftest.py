@@ -113,5 +113,5 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
         found.append(pause)
         return time.monotonic()
 
-    monkeypatch.setattr("pvd.sending._after", after)
+    monkeypatch.setattr("pvd.asking.sending._after", after)
     return found

@@ -279,9 +279,9 @@ def labels(**changes: Any) -> Case:
 
 
 def answered() -> None:
-    from pvd.archive import Choice, export
     from pvd.records import Reply, Request
     from pvd.store import Store
+    from pvd.store.archive import Choice, export
     from pvd.testing import slate
 
     with Store(Path("answers.sqlite")) as store:
@@ -434,6 +434,8 @@ CASES: dict[str, Case] = {
     "an unknown device": option("--device", "gpu"),
     "an unknown kind for `pvd options`": Case(["options", "techer.simulated"]),
     "an unknown kind for `pvd plugins check`": Case(["plugins", "check", "techer.simulated"]),
+    "an unknown option for `pvd options`": Case(["options", "train.round"]),
+    "a plug-in without its kind for `pvd options`": Case(["options", "tiny"]),
     "an unknown plug-in for `pvd options`": Case(["options", "teacher.simulatd"]),
     "an unknown plug-in for `pvd plugins check`": Case(["plugins", "check", "teacher.simulatd"]),
     "a kind alone for `pvd plugins check`": Case(["plugins", "check", "sampler"]),

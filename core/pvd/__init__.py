@@ -46,8 +46,8 @@ from pvd.records import (
 )
 
 if TYPE_CHECKING:
-    from pvd.index import Index
     from pvd.pipeline import Run
+    from pvd.search.index import Index
 
 __version__ = "0.1.0"
 
@@ -94,7 +94,7 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     if name == "Index":  # a component needs none of it
-        from pvd.index import Index
+        from pvd.search.index import Index
 
         return Index
     raise AttributeError(f"module 'pvd' has no attribute {name!r}")
@@ -124,7 +124,7 @@ def export(
     run: str | Path, to: str | Path, *, interpolate: float | None = None, device: str = "cpu"
 ) -> Path:
     """Write a finished run's student and its model card to a folder, as `pvd export` does."""
-    from pvd.exporting import export
+    from pvd.publishing.exporting import export
 
     return export(Path(run), Path(to), interpolate=interpolate, device=device).folder
 

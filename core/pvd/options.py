@@ -10,7 +10,7 @@ import inspect
 import tomllib
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
 from datetime import date, time
 from pathlib import Path
@@ -141,7 +141,8 @@ def fill(cls: type[T], table: Mapping[str, Any], where: str) -> T:
     values = {}
     for key, value in table.items():
         if key not in known:
-            raise UnknownName(_unknown(key, known, where))
+            own = getattr(cls, "name", "").partition(".")[2]  # a component says which one it is
+            raise UnknownName(no_option(key, known, where, own))
         values[key] = _coerce(known[key], value, f"{where}.{key}".lstrip("."))
     missing = [
         f.name
@@ -159,9 +160,10 @@ def fill(cls: type[T], table: Mapping[str, Any], where: str) -> T:
         raise BadInput(f"{where or 'The configuration'}: {why}.") from None
 
 
-def _unknown(key: str, known: Mapping[str, Any], where: str) -> str:
+def no_option(key: str, known: Iterable[str], where: str, name: str = "") -> str:
+    """The sentence for an option that `where`, or the component of this name there, lacks."""
     names = ", ".join(known) or "none"
-    what = where or "The configuration"
+    what = (f"{where} ({name})" if name else where) or "The configuration"
     return f"{what} has no option {key!r}{nearest(key, known)} It has: {names}."
 
 

@@ -19,7 +19,7 @@ from pvd.errors import BadInput, MissingFile
 from pvd.exam import Paper
 from pvd.folder import read_json, replaced, write_bytes, write_json, write_lines
 from pvd.ledger import Ledger, judgment_row
-from pvd.plan import Plan
+from pvd.money.plan import Plan
 from pvd.progress import Progress, Silent
 from pvd.protocols import Student
 from pvd.records import RoundResult

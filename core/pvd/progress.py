@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from pvd.amounts import pace
+from pvd.money.amounts import pace
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars

@@ -52,12 +52,19 @@ class Item:
 
     def open(self) -> Image:
         """The image, decoded by the guarded decoder: upright RGB, first frame, on white."""
+        return self.decoded(self.read())
+
+    def decoded(self, data: bytes) -> Image:
+        """The image, from the bytes that `read` returned."""
         from pvd.images import decode
 
-        data = self.read()
-        # While the bytes are here: reading or drawing them again costs more than hashing.
-        self.__dict__.setdefault("digest", hashlib.sha256(data).hexdigest())
+        self.digested(data)
         return decode(data, where=self.where)
+
+    def digested(self, data: bytes) -> str:
+        """`digest`, while the bytes are here: to read or draw them again would cost more."""
+        found: str = self.__dict__.setdefault("digest", hashlib.sha256(data).hexdigest())
+        return found
 
     @property
     def where(self) -> str:

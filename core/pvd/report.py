@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from pvd import figures
-from pvd.amounts import count, money
+from pvd.money.amounts import count, money
 from pvd.records import added
 
 # Name before the "@": label and decimals, in the order shown. Others may come from plug-ins.

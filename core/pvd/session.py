@@ -12,18 +12,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pvd
-from pvd import account, catalog, options, planning, scoring
+from pvd import catalog, options, scoring
 from pvd.asking import Desk, opened
 from pvd.catalog import Data
 from pvd.discovery import registry
 from pvd.errors import BadInput, MissingPrerequisite, UsageError
 from pvd.folder import locked, read_json, sweep, write_bytes, write_json, write_lines
 from pvd.ledger import WEIGHTS, Ledger
-from pvd.plan import Plan
+from pvd.money import account, planning
+from pvd.money.plan import Plan
+from pvd.pictures import Kept, Pictures, prepare
 from pvd.progress import Progress
 from pvd.protocols import Student, Teacher
 from pvd.records import Catalog, Item, Persona
-from pvd.scoring import Pictures
 from pvd.settings import Settings, flat, unrecorded
 from pvd.store import Store, default_path
 from pvd.watching import Watchers
@@ -48,6 +49,7 @@ class Session:
     pictures: Pictures
     base: Tensor
     texts: Mapping[str, Tensor]
+    told: Sequence[str]  # what the student warned of when it read them
     ledger: Ledger
     watchers: Watchers
     progress: Progress
@@ -98,7 +100,11 @@ def opened_session(
         with progress.stage("student"):
             check_device(settings.device)
             settings.student.load(settings.device)
-        pictures, bad = scoring.prepare(settings.student, everything, progress)
+        room = int(settings.prepared_gb * 1e9)
+        kept = Kept.by(settings.student, room) if room else None
+        pictures, bad = prepare(settings.student, everything, progress, kept)
+        if kept is not None and kept.closed:
+            progress.say(f"Not all prepared pictures are kept: {kept.closed}.")
         write_lines(folder / "skipped.jsonl", [{"id": i.id, "why": why} for i, why in bad])
         if bad:
             data = _divided(settings, pictures.items, personas, len(bad))
@@ -110,7 +116,8 @@ def opened_session(
         record(settings, folder)  # only now: a mistake in the data must not need --fresh
         with progress.stage("embedding", len(pictures), "images"):
             base = scoring.embed(settings.student, pictures)
-            texts = scoring.embed_texts(settings.student, [p.text for p in personas])
+            told: list[str] = []
+            texts = scoring.embed_texts(settings.student, [p.text for p in personas], told)
         ledger = Ledger(folder / "rounds", pictures.items, personas)
         for path in ledger.mend():
             progress.say(f"{path} cannot be read; it is made again.")
@@ -132,6 +139,7 @@ def opened_session(
             pictures=pictures,
             base=base,
             texts=dict(zip((p.id for p in personas), texts, strict=True)),
+            told=told,
             ledger=ledger,
             watchers=watchers,
             progress=progress,

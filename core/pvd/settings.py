@@ -25,6 +25,7 @@ UNRECORDED = (
     "store",
     "max_cost",
     "max_calls",
+    "prepared_gb",
     "ask.batch",
     "ask.workers",
     "ask.requests_per_minute",
@@ -148,6 +149,9 @@ class Settings:
     store: Annotated[Path | None, "the answers' database; the user's cache folder if none"] = None
     max_cost: Annotated[float | None, "dollars that the run may cost in all"] = None
     max_calls: Annotated[int | None, "questions that the run may send in all"] = None
+    prepared_gb: Annotated[float, "gigabytes of prepared pictures on disk, at most; 0: memory"] = (
+        20.0
+    )
     streams: Streams = field(default_factory=Streams)
     split: SplitSettings = field(default_factory=SplitSettings)
     ask: AskSettings = field(default_factory=AskSettings)
@@ -175,7 +179,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         train, exam, split = self.train, self.exam, self.split
-        _at_least(0, self, "seed", "max_cost", "max_calls")
+        _at_least(0, self, "seed", "max_cost", "max_calls", "prepared_gb")
         _at_least(0, self.streams, *(f.name for f in fields(Streams)))
         _at_least(1, train, "rounds", "slates", "steps", "batch", "validation_slates", "patience")
         _at_least(2, train, "size")

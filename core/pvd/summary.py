@@ -63,6 +63,7 @@ def metrics(
             "novelty": data.novelty,
             "novelty_note": data.novelty_note,
             "skipped": data.skipped,
+            "texts_note": " ".join(session.told),
         },
         "rounds": [asdict(result) | {"validation": plain(result.validation)} for result in done],
         "validation": settings.train.validate,

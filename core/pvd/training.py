@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pvd.errors import BadInput
+from pvd.pictures import Pictures
 from pvd.progress import Progress, Silent
 from pvd.protocols import Loss, ScoredBatch, Student
 from pvd.records import Judgment, Step
-from pvd.scoring import Pictures
 from pvd.settings import TrainSettings
 from pvd.streams import derive, generator
 

@@ -25,7 +25,7 @@ from PIL import Image
 import pvd
 from pvd import testing, tournament
 from pvd.asking import Desk, opened
-from pvd.questions import Questions
+from pvd.asking.questions import Questions
 from pvd.settings import AskSettings
 from pvd.store import Store
 

@@ -25,9 +25,7 @@ import pytest
 import pvd
 from pvd import kit, testing
 from pvd.asking import Desk, Show, opened
-from pvd.budget import Budget
-from pvd.clerk import Usage
-from pvd.database import Unwritable
+from pvd.asking.clerk import Usage
 from pvd.errors import (
     BadInput,
     BudgetReached,
@@ -37,10 +35,12 @@ from pvd.errors import (
     ProviderFailure,
     PvdError,
 )
+from pvd.money.budget import Budget
 from pvd.progress import Silent
 from pvd.records import Forecast, Ranking, Reply, Request, Slate, Tokens
 from pvd.settings import AskSettings
 from pvd.store import Spent, Store
+from pvd.store.database import Unwritable
 
 LETTERS = "ABCDE"
 
@@ -459,7 +459,7 @@ def test_an_interrupt_at_the_moment_of_sending_keeps_the_answer(
                 time.sleep(0.01)
             raise KeyboardInterrupt
 
-    monkeypatch.setattr("pvd.sending.ThreadPoolExecutor", Pool)
+    monkeypatch.setattr("pvd.asking.sending.ThreadPoolExecutor", Pool)
     with pytest.raises(Interrupted):
         ask(store, teacher, 30)
     assert len(teacher.calls) == 1
@@ -984,7 +984,7 @@ def test_what_was_spent_is_written_down_as_it_grows(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """So that a command that is killed has not spent in secret."""
-    monkeypatch.setattr("pvd.clerk.ACCOUNT", 0.0)
+    monkeypatch.setattr("pvd.asking.clerk.ACCOUNT", 0.0)
     written = []
     with opened(Clerk(), 1) as teacher:
         desk = Desk(store)
@@ -1029,7 +1029,7 @@ def test_a_store_that_is_held_while_stopping_is_waited_for(
             raise Unwritable("The store is held.")
         return release(self, *words)
 
-    monkeypatch.setattr("pvd.clerk.RETRY", 0.01)
+    monkeypatch.setattr("pvd.asking.clerk.RETRY", 0.01)
     monkeypatch.setattr(Store, "put", held)
     monkeypatch.setattr(Store, "release", held_too)
     with pytest.raises(Interrupted):

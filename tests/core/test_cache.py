@@ -18,12 +18,12 @@ import pytest
 from click.testing import CliRunner, Result
 
 import pvd
-from pvd import archive, database, exchange, testing, upkeep
+from pvd import testing
 from pvd.cli import main
-from pvd.database import SCHEMA
 from pvd.folder import read_json
 from pvd.records import Reply, Request, Tokens
-from pvd.store import Spent, Store, default_path
+from pvd.store import Spent, Store, archive, database, default_path, exchange, upkeep
+from pvd.store.database import SCHEMA
 
 FORMATS = ("jsonl", "parquet", "sqlite")
 

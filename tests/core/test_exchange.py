@@ -15,10 +15,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pvd import exchange
 from pvd.errors import BadInput, MissingFile, PvdError
-from pvd.exchange import FIELDS, LONGEST_NAME, MOST_DOLLARS, MOST_TOKENS, Answer, checked
 from pvd.records import Tokens, digest_of
+from pvd.store import exchange
+from pvd.store.exchange import FIELDS, LONGEST_NAME, MOST_DOLLARS, MOST_TOKENS, Answer, checked
 
 FORMATS = ("jsonl", "parquet")
 
@@ -160,7 +160,7 @@ def test_what_is_broken_off_leaves_nothing(tmp_path: Path, format: str, error: A
 FULL = """
 import resource, sys
 from pathlib import Path
-from pvd import exchange
+from pvd.store import exchange
 from pvd.errors import BadInput
 sys.path.insert(0, sys.argv[2])
 from test_exchange import answer

@@ -18,11 +18,11 @@ from safetensors.torch import load_file, save_file
 
 import pvd
 import pvd.pipeline
-from pvd import card, exporting, mixing
 from pvd.cli import main
 from pvd.errors import BadInput, MissingFile, UsageError
-from pvd.exporting import export
 from pvd.folder import read_json
+from pvd.publishing import card, exporting, mixing
+from pvd.publishing.exporting import export
 from pvd.report import number, signed
 from pvd.testing import items
 
@@ -237,7 +237,7 @@ def test_no_mixture_with_a_model_that_was_replaced(
 def test_the_trained_student_itself_would_get_the_runs_numbers(done: Run) -> None:
     """Sitting the exam again, from the run's files, is the same exam."""
     from pvd.progress import Silent
-    from pvd.resitting import resit
+    from pvd.publishing.resitting import resit
     from pvd.session import configuration
     from pvd.settings import resolve
 

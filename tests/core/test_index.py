@@ -16,12 +16,13 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 import pvd
-from pvd import exact, parts, testing
+from pvd import testing
 from pvd.discovery import registry
 from pvd.errors import BadInput, MissingFile, UsageError
-from pvd.index import Index
-from pvd.parts import Row
 from pvd.pipeline import save_student
+from pvd.search import exact, parts
+from pvd.search.index import Index
+from pvd.search.parts import Row
 
 COLOURS = Path(__file__).parents[2] / "examples/colours.py"
 WIDTH = 48

@@ -19,11 +19,11 @@ from click.testing import CliRunner, Result
 from filelock import FileLock
 
 import pvd
-from pvd import scoring, testing
+from pvd import pictures, testing
 from pvd.cli import main
 from pvd.discovery import registry
-from pvd.index import Index
-from pvd.indexing import WHOLE, Shard
+from pvd.search.index import Index
+from pvd.search.indexing import WHOLE, Shard
 
 COLOURS = Path(__file__).parents[2] / "examples/colours.py"
 STUDENT = ["index", "colours", "-p", str(COLOURS), "--catalog", "shop.csv"]
@@ -31,15 +31,15 @@ STUDENT = ["index", "colours", "-p", str(COLOURS), "--catalog", "shop.csv"]
 # Parts of 40 rows instead of 4096, and a student that takes its time: what a kill needs to hit.
 SLOWLY = """
 import sys, time
-from pvd import indexing, scoring
+from pvd.search import indexing
 from pvd.__main__ import main
 indexing.ROWS = 40
-prepared = scoring.prepared
-def slowly(student, items):
-    for block in prepared(student, items):
+prepared = indexing.prepared
+def slowly(*about):
+    for block in prepared(*about):
         time.sleep(0.15)
         yield block
-scoring.prepared = slowly
+indexing.prepared = slowly
 main()
 """
 
@@ -273,19 +273,19 @@ def test_drawn_items_have_no_file(tmp_path: Path) -> None:
 
 def test_pictures_are_decoded_a_block_ahead_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
     opened: list[str] = []
-    real = pvd.Item.open
+    real = pvd.Item.decoded
 
-    def counted(item: pvd.Item) -> Any:
+    def counted(item: pvd.Item, data: bytes) -> Any:
         opened.append(item.id)
-        return real(item)
+        return real(item, data)
 
-    monkeypatch.setattr(pvd.Item, "open", counted)
+    monkeypatch.setattr(pvd.Item, "decoded", counted)
     student = pvd.load("student", "colours")
     student.load("cpu")
     items = testing.items(200)
-    blocks = scoring.prepared(student, items)
+    blocks = pictures.prepared(student, items)
     seen = [item.id for item in next(blocks).items]
-    assert len(opened) <= 2 * scoring.DECODED
+    assert len(opened) <= 2 * pictures.blocks.DECODED
     seen += [item.id for block in blocks for item in block.items]
     assert seen == [item.id for item in items]
     assert sorted(opened) == sorted(seen)

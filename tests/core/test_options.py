@@ -278,7 +278,7 @@ def test_a_component_that_was_made_already_is_taken_as_it_is() -> None:
 @pytest.mark.parametrize(
     ("table", "message"),
     [
-        ({"teacher": {"use": "simulated", "nose": 1}}, "teacher has no option 'nose'"),
+        ({"teacher": {"use": "simulated", "nose": 1}}, "teacher (simulated) has no option 'nose'"),
         ({"teacher": {"use": "simulated", "noise": -1}}, "teacher: noise and delay must not be"),
         ({"teacher": "consistent"}, "teacher needs a value for of"),
         ({"teacher": {"use": "consistent", "of": {"use": "consistent"}}}, "teacher.of needs"),
@@ -286,7 +286,10 @@ def test_a_component_that_was_made_already_is_taken_as_it_is() -> None:
         ({"teacher": "simulated", "members": [3]}, "members[0] must be the name of a teacher"),
         ({"teacher": "simulated", "lamp": 3}, "lamp is a table, not 3; write lamp.NAME=VALUE."),
         ({"teacher": "simulated", "lamp": {"watt": 3}}, "lamp has no option 'watt'"),
-        ({"teacher": {"use": "simulated", "path": "x"}}, "teacher has no option 'path'"),
+        (
+            {"teacher": {"use": "simulated", "path": "x"}},
+            "teacher (simulated) has no option 'path'",
+        ),
     ],
 )
 def test_a_mistake_deep_inside_is_named_by_its_path(table: dict[str, Any], message: str) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pvd.pacing import MARGIN, SHRINK, START, Pace
+from pvd.asking.pacing import MARGIN, SHRINK, START, Pace
 from pvd.settings import AskSettings
 
 

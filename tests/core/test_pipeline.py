@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,6 +16,7 @@ import torch
 import pvd
 import pvd.pipeline
 import pvd.testing
+from pvd.discovery import registry
 from pvd.errors import BadInput, MissingFile, PartialResult, UsageError
 from pvd.folder import read_json
 
@@ -350,3 +352,26 @@ def register_teachers(register):
         run = pvd.run(plugins=[file], out=tmp_path / name, **small)
         asked.append(read_json(run.folder / "usage.json")["asked"])
     assert asked[0] == asked[1] > 0
+
+
+@pytest.mark.filterwarnings("ignore:2 texts were cut off")
+def test_what_a_student_says_of_the_texts_stands_in_the_result(
+    small: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = pvd.run(out=tmp_path / "plain", **small)
+    assert plain.metrics["data"]["texts_note"] == ""
+    cls = registry.get("student", "colours")
+    real = cls.embed_texts
+
+    def warns(student: pvd.Student, texts: Any) -> Any:
+        warnings.warn("2 texts were cut off <b>.", stacklevel=2)
+        return real(student, texts)
+
+    monkeypatch.setattr(cls, "embed_texts", warns)
+    told = pvd.run(out=tmp_path / "told", **small)
+    assert told.metrics["data"]["texts_note"] == "2 texts were cut off <b>."
+    assert "2 texts were cut off &lt;b&gt;." in told.report.read_text()
+    exported = pvd.export(tmp_path / "told", tmp_path / "out")
+    assert "**Not read**: 2 texts were cut off" in (exported / "README.md").read_text()
+    with pytest.warns(UserWarning, match="2 texts were cut off"):
+        pvd.run(out=tmp_path / "again", **small)

@@ -10,12 +10,13 @@ from typing import Any, ClassVar
 import pytest
 
 import pvd
-from pvd import pipeline, quote, tournament, validation
+from pvd import pipeline, tournament, validation
 from pvd.asking import Desk
 from pvd.catalog import bounded
 from pvd.errors import UsageError
 from pvd.folder import read_json
-from pvd.plan import Part, Plan
+from pvd.money import quote
+from pvd.money.plan import Part, Plan
 from pvd.progress import Silent
 from pvd.records import Forecast, Tokens
 from pvd.settings import Settings, recipe, resolve
@@ -138,7 +139,7 @@ def test_dollars_and_tokens_are_those_of_the_run(
     plan = pipeline.plan(settings(teacher=Paid()), folder)
     low, expected, high = plan.dollars(batch=False) or (0, 0, 0)
     assert low < expected < high
-    monkeypatch.setattr("pvd.account.agree", lambda *_: None)  # nobody pays for a drawn shop
+    monkeypatch.setattr("pvd.money.account.agree", lambda *_: None)  # nobody pays for a drawn shop
     pipeline.execute(settings(teacher=Paid(), max_cost=high), folder)
     usage = read_json(folder / "usage.json")
     assert usage["dollars"] == pytest.approx(expected, rel=0.1)

@@ -18,11 +18,12 @@ from PIL import Image
 from torch.nn.functional import normalize
 
 import pvd
-from pvd import graph, testing
+from pvd import testing
 from pvd.cli import main, searching
 from pvd.discovery import registry
 from pvd.errors import BadInput, MissingFile, UsageError
-from pvd.index import Hit, Index
+from pvd.search import graph
+from pvd.search.index import Hit, Index
 
 COLOURS = Path(__file__).parents[2] / "examples/colours.py"
 TITLE = '<script>alert("1")</script> größer & 花 [bold]'

@@ -18,11 +18,12 @@ from pathlib import Path
 
 import pytest
 
-from pvd import database, owners, store, testing
-from pvd.database import SCHEMA
+from pvd import testing
 from pvd.errors import BadInput, PvdError
 from pvd.records import Reply, Request, Tokens, digest_of
-from pvd.store import LEASE_SECONDS, Spent, Store, default_path
+from pvd.store import LEASE_SECONDS, Spent, Store, database, default_path, owners
+from pvd.store import answers as store
+from pvd.store.database import SCHEMA
 
 DIGESTS = [digest_of(number) for number in range(300)]
 

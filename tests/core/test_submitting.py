@@ -15,15 +15,15 @@ from typing import Any, ClassVar
 import pytest
 
 import pvd
-from pvd import collecting, kit, testing
-from pvd.asking import Desk, opened
-from pvd.budget import Budget
-from pvd.clerk import Usage
-from pvd.database import Unwritable
+from pvd import kit, testing
+from pvd.asking import Desk, collecting, opened
+from pvd.asking.clerk import Usage
 from pvd.errors import BadInput, BudgetReached, Interrupted, ProviderFailure
+from pvd.money.budget import Budget
 from pvd.records import Forecast, Ranking, Reply, Request, Slate, Tokens
 from pvd.settings import AskSettings
 from pvd.store import Spent, Store
+from pvd.store.database import Unwritable
 
 PEOPLE = testing.personas(60)
 ITEMS = testing.items(5)

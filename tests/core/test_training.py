@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from pvd import Item, Judgment, Loss, Persona, Ranking, Reply, ScoredBatch, Slate, Step, Student
 from pvd.errors import BadInput
-from pvd.scoring import Pictures
+from pvd.pictures import Memory, Pictures
 from pvd.settings import TrainSettings
 from pvd.streams import stream
 from pvd.training import Aged, Lesson, drift, train_round
@@ -111,7 +111,7 @@ def judgments(count: int = 60) -> list[Judgment]:
 
 def lesson(found: Sequence[Judgment], ages: Sequence[int] = (), replay: str = "all") -> Lesson:
     aged = [Aged(j, age) for j, age in zip(found, ages or [0] * len(found), strict=True)]
-    return Lesson(aged, Pictures(ITEMS, PIXELS), TEXTS, base=2 * PIXELS, replay=replay)
+    return Lesson(aged, Pictures(ITEMS, Memory(PIXELS)), TEXTS, base=2 * PIXELS, replay=replay)
 
 
 def settings(**options: Any) -> TrainSettings:
@@ -400,7 +400,7 @@ def at_start() -> Lesson:
     """All judgments, and the untrained student's own embeddings as what to be held to."""
     base = student().embed_prepared(PIXELS).detach()
     aged = [Aged(j, 0) for j in judgments()]
-    return Lesson(aged, Pictures(ITEMS, PIXELS), TEXTS, base, replay="all")
+    return Lesson(aged, Pictures(ITEMS, Memory(PIXELS)), TEXTS, base, replay="all")
 
 
 def test_drift_by_hand() -> None:

@@ -13,7 +13,7 @@ from PIL import Image
 import pvd
 from pvd import testing
 from pvd.asking import Desk, opened
-from pvd.clerk import Usage
+from pvd.asking.clerk import Usage
 from pvd.kit import PromptedTeacher
 from pvd.records import Judgment, Reply, Slate
 from pvd.settings import AskSettings

@@ -17,8 +17,8 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from pvd import collecting, submitting
 from pvd.__main__ import main
+from pvd.asking import collecting, submitting
 from pvd.store import Store
 from pvd_plugins.teachers.batched import Batched
 from pvd_plugins.teachers.claude import Claude

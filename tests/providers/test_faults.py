@@ -16,9 +16,9 @@ from asked import PEOPLE, TEACHERS, Counter, question
 from fake import HTTP_FAULTS, TEXT_FAULTS, Fake
 
 from pvd import Slate
-from pvd.clerk import HOPELESS
+from pvd.asking.clerk import HOPELESS
+from pvd.asking.questions import Questions
 from pvd.errors import ProviderFailure
-from pvd.questions import Questions
 
 Make = Callable[..., Counter]
 

@@ -185,7 +185,7 @@ def test_what_is_written_down_is_what_was_billed(
     name: str, fake: Fake, keys: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also of answers that were of no use, and of those that the provider's cache made cheap."""
-    monkeypatch.setattr("pvd.sending._after", lambda pause: time.monotonic())
+    monkeypatch.setattr("pvd.asking.sending._after", lambda pause: time.monotonic())
     fake.thoughts, fake.prompt_cache = 7, True
     fake.script(TOLD[n // 3 % len(TOLD)] if n % 3 == 0 else "" for n in range(999))
     given = small(name, fake, draw(tmp_path, 1200, 900), ask={"failures": 0.5})
@@ -252,8 +252,8 @@ def test_max_cost_is_never_passed(
     sent: list[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("pvd.sending._after", lambda pause: time.monotonic() + pause / 50)
-    monkeypatch.setattr("pvd.pacing.START", 64)
+    monkeypatch.setattr("pvd.asking.sending._after", lambda pause: time.monotonic() + pause / 50)
+    monkeypatch.setattr("pvd.asking.pacing.START", 64)
     fake.delay, fake.thoughts = 0.15, THOUGHTS
     fake.script(mixed(PAID.index(name)))
     given = [*small(name, fake, shop, **HARD), "--out", str(tmp_path / "run")]
@@ -350,8 +350,8 @@ def test_max_calls_is_never_passed(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("pvd.sending._after", lambda pause: time.monotonic() + pause / 50)
-    monkeypatch.setattr("pvd.pacing.START", 64)
+    monkeypatch.setattr("pvd.asking.sending._after", lambda pause: time.monotonic() + pause / 50)
+    monkeypatch.setattr("pvd.asking.pacing.START", 64)
     fake.script(mixed(5))
     given = [*small(name, fake, shop, **HARD), "--out", str(tmp_path / "run")]
     for most in (1, 50):
@@ -378,7 +378,7 @@ def test_limits_a_minute(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Who is told is hardly refused; who is not finds it out, and is refused now and then."""
-    monkeypatch.setattr("pvd.pacing.CREDIT", WINDOW / 60)
+    monkeypatch.setattr("pvd.asking.pacing.CREDIT", WINDOW / 60)
     desk: Counter = counter("openai")
     people, items = testing.personas(QUESTIONS), tuple(testing.items(5))
     with Store(desk.path) as store, opened(desk.teacher, 1) as teacher:

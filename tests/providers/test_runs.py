@@ -17,9 +17,9 @@ from click.testing import CliRunner, Result
 from fake import Asked, Fake, redness
 from PIL import Image
 
-from pvd.amounts import money
 from pvd.cli import main
 from pvd.errors import BadInput, ProviderFailure
+from pvd.money.amounts import money
 from pvd_plugins.teachers import models
 
 Make = Callable[..., Counter]

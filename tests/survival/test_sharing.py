@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from pvd.database import BUSY
+from pvd.store.database import BUSY
 
 
 @pytest.mark.parametrize("seconds", [1.0, BUSY / 1000 + 2])

@@ -15,8 +15,8 @@ from pvd.errors import UsageError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from pvd.archive import Contents, Group
-    from pvd.upkeep import Pruned
+    from pvd.store.archive import Contents, Group
+    from pvd.store.upkeep import Pruned
 
 WIDE = 100  # columns from which on all numbers stand in one table
 Column = tuple[str, bool, Callable[["Group"], list[str]]]  # title, whether at the right, lines
@@ -73,7 +73,7 @@ def info(as_json: bool) -> None:
     """Show how many answers there are, of whom, and what they cost."""
     from dataclasses import asdict
 
-    from pvd import archive
+    from pvd.store import archive
 
     found = archive.contents(_store())
     if as_json:
@@ -87,7 +87,7 @@ def show(found: Contents) -> None:
     from rich.console import Console
     from rich.filesize import decimal
 
-    from pvd.amounts import money
+    from pvd.money.amounts import money
 
     console = Console(highlight=False)
     click.echo(f"Store: {found.path}, {decimal(found.bytes)}")
@@ -136,7 +136,7 @@ def _count(group: Group) -> list[str]:
 
 
 def _cost(group: Group) -> list[str]:
-    from pvd.amounts import money
+    from pvd.money.amounts import money
 
     known = [] if group.dollars is None else [money(group.dollars)]
     return known + ([f"{group.unpriced:,} unknown"] if group.unpriced else [])
@@ -157,7 +157,7 @@ def _out(group: Group) -> list[str]:
 
 
 def _parts(total: int, parts: dict[str, int]) -> list[str]:
-    from pvd.amounts import short
+    from pvd.money.amounts import short
 
     return [short(total), *(f"{name} {short(count)}" for name, count in parts.items() if count)]
 
@@ -204,7 +204,8 @@ def export(file: Path, teacher: str | None, model: str | None, since: str | None
     """Write answers into a new FILE.jsonl or FILE.parquet."""
     from rich.filesize import decimal
 
-    from pvd import archive, progress
+    from pvd import progress
+    from pvd.store import archive
 
     shown = progress.for_terminal(False)
     with shown.stage("export", unit="answers"):
@@ -225,7 +226,8 @@ def import_(files: tuple[Path, ...]) -> None:
     A store of another machine (.sqlite) will do, too. A file with one answer that does not fit
     brings nothing; an answer that is here already stays. No run has spent anything by it.
     """
-    from pvd import progress, upkeep
+    from pvd import progress
+    from pvd.store import upkeep
 
     shown = progress.for_terminal(False)
     for file in files:
@@ -256,8 +258,8 @@ def prune(teacher: str | None, model: str | None, before: str | None, yes: bool)
     """
     from rich.filesize import decimal
 
-    from pvd import archive, progress, upkeep
-    from pvd.store import Store
+    from pvd import progress
+    from pvd.store import Store, archive, upkeep
 
     chosen = archive.Choice(teacher=teacher, model=model, before=before)
     if chosen == archive.Choice():
@@ -279,8 +281,8 @@ def prune(teacher: str | None, model: str | None, before: str | None, yes: bool)
 
 
 def _said(found: Pruned) -> str:
-    from pvd.amounts import money
-    from pvd.upkeep import STALE
+    from pvd.money.amounts import money
+    from pvd.store.upkeep import STALE
 
     text = f"Answers: {found.answers:,}, "
     if found.unpriced and found.unpriced == found.answers:

@@ -12,7 +12,7 @@ import click
 from pvd.cli.files import plugin_files
 
 if TYPE_CHECKING:
-    from pvd.exporting import Export
+    from pvd.publishing.exporting import Export
 
 
 @click.command()
@@ -32,7 +32,8 @@ def export(
     folder: Path, to: Path, interpolate: float | None, device: str, as_json: bool, quiet: bool
 ) -> None:
     """Write RUN's student in its published layout, with a model card, to a folder."""
-    from pvd import exporting, progress
+    from pvd import progress
+    from pvd.publishing import exporting
 
     shown = progress.for_terminal(quiet or as_json)
     made = exporting.export(folder, to, interpolate=interpolate, device=device, progress=shown)

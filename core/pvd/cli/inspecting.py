@@ -84,14 +84,24 @@ def show_options(name: str | None) -> None:
             names = (f"{kind}.{short}" for short in registry.names(kind))
             click.echo(f"  {kind:<10}  {', '.join(names)}")
         return
-    if name in sections:
-        shown, ways = sections[name], ["-o {}=<{}>" if name == "run" else f"-o {name}.{{}}=<{{}}>"]
+    section, _, only = name.partition(".")
+    if section in sections:
+        shown, ways = (
+            sections[section],
+            ["-o {}=<{}>" if section == "run" else f"-o {section}.{{}}=<{{}}>"],
+        )
     else:
         kind, short = split_name(name, sections)
         shown = registry.get(kind, short)
         ways = spellings(kind, short, shown)
+    found = list(options.describe(shown))
+    if section in sections and only:
+        found = [option for option in found if option.name == only]
+        if not found:
+            every = [option.name for option in options.describe(shown)]
+            raise UnknownName(options.no_option(only, every, section))
     click.echo(inspect.cleandoc(shown.__doc__ or ""))
-    for option in options.describe(shown):
+    for option in found:
         spelt = ", ".join(way.format(option.name, option.type) for way in ways)
         click.echo(f"\n  {spelt}  (default: {option.default})")
         if option.help:
@@ -116,6 +126,8 @@ def split_name(name: str, sections: Iterable[str] = ()) -> tuple[str, str]:
         known = [*sections, *KINDS]
         what = "section or kind" if sections else "kind"
         names = [f"{kind}.{short}" for kind in KINDS for short in registry.names(kind)]
+        if meant := [full for full in names if full.partition(".")[2] == name]:
+            raise UnknownName(f"{name!r} needs its kind before it: {' or '.join(meant)}.")
         raise UnknownName(unknown(what, name, known, names))
     if not dot:
         listed = ", ".join(f"{kind}.{short}" for short in registry.names(kind))

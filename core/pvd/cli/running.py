@@ -169,7 +169,8 @@ def run(
     **given: Any,
 ) -> None:
     """Label, train and evaluate; a finished run prints its result again."""
-    from pvd import pipeline, progress, quote
+    from pvd import pipeline, progress
+    from pvd.money import quote
 
     settings = settings_from(config, recipe, given)
     folder = out or pipeline.default_folder(settings)

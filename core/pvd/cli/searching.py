@@ -19,8 +19,8 @@ from pvd.discovery import nearest, registry
 from pvd.errors import MissingFile, UsageError
 
 if TYPE_CHECKING:
-    from pvd.index import Hit, Index
     from pvd.records import Catalog
+    from pvd.search.index import Hit, Index
 
 LONG, SHORT = 24, 8  # letters of an id in one line, if the terminal has room and if it has none
 ROOM = 15  # letters of a title, at least
@@ -66,9 +66,9 @@ def index(
     The same command goes on where it was stopped, and adds what is new in the catalogue.
     """
     from pvd import progress
-    from pvd.index import Index
-    from pvd.indexing import WHOLE, Shard, write_skipped
     from pvd.kit import need
+    from pvd.search.index import Index
+    from pvd.search.indexing import WHOLE, Shard, write_skipped
 
     mine = Shard.parse(shard) if shard else WHOLE
     if mine != WHOLE and (prune or approximate):
@@ -218,9 +218,9 @@ def search(
     as_json: bool,
 ) -> None:
     """Print what INDEX has for each TEXT, best first."""
-    from pvd import hits
     from pvd.folder import write_bytes
-    from pvd.index import Index
+    from pvd.search import hits
+    from pvd.search.index import Index
     from pvd.session import check_device
 
     check_device(device)
@@ -266,7 +266,7 @@ def _show(text: str, hits: Sequence[Hit]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from pvd.hits import about, printable
+    from pvd.search.hits import about, printable
 
     def clean(value: str) -> Text:
         return Text(printable(value))

@@ -14,16 +14,16 @@ from pvd.testing.material import items
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from pvd.scoring import Pictures
+    from pvd.pictures import Pictures
 
 PICKLES = (".pt", ".pth", ".bin", ".pkl", ".ckpt")
 
 
 def _prepared(student: Student, count: int = 6) -> Pictures:
-    from pvd.scoring import Pictures
+    from pvd.pictures import Memory, Pictures
 
     shelf = items(count)
-    return Pictures(shelf, student.prepare([item.open() for item in shelf]))
+    return Pictures(shelf, Memory(student.prepare([item.open() for item in shelf])))
 
 
 def _embedded(student: Student, pictures: Pictures, rows: list[int], train: bool = False) -> Tensor:

@@ -13,12 +13,12 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
 
-from pvd.clerk import Clerk, Take
+from pvd.asking.clerk import Clerk, Take
+from pvd.asking.pacing import LONGEST_PAUSE
+from pvd.asking.questions import Questions
 from pvd.errors import Interrupted, PluginError, ProviderFailure
 from pvd.failures import Busy, Lost, Rejected
-from pvd.pacing import LONGEST_PAUSE
 from pvd.protocols import Teacher
-from pvd.questions import Questions
 from pvd.records import Reply, Request
 
 POLL = 0.2  # seconds between looks for an answer that another process is getting

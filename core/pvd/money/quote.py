@@ -5,8 +5,8 @@ from __future__ import annotations
 import shutil
 import textwrap
 
-from pvd.amounts import count, duration, money, short
-from pvd.plan import HOURS, SECONDS, Plan
+from pvd.money.amounts import count, duration, money, short
+from pvd.money.plan import HOURS, SECONDS, Plan
 
 NARROW, WIDE = 50, 100  # columns
 

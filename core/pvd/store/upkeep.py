@@ -11,12 +11,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from pvd import exchange
-from pvd.archive import COLUMNS, Choice, answers, check_names, columns_of, reading
 from pvd.errors import MissingFile
-from pvd.exchange import Answer
 from pvd.progress import Progress, Silent
-from pvd.store import Store
+from pvd.store import Store, exchange
+from pvd.store.archive import COLUMNS, Choice, answers, check_names, columns_of, reading
+from pvd.store.exchange import Answer
 
 STORES = (".sqlite", ".sqlite3", ".db")
 PAGE = 500  # answers that are written in one transaction

@@ -8,8 +8,8 @@ from unicodedata import bidirectional, category
 
 from pvd.errors import BadInput
 from pvd.images import jpeg
-from pvd.index import Hit, Index
 from pvd.records import Item
+from pvd.search.index import Hit, Index
 
 SIDE = 320  # pixels of a thumbnail
 ABOUT = 60  # letters of what stands below a picture

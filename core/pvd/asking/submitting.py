@@ -18,13 +18,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
 
-from pvd.clerk import Clerk, Take
-from pvd.collecting import GRACE, Collecting
+from pvd.asking.clerk import Clerk, Take
+from pvd.asking.collecting import GRACE, Collecting
+from pvd.asking.pacing import LONGEST_PAUSE
+from pvd.asking.questions import Questions
 from pvd.errors import BadInput, Interrupted, ProviderFailure, PvdError
 from pvd.failures import Busy, Lost, Rejected
-from pvd.pacing import LONGEST_PAUSE
 from pvd.protocols import BatchTeacher
-from pvd.questions import Questions
 
 FIRST_LOOK = 1.0  # seconds after which a batch is looked at; then twice as long, up to ask.poll
 SHORTEST = 0.05  # seconds between two looks, whatever ask.poll says

@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 
-from pvd.budget import Budget
-from pvd.clerk import Answer, Usage
+from pvd.asking.clerk import Answer, Usage
+from pvd.asking.post import Post
 from pvd.errors import BadInput
 from pvd.failures import Malformed, Refused
-from pvd.post import Post
+from pvd.money.budget import Budget
 from pvd.progress import Progress
 from pvd.protocols import CompositeTeacher, Teacher
 from pvd.records import Judgment, Reply, Request, Slate, Tokens, added, digest_of

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from pvd import report
-from pvd.amounts import count
 from pvd.hub import is_id
+from pvd.money.amounts import count
 from pvd.report import Estimate, measure, metric_label, number, signed
 
 MARKS = re.compile(r"([\\`*_\[\]<>|~#&$!])")

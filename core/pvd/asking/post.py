@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pvd import sending, submitting
-from pvd.clerk import Clerk, Take
+from pvd.asking import sending, submitting
+from pvd.asking.clerk import Clerk, Take
+from pvd.asking.questions import Questions
 from pvd.protocols import BatchTeacher, Teacher
-from pvd.questions import Questions
 from pvd.records import Slate
 
 

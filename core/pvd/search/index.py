@@ -9,7 +9,6 @@ graph.*         for approximate search, if it was asked for; see graph.py
 
 from __future__ import annotations
 
-import datetime
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -20,24 +19,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, overload
 
 import pvd
-from pvd import exact, graph, scoring
+from pvd import scoring
 from pvd.errors import BadInput, MissingFile, UsageError
-from pvd.exact import Found
-from pvd.fingerprint import carry, identity, weights
 from pvd.folder import read_json, write_json
-from pvd.indexing import WHOLE, Batch, Shard, alone, collected, embedded
-from pvd.parts import SUFFIX, Part, Row, normalized
 from pvd.progress import Progress, Silent
 from pvd.records import Item, check_distinct, digest_of
+from pvd.search import exact, graph
+from pvd.search.card import CARD, card_of, check_new, write_card
+from pvd.search.exact import Found
+from pvd.search.fingerprint import carry, identity, weights
+from pvd.search.indexing import WHOLE, Batch, Shard, alone, collected, embedded
+from pvd.search.parts import SUFFIX, Part, Row, normalized
 
 if TYPE_CHECKING:
     from numpy import ndarray
     from torch import Tensor
 
     from pvd.protocols import Student
-
-CARD = "index.json"
-SCHEMA = 1
 
 Several: TypeAlias = "list[str] | tuple[str, ...] | Tensor | ndarray"
 
@@ -77,7 +75,7 @@ class Index:
         folder = Path(folder)
         if not (folder / CARD).is_file():
             raise MissingFile(f"There is no index in {folder}; make one with `pvd index`.")
-        return cls(folder, _card(folder / CARD), device)
+        return cls(folder, card_of(folder), device)
 
     @classmethod
     def create(
@@ -107,20 +105,10 @@ class Index:
             width = scoring.embed_texts(opened, ["how wide?"]).shape[1]
         with alone(folder, "making"):
             if not (folder / CARD).exists():
-                _check_new(folder)
+                check_new(folder)
                 if student is not None:
                     carry(Path(student), folder / "student")
-                write_json(
-                    folder / CARD,
-                    {
-                        "schema": SCHEMA,
-                        "width": width,
-                        "student": whose,
-                        "origin": origin,
-                        "pvd": pvd.__version__,
-                        "made": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-                    },
-                )
+                write_card(folder, {"width": width, "student": whose, "origin": origin})
         index = cls.open(folder, device)
         if (there := index.card["student"]) != whose or index.width != width:
             if there and whose and there["weights"] == whose["weights"]:
@@ -331,32 +319,3 @@ def _check_text(text: str) -> None:
         raise UsageError("A text is blank; write what is searched for.")
     if any("\ud800" <= letter <= "\udfff" for letter in text):
         raise UsageError(f"The text {text!r} is not UTF-8; set the terminal to UTF-8.")
-
-
-def _card(path: Path) -> dict[str, Any]:
-    try:
-        card = read_json(path)
-    except BadInput:
-        raise _damaged(path) from None
-    if not isinstance(card, dict) or card.get("schema") != SCHEMA:
-        raise BadInput(
-            f"{path} is of another version of pvd; search with that one, or index again into "
-            "another folder."
-        )
-    whose = card.get("student", {})
-    if type(card.get("width")) is not int or (
-        whose is not None
-        and not (isinstance(whose, dict) and {"name", "weights", "prepare"} <= whose.keys())
-    ):
-        raise _damaged(path)
-    return card
-
-
-def _damaged(path: Path) -> BadInput:
-    return BadInput(f"{path} is damaged; restore it, or index again into another folder.")
-
-
-def _check_new(folder: Path) -> None:
-    # A student alone was copied by a process that was killed before it wrote the card.
-    if {p.name for p in folder.iterdir() if not p.name.startswith(".")} - {"student"}:
-        raise BadInput(f"{folder} holds other files and no index; name an empty or a new folder.")

@@ -19,9 +19,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from pvd.database import Database, Unwritable, chunks
-from pvd.owners import is_dead, this_process
 from pvd.records import Reply, Request, Tokens
+from pvd.store.database import Database, Unwritable, chunks
+from pvd.store.owners import is_dead, this_process
 
 LEASE_SECONDS = 900.0  # longer than one call may take, pauses aside
 # In the order of `Tokens.counts()`.

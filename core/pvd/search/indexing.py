@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from pvd import parts, scoring
 from pvd.errors import BadInput, UsageError
 from pvd.folder import write_lines
-from pvd.parts import SUFFIX, Row
+from pvd.pictures import Kept, check_bad, prepared
 from pvd.records import Item
+from pvd.search import parts
+from pvd.search.parts import SUFFIX, Row
 from pvd.streams import derive
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from pvd.progress import Progress
-    from pvd.protocols import Student
+    from pvd.protocols import Prepared, Student
 
 ROWS = 4096  # of a part
 SECONDS = 60.0  # a kill costs no more work than this
@@ -109,17 +110,24 @@ def embedded(
     """The items with their vectors, block by block; what cannot be used goes to `bad`, and is an
     error when it is more than 1 % of `of`.
     """
+    kept = Kept.by(student)  # a catalogue may be too large to keep more
+    with progress.stage("embedding", len(items), "images"):
+        for block in prepared(student, items, kept):
+            bad += block.bad
+            check_bad(bad, of)
+            if block.prepared is not None:
+                yield block.items, _vectors(student, block.prepared)
+            if block.known:
+                places = kept.find([item.digest for item in block.known])
+                yield block.known, _vectors(student, kept.take(places))
+            progress.advance(len(block))
+
+
+def _vectors(student: Student, prepared: Prepared) -> Tensor:
     import torch
 
-    with progress.stage("embedding", len(items), "images"):
-        for block in scoring.prepared(student, items):
-            bad += block.bad
-            scoring.check_bad(bad, of)
-            if block.prepared is not None:
-                with torch.inference_mode():
-                    vectors = student.embed_prepared(block.prepared)
-                yield block.items, vectors
-            progress.advance(len(block.items) + len(block.bad))
+    with torch.inference_mode():
+        return student.embed_prepared(prepared)
 
 
 def collected(

@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from pvd import exchange
-from pvd.database import BUSY, SCHEMA
 from pvd.discovery import unknown
 from pvd.errors import BadInput, MissingFile, UnknownName
-from pvd.exchange import COUNTS, Answer, checked
 from pvd.progress import Progress, Silent
 from pvd.records import Tokens
+from pvd.store import exchange
+from pvd.store.database import BUSY, SCHEMA
+from pvd.store.exchange import COUNTS, Answer, checked
 
 PAGE = 500  # answers that are read in one transaction
 NEEDED = ("digest", "teacher", "model", "date", "dollars", "reply", "request")

@@ -14,14 +14,14 @@ from random import Random
 
 from pvd import tournament, validation
 from pvd.asking import Desk
+from pvd.asking.clerk import Take
+from pvd.asking.post import Post
+from pvd.asking.questions import Questions
 from pvd.catalog import PARTS, Data, bounded
-from pvd.clerk import Take
 from pvd.drawing import Drawn
 from pvd.ledger import Ledger
-from pvd.plan import Dollars, Part, Plan
-from pvd.post import Post
+from pvd.money.plan import Dollars, Part, Plan
 from pvd.protocols import BatchTeacher, CompositeTeacher, Teacher
-from pvd.questions import Questions
 from pvd.records import Forecast, Slate
 from pvd.settings import Settings
 from pvd.store import Store

@@ -10,7 +10,6 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pvd
-from pvd import card, mixing
 from pvd.discovery import registry
 from pvd.errors import BadInput, MissingFile, MissingPrerequisite, UsageError
 from pvd.folder import read_json, read_lines, replaced, write_bytes, write_json
@@ -18,7 +17,8 @@ from pvd.ledger import Ledger
 from pvd.options import Table
 from pvd.progress import Progress, Silent
 from pvd.protocols import Student
-from pvd.resitting import resit
+from pvd.publishing import card, mixing
+from pvd.publishing.resitting import resit
 from pvd.scoring import embed_texts
 from pvd.session import check_device, configuration
 from pvd.settings import resolve

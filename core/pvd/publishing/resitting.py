@@ -14,6 +14,7 @@ from pvd.catalog import Data, bounded
 from pvd.errors import BadInput
 from pvd.exam import Paper
 from pvd.folder import read_json, read_lines
+from pvd.pictures import prepare
 from pvd.progress import Progress
 from pvd.protocols import Student
 from pvd.settings import Settings
@@ -90,7 +91,7 @@ def _paper(metrics: Mapping[str, Any], settings: Settings, data: Data) -> Paper:
 
 
 def _embedded(student: Student, paper: Paper, progress: Progress) -> Tensor:
-    pictures, bad = scoring.prepare(student, paper.items, progress)
+    pictures, bad = prepare(student, paper.items, progress)
     if bad:
         raise BadInput(bad[0][1])
     return scoring.embed(student, pictures)

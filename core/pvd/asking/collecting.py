@@ -11,14 +11,14 @@ from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from pvd.clerk import Clerk, Take
+from pvd.asking.clerk import Clerk, Take
+from pvd.asking.questions import Questions
 from pvd.errors import ProviderFailure
 from pvd.failures import BatchFailed, Busy, Gone, Rejected
-from pvd.owners import is_dead
 from pvd.protocols import BatchTeacher
-from pvd.questions import Questions
 from pvd.records import Reply, Request, Tokens
 from pvd.store import Batch
+from pvd.store.owners import is_dead
 
 CHUNK = 500  # answers kept in one commit
 GRACE = 60.0  # seconds in which a submission may still be arriving

@@ -9,20 +9,21 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pvd import exact, scoring
+from pvd import scoring
 from pvd.errors import BadInput, MissingFile
-from pvd.exact import Found
 from pvd.folder import read_json, write_json
 from pvd.kit import need
-from pvd.parts import normalized
+from pvd.search import exact
+from pvd.search.exact import Found
+from pvd.search.parts import normalized
 from pvd.streams import stream
 
 if TYPE_CHECKING:
     from numpy import ndarray
     from torch import Tensor
 
-    from pvd.index import Index
     from pvd.progress import Progress
+    from pvd.search.index import Index
 
 FILE, CARD = "graph.usearch", "graph.json"
 CONNECTIVITY, ADDING = 16, 128

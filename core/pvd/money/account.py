@@ -6,13 +6,13 @@ import uuid
 from dataclasses import asdict
 from pathlib import Path
 
-from pvd import quote
-from pvd.amounts import money
 from pvd.asking import Desk
-from pvd.budget import Budget
 from pvd.errors import UsageError
 from pvd.folder import read_json, write_json
-from pvd.plan import Plan
+from pvd.money import quote
+from pvd.money.amounts import money
+from pvd.money.budget import Budget
+from pvd.money.plan import Plan
 from pvd.progress import Progress
 from pvd.settings import Settings
 from pvd.store import Spent, Store

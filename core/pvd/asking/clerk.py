@@ -11,17 +11,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from pvd.amounts import money
-from pvd.budget import Budget
-from pvd.database import Unwritable
+from pvd.asking.pacing import Pace
+from pvd.asking.questions import Questions
 from pvd.errors import ProviderFailure
-from pvd.pacing import Pace
+from pvd.money.amounts import money
+from pvd.money.budget import Budget
 from pvd.progress import Progress, Silent
 from pvd.protocols import Teacher
-from pvd.questions import Questions
 from pvd.records import Reply, Request, Tokens, digest_of
 from pvd.settings import AskSettings
 from pvd.store import LEASE_SECONDS, Store
+from pvd.store.database import Unwritable
 
 # To whom each answer is handed as it comes: the places of its slates, the request, and the reply
 # with its date, or why the provider did not take the request.

@@ -1,0 +1,130 @@
+"""The prepared pictures of some items, wherever they are: in memory, on disk, made when taken."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Protocol
+
+from pvd.pictures.blocks import check_bad, prepared
+from pvd.pictures.kept import Kept
+from pvd.progress import Progress, Silent
+from pvd.records import Item
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from pvd.protocols import Prepared, Student
+
+PART = 512  # pictures in a file on disk
+
+
+class Source(Protocol):
+    """Where prepared pictures come from."""
+
+    def take(self, rows: Tensor) -> Prepared:
+        """Those of these rows, in their order."""
+
+
+class Pictures:
+    """The prepared pictures of some items, in their order: `rows` of what a source has."""
+
+    def __init__(self, items: Sequence[Item], source: Source, rows: Tensor | None = None) -> None:
+        import torch
+
+        self.items = tuple(items)
+        self.index = {item.id: number for number, item in enumerate(items)}
+        self._source = source
+        self._rows = torch.arange(len(items)) if rows is None else rows
+
+    def take(self, indices: Tensor) -> Prepared:
+        """The prepared pictures with these indices."""
+        return self._source.take(self._rows[indices])
+
+    def subset(self, items: Iterable[Item]) -> Pictures:
+        """The pictures of these items; nothing is copied."""
+        import torch
+
+        chosen = tuple(items)
+        rows = torch.tensor([self.index[item.id] for item in chosen], dtype=torch.long)
+        return Pictures(chosen, self._source, self._rows[rows])
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+
+class Memory:
+    """Prepared pictures as they are."""
+
+    def __init__(self, prepared: Prepared) -> None:
+        self._prepared = prepared
+
+    def take(self, rows: Tensor) -> Prepared:
+        """Those of these rows."""
+        if isinstance(self._prepared, Mapping):
+            return {name: tensor[rows] for name, tensor in self._prepared.items()}
+        return self._prepared[rows]
+
+
+class Disk:
+    """Kept pictures; those for which there was no room are prepared whenever they are taken."""
+
+    def __init__(self, kept: Kept, student: Student, items: Sequence[Item]) -> None:
+        self._kept, self._student, self._items = kept, student, items
+        self._places = kept.find([item.digest for item in items])
+
+    def take(self, rows: Tensor) -> Prepared:
+        """Those of these rows."""
+        places = self._places[rows]
+        there = places >= 0
+        if bool(there.all()):
+            return self._kept.take(places)
+        missing = [self._items[row] for row in rows[~there].tolist()]
+        made = [b.prepared for b in prepared(self._student, missing) if b.prepared is not None]
+        found = [self._kept.take(places[there])] if bool(there.any()) else []
+        order = (~there).long().argsort(stable=True).argsort()
+        return Memory(joined([*found, *made])).take(order)
+
+
+def prepare(
+    student: Student,
+    items: Sequence[Item],
+    progress: Progress | None = None,
+    kept: Kept | None = None,
+) -> tuple[Pictures, list[tuple[Item, str]]]:
+    """Decode and prepare every picture that is not kept yet; without `kept`, in memory. And the
+    items left out, each with the reason: up to 1 % may be bad; more raises BadInput.
+    """
+    progress = progress or Silent()
+    bad: list[tuple[Item, str]] = []
+    made: list[Prepared] = []
+    new: list[Item] = []
+    with progress.stage("preparing pictures", len(items), "images"):
+        for block in prepared(student, items, kept):
+            bad += block.bad
+            if block.prepared is not None:
+                new += block.items
+                made.append(block.prepared)
+            if kept is not None and len(new) >= PART:
+                kept.add([item.digest for item in new], joined(made))
+                new, made = [], []
+            progress.advance(len(block))
+    check_bad(bad, len(items))
+    if kept is None:
+        return Pictures(new, Memory(joined(made))), bad
+    if new:
+        kept.add([item.digest for item in new], joined(made))
+    kept.settle()
+    left_out = {item.id for item, _ in bad}
+    shelf = [item for item in items if item.id not in left_out]
+    return Pictures(shelf, Disk(kept, student, shelf)), bad
+
+
+def joined(blocks: Sequence[Prepared]) -> Prepared:
+    """The blocks as one."""
+    import torch
+
+    # A student returns the one or the other, always; isinstance() tells mypy which.
+    mappings = [block for block in blocks if isinstance(block, Mapping)]
+    if mappings:
+        return {name: torch.cat([block[name] for block in mappings]) for name in mappings[0]}
+    return torch.cat([block for block in blocks if not isinstance(block, Mapping)])

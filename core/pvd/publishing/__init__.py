@@ -1,0 +1,1 @@
+"""Giving a student away: a folder in its published layout, and a model card."""

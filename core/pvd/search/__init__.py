@@ -1,0 +1,1 @@
+"""Searching with a student: a catalogue embedded once, and found by text."""
