@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
 
 WEIGHTS = "student.safetensors"
+SEEN = "seen.safetensors"
+ALIKE = 0.999  # cosine of one picture or text before and now; bf16 makes 0.99999
 
 
 class Ledger:
@@ -218,6 +220,19 @@ class Ledger:
         began = self.weights(0)
         state = {f"student.{name}": weight.cpu() for name, weight in student.state().items()}
         return all(name in began and torch.equal(began[name], w) for name, w in state.items())
+
+    def write_seen(self, texts: Tensor, items: Tensor) -> None:
+        """How a few texts and items look to the student before training: what does not learn is in
+        no checkpoint, and this tells whether it is still the same."""
+        write_tensors(self.path(0, SEEN), {"texts": texts, "items": items})
+
+    def saw(self, texts: Tensor, items: Tensor) -> bool:
+        """Whether they look so still; another machine may round otherwise."""
+        if not self.has(0, SEEN):  # begun by an earlier version
+            return True
+        before = read_tensors(self.path(0, SEEN))
+        now = {"texts": texts, "items": items}
+        return all(float((before[name] * now[name]).sum(1).min()) > ALIKE for name in now)
 
     def load_weights(self, round: int, student: Student, loss: Loss) -> None:
         """Put a round's weights into the student and the loss."""

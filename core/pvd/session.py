@@ -121,9 +121,11 @@ def opened_session(
         ledger = Ledger(folder / "rounds", pictures.items, personas)
         for path in ledger.mend():
             progress.say(f"{path} cannot be read; it is made again.")
+        some = texts[:SEEN], base[:SEEN]
         if not ledger.has(0, WEIGHTS):
+            ledger.write_seen(*some)
             ledger.write_weights(0, settings.student, settings.loss)
-        elif not ledger.began_with(settings.student):
+        elif not (ledger.began_with(settings.student) and ledger.saw(*some)):
             raise BadInput(
                 f"The student is not the one that the run in {folder} began with; bring its "
                 "weights back, use another folder, or start over with `pvd run --fresh`."
@@ -196,6 +198,7 @@ def _divided(
     return catalog.divide(items, personas, settings.split, settings.stream("split"), skipped)
 
 
+SEEN = 8  # texts and items by which another student is noticed
 FIRST = ("run.toml", "data.json", "skipped.jsonl")  # what a run folder has before anything else
 
 

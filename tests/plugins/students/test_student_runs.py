@@ -18,6 +18,7 @@ from torch.nn.functional import normalize  # noqa: E402
 
 import pvd  # noqa: E402
 from pvd.cli import main  # noqa: E402
+from pvd.errors import BadInput  # noqa: E402
 
 TEXTS = ["a gift for a mother who loves gardening", "boots for rain"]
 SHOP = {"use": "boutique", "size": 100}
@@ -161,3 +162,33 @@ def test_a_run_does_not_go_on_with_another_model(
     network.save_pretrained(model)
     with pytest.raises(pvd.kit.BadInput, match=r"is not the one that the run in .* began"):
         pvd.run(out=out, **tables)
+
+
+@pytest.mark.parametrize("side", ["text_model", "vision_model"])
+def test_a_model_that_was_replaced_is_noticed(
+    layouts: Callable[[str], Path], tmp_path: Path, side: str
+) -> None:
+    """Also where no checkpoint holds what changed: below LoRA, and on the text side."""
+    import shutil
+
+    from safetensors.torch import load_file, save_file
+
+    from pvd.pipeline import label
+    from pvd.progress import Silent
+    from pvd.settings import recipe, resolve
+
+    folder = shutil.copytree(layouts("clip"), tmp_path / "mine")
+    tables: dict[str, Any] = {
+        "student": {"use": "clip", "model": str(folder), "part": "lora-1", "precision": "fp32"},
+        "catalog": SHOP,
+        "personas": {"use": "boutique", "people": 60},
+        "train": {"rounds": 2, "slates": 12, "validation_slates": 12},
+    }
+    label(resolve(recipe("default"), tables), tmp_path / "run", Silent())
+    weights = load_file(folder / "model.safetensors")
+    for name, value in weights.items():
+        if name.startswith(side) and value.ndim > 1:
+            weights[name] = value.roll(1, 0)
+    save_file(weights, folder / "model.safetensors", {"format": "pt"})
+    with pytest.raises(BadInput, match=r"is not the one that the run in .* began with"):
+        label(resolve(recipe("default"), tables), tmp_path / "run", Silent())
