@@ -100,6 +100,10 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(f"module 'pvd' has no attribute {name!r}")
 
 
+def __dir__() -> list[str]:
+    return sorted(__all__)
+
+
 def load(kind: str, name: str, **options: Any) -> Any:
     """A component by name, with its options: `pvd.load("teacher", "simulated", noise=0.5)`."""
     from pvd.options import build

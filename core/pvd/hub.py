@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib
+import json
 import re
 import sys
 from collections.abc import Sequence
@@ -98,6 +99,17 @@ def model_digest(folder: Path, files: Sequence[str]) -> str:
     return whole.hexdigest()
 
 
+def _whole(folder: Path, files: Sequence[str]) -> bool:
+    """Whether weights are there (another student may have fetched other files of the same
+    repository), and all of them, where they come in several files."""
+    if not any(list(folder.glob(name)) for name in files if name.endswith(".safetensors")):
+        return False
+    parts: set[str] = set()
+    for path in folder.glob("*.safetensors.index.json"):
+        parts |= set(json.loads(path.read_text("utf-8"))["weight_map"].values())
+    return all((folder / part).exists() for part in parts)
+
+
 def _fetched(model: str, revision: str | None, files: Sequence[str], option: str) -> Path:
     """What was fetched before is used as it is: a run is about one and the same model."""
     need("transformers", "hf")  # which brings the hub's client
@@ -109,10 +121,7 @@ def _fetched(model: str, revision: str | None, files: Sequence[str], option: str
             folder = Path(hub.snapshot_download(**wanted, local_files_only=True))
         except FileNotFoundError:  # not there, or not all of it
             return Path(hub.snapshot_download(**wanted))
-        # Another student may have fetched other files of the same repository.
-        if not any(list(folder.glob(name)) for name in files if name.endswith(".safetensors")):
-            return Path(hub.snapshot_download(**wanted))
-        return folder
+        return folder if _whole(folder, files) else Path(hub.snapshot_download(**wanted))
     except (errors.RepositoryNotFoundError, errors.RevisionNotFoundError):
         at = f" at revision {revision!r}" if revision else ""
         raise ProviderFailure(

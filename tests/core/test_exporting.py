@@ -351,7 +351,7 @@ def test_the_cards_numbers_are_those_of_the_metrics(done: Run, tmp_path: Path) -
     (model,) = head(out)["model-index"]
     (result,) = model["results"]
     assert {m["type"]: m["value"] for m in result["metrics"]} == {
-        name: estimate["value"] for name, estimate in systems["distilled"].items()
+        name: round(estimate["value"], 4) for name, estimate in systems["distilled"].items()
     }
     for name, label in (("mpr", "MPR"), ("mpr_true", "true MPR"), ("hit@5", "hit@5 %")):
         after, before, gain, chance = row(text, label)
@@ -423,7 +423,10 @@ def test_the_hub_reads_the_card(done: Run, tmp_path: Path) -> None:
     hub = pytest.importorskip("huggingface_hub")
     out = pvd.export(done.folder, tmp_path / "out")
     data = hub.ModelCard.load(out / "README.md").data
-    want = {name: e["value"] for name, e in done.metrics["exam"]["systems"]["distilled"].items()}
+    want = {
+        name: round(e["value"], 4)
+        for name, e in done.metrics["exam"]["systems"]["distilled"].items()
+    }
     assert {result.metric_type: result.metric_value for result in data.eval_results} == want
     assert data.pipeline_tag == "feature-extraction"
 
@@ -451,7 +454,8 @@ def test_the_command_says_where_it_is(done: Run, tmp_path: Path) -> None:
     assert plain.exit_code == 0, plain.output
     assert plain.stdout.splitlines() == [
         f"Student: {tmp_path / 'out'}",
-        f"Model card: {tmp_path / 'out' / 'README.md'}",
+        f"Model card: {tmp_path / 'out' / 'README.md'} (it names no licence; add yours before you "
+        "publish it)",
     ]
     found = json.loads(CliRunner().invoke(main, [*words, "--json"]).stdout)
     assert found["folder"] == str(tmp_path / "out")

@@ -56,7 +56,11 @@ def as_object(made: Export) -> dict[str, object]:
 
 def lines(made: Export) -> list[str]:
     """Where it is; and what a mixture keeps of the two that it is made of."""
-    said = [f"Student: {made.folder}", f"Model card: {made.folder / 'README.md'}"]
+    card = made.folder / "README.md"
+    said = [
+        f"Student: {made.folder}",
+        f"Model card: {card} (it names no licence; add yours before you publish it)",
+    ]
     return said if made.mixed is None else [*said, "", *compared(made.metrics, made.mixed)]
 
 

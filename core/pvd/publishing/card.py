@@ -62,7 +62,7 @@ def render(metrics: Mapping[str, Any], mixed: Mapping[str, Any] | None, facts: F
     base = facts.about.get("base_model", "")
     systems = shown["exam"]["systems"]
     page = environment.get_template("card.md.j2").render(
-        title=f"{facts.student} distilled from {metrics['components']['teacher']['use']}",
+        title=_title(metrics, facts),
         percent=f"{100 * (facts.interpolate or 1):g}",
         run=metrics,
         shown=shown,
@@ -88,6 +88,13 @@ def render(metrics: Mapping[str, Any], mixed: Mapping[str, Any] | None, facts: F
         brief=brief,
     )
     return page.encode("utf-8", "replace").decode()
+
+
+def _title(metrics: Mapping[str, Any], facts: Facts) -> str:
+    title = f"{facts.student} distilled from {metrics['components']['teacher']['use']}"
+    if facts.interpolate is None:
+        return title
+    return f"{title}, mixed with {100 * (1 - facts.interpolate):g} % of what it was before"
 
 
 def yaml(text: Any) -> str:

@@ -275,12 +275,17 @@ def alone(code: str, **environment: str) -> list[str]:
 def test_without_a_network(layouts: Layouts, tmp_path: Path) -> None:
     """What was fetched once is enough; what was not is named, with the place where it would be."""
     hub(tmp_path, "patrickjohncyh/fashion-clip", layouts("clip"))
+    hub(tmp_path, "some/half", layouts("clip"))  # in several files, of which one came
+    (index,) = tmp_path.glob("hub/models--some--half/snapshots/*")
+    shards = {"weight_map": {"a": "model.safetensors", "b": "model-2.safetensors"}}
+    (index / "model.safetensors.index.json").write_text(json.dumps(shards))
     hub(tmp_path, "Marqo/marqo-fashionSigLIP", layouts("open_siglip"))
     hub(tmp_path, "timm/vit_base_patch32_clip_224.openai", layouts("open_clip"))
     code = """
 for name in ("fashionclip", "clip", "siglip", "marqo-fashionsiglip", "marqo-fashionclip"):
     tried(name)
 tried("fashionclip", revision="v2")
+tried("clip", model="some/half")
 tried("open-clip", model="ViT-B-32", pretrained="openai")
 """
     shim = str(Path(__file__).parents[2] / "shim")
@@ -300,6 +305,7 @@ tried("open-clip", model="ViT-B-32", pretrained="openai")
         "marqo-fashionsiglip loaded 64",
         missing("marqo-fashionclip", "Marqo/marqo-fashionCLIP"),
         missing("fashionclip", "patrickjohncyh/fashion-clip"),
+        missing("clip", "some/half"),
         "open-clip loaded 48",
     ]
 
