@@ -99,15 +99,12 @@ def model_digest(folder: Path, files: Sequence[str]) -> str:
     return whole.hexdigest()
 
 
-def _whole(folder: Path, files: Sequence[str]) -> bool:
-    """Whether weights are there (another student may have fetched other files of the same
-    repository), and all of them, where they come in several files."""
-    if not any(list(folder.glob(name)) for name in files if name.endswith(".safetensors")):
-        return False
+def _missing(folder: Path) -> int:
+    """How many files of weights that come in several are not there."""
     parts: set[str] = set()
     for path in folder.glob("*.safetensors.index.json"):
         parts |= set(json.loads(path.read_text("utf-8"))["weight_map"].values())
-    return all((folder / part).exists() for part in parts)
+    return sum(not (folder / part).exists() for part in parts)
 
 
 def _fetched(model: str, revision: str | None, files: Sequence[str], option: str) -> Path:
@@ -121,7 +118,13 @@ def _fetched(model: str, revision: str | None, files: Sequence[str], option: str
             folder = Path(hub.snapshot_download(**wanted, local_files_only=True))
         except FileNotFoundError:  # not there, or not all of it
             return Path(hub.snapshot_download(**wanted))
-        return folder if _whole(folder, files) else Path(hub.snapshot_download(**wanted))
+        # Another student may have fetched other files of the same repository.
+        weights = [name for name in files if name.endswith(".safetensors")]
+        if _missing(folder) or not any(list(folder.glob(name)) for name in weights):
+            folder = Path(hub.snapshot_download(**wanted))
+        if missing := _missing(folder):
+            raise FileNotFoundError(f"{missing} of its files of weights did not come")
+        return folder
     except (errors.RepositoryNotFoundError, errors.RevisionNotFoundError):
         at = f" at revision {revision!r}" if revision else ""
         raise ProviderFailure(
