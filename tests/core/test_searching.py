@@ -7,6 +7,7 @@ import io
 import json
 import re
 import sys
+import warnings
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
@@ -361,3 +362,23 @@ def test_a_run_that_is_misspelt_is_said_first() -> None:
     result = invoke("index", "runs/shopp", "--to", "other")
     assert result.exit_code == 4
     assert "There is no run, folder or student 'runs/shopp'; check the path." in result.stderr
+
+
+@pytest.mark.filterwarnings("ignore:a text was cut off")
+def test_what_the_student_says_of_a_text_goes_with_the_hits(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    kind = registry.get("student", "colours")
+    real = kind.embed_texts
+
+    def warns(student: pvd.Student, texts: list[str]) -> torch.Tensor:
+        warnings.warn("a text was cut off <i>", stacklevel=2)
+        found: torch.Tensor = real(student, texts)
+        return found
+
+    assert json.loads(invoke("search", "index", "red", "--json").stdout)["notes"] == []
+    monkeypatch.setattr(kind, "embed_texts", warns)
+    said = json.loads(invoke("search", "index", "red", "--json").stdout)
+    assert said["notes"] == ["a text was cut off <i>"]
+    invoke("search", "index", "red", "--html", "hits.html")
+    assert "a text was cut off &lt;i&gt;" in Path("hits.html").read_text()

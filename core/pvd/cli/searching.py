@@ -241,7 +241,7 @@ def search(
             for text, some in zip(texts, found, strict=True)
         ]
         about = {"index": str(folder), "items": len(opened), "unfinished": opened.unfinished}
-        click.echo(json.dumps({**about, "queries": queries}))
+        click.echo(json.dumps({**about, "notes": opened.told, "queries": queries}))
         return
     _say(hits.headline(opened))
     for text, some in zip(texts, found, strict=True):

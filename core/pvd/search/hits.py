@@ -44,6 +44,7 @@ def render(
             missing.append(f"{hit.id}: {getattr(error, 'strerror', None) or error}")
     page = environment.get_template("hits.html.j2").render(
         headline=headline(index),
+        told=index.told,
         queries=list(zip(texts, found, strict=True)),
         thumbs=thumbs,
     )

@@ -67,6 +67,7 @@ class Index:
         self.card = card
         self._device = device
         self._fingerprint = digest_of(card["student"])
+        self.told: list[str] = []  # what the student warned of in the last texts
         self._refresh()
 
     @classmethod
@@ -195,7 +196,8 @@ class Index:
                 return []
             for text in query:
                 _check_text(text)
-            query = scoring.embed_texts(self.student, list(query))
+            self.told = []
+            query = scoring.embed_texts(self.student, list(query), self.told)
         if query.ndim != 2 or query.shape[1] != self.width:
             raise BadInput(
                 f"The vectors to search with have the shape {list(query.shape)}, and the index "
