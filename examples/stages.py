@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 
 import pvd
-from pvd import catalog, drawing, exam, scoring, training
+from pvd import catalog, drawing, exam, pictures, scoring, training
 from pvd.asking import desk as asking
 from pvd.settings import ExamSettings, SplitSettings, TrainSettings
 from pvd.store import Store
@@ -29,8 +29,8 @@ def main(items: int = 300, people: int = 80, slates: int = 200) -> None:
 
     data = catalog.divide(shop.catalog(""), shop.personas(""), SplitSettings(), SEED)
     student.load("cpu")
-    pictures, _ = scoring.prepare(student, [*data.items.train, *data.items.test])
-    learn, test = pictures.subset(data.items.train), pictures.subset(data.items.test)
+    shelf, _ = pictures.prepare(student, [*data.items.train, *data.items.test])
+    learn, test = shelf.subset(data.items.train), shelf.subset(data.items.test)
     texts = {
         persona.id: text
         for part in (data.people.train, data.people.test)

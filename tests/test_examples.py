@@ -38,5 +38,5 @@ def test_the_student_in_one_file_passes_its_contract() -> None:
     words = ["plugins", "check", "-p", str(EXAMPLES / "colours.py"), "student.colours"]
     result = CliRunner().invoke(command, words)
     assert result.exit_code == 0, result.output
-    assert result.output.count("ok  ") == 4
+    assert result.output.count("ok  ") == 6
     assert "student.colours" in {row.name for row in registry.listing()}
