@@ -11,8 +11,9 @@ PIP = .venv/bin/python -m pip install --quiet --disable-pip-version-check --cons
 run: .venv/run
 	.venv/bin/pvd run
 
+# Two processes, a thread each: many tests wait for processes of their own.
 test: .venv/test
-	.venv/bin/python -m pytest
+	OMP_NUM_THREADS=1 .venv/bin/python -m pytest --numprocesses 2 --dist loadfile
 
 # What .ci/run adds to the tests: style and types.
 check: .venv/dev

@@ -123,8 +123,7 @@ class Batches:
             del self.all[id]
 
     def _work(self, batch: Batch) -> None:
-        end = batch.created + batch.seconds
-        while (left := end - time.time()) > 0 and not batch.canceled.wait(min(left, 0.05)):
+        while time.time() < batch.created + batch.seconds and not batch.canceled.wait(0.02):
             if self.closing.is_set():
                 return
         for request in batch.requests:
