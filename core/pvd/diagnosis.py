@@ -36,6 +36,7 @@ def examine() -> list[Finding]:
         *_torchvision(),
         _device(),
         _store(),
+        _prepared(),
         *_plugins(),
         *(Finding(name, True, "set" if os.environ.get(name) else "not set") for name in KEYS),
     ]
@@ -88,6 +89,12 @@ def _store() -> Finding:
             return Finding("store", True, str(path))
     except BadInput as error:
         return Finding("store", False, str(error))
+
+
+def _prepared() -> Finding:
+    folder = default_path().parent / "prepared"
+    size = sum(path.stat().st_size for path in folder.rglob("*.safetensors"))
+    return Finding("prepared pictures", True, f"{size / 1e9:.1f} GB in {folder}")
 
 
 def _plugins() -> list[Finding]:

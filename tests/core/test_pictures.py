@@ -110,19 +110,37 @@ def test_digests_that_begin_alike(tmp_path: Path) -> None:
     assert there not in kept
 
 
-def test_what_is_not_kept_for_want_of_room_is_made_when_it_is_taken(
-    student: pvd.Student, decoded: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("most", "again"), [(0, (40, 68, 69)), (18_000, (68, 69)), (ROOM, ())])
+def test_what_is_not_kept_for_want_of_room_is_in_memory_or_made_when_it_is_taken(
+    student: pvd.Student,
+    decoded: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    most: int,
+    again: tuple[int, ...],
 ) -> None:
     monkeypatch.setattr("pvd.pictures.shelf.PART", 32)
+    monkeypatch.setattr("pvd.pictures.shelf.HELD", most)
     plain, _ = prepare(student, shop())
     kept = Kept(tmp_path, "a", 25_000)  # one part of 64 pictures has 34 kB, one of 32 has 18 kB
     found, _ = prepare(student, shop(), kept=kept)
     assert "would have more than" in kept.closed
     decoded.clear()
     assert torch.equal(rows(found, 69, 0, 40, 1, 68), rows(plain, 69, 0, 40, 1, 68))
-    assert sorted(decoded) == sorted(shop()[n].id for n in (40, 68, 69))
+    assert sorted(decoded) == sorted(shop()[n].id for n in again)
     assert torch.equal(rows(found, 68, 69), rows(plain, 68, 69))
     assert sum(f.stat().st_size for f in tmp_path.rglob("*.safetensors")) <= 25_000
+
+
+def test_a_disk_that_is_nearly_full_is_left_alone(
+    student: pvd.Student, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pvd.pictures.kept.SPARED", 10**18)
+    kept = Kept(tmp_path / "prepared", "a", ROOM)
+    found, _ = prepare(student, shop(), kept=kept)
+    assert "would have less than 1e+09 GB left" in kept.closed
+    assert not (tmp_path / "prepared").exists()
+    assert torch.equal(rows(found), rows(prepare(student, shop())[0]))
 
 
 def test_room_is_made_by_what_was_used_longest_ago(tmp_path: Path) -> None:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 SUFFIX = ".safetensors"
 ONLY = "prepared"  # the tensor's name, where `prepare` returns just one
 DIGESTS = "digests"  # [n, 32] of the pictures, beside what was prepared of them
+SPARED = 2 * 10**9  # bytes that stay free on the disk
 STALE = 3600.0  # seconds after which what a process had begun to write is nobody's
 
 
@@ -121,6 +122,9 @@ class Kept:
         names = torch.frombuffer(bytearray.fromhex("".join(digests)), dtype=torch.uint8)
         tensors = {name: tensor.contiguous() for name, tensor in fields.items()}
         data = save({DIGESTS: names.view(-1, 32), **tensors})
+        if not self._leaves_room(len(data)):
+            self.closed = f"the disk of {self._root} would have less than {SPARED / 1e9:g} GB left"
+            return False
         if not self._makes_room(len(data)):
             self.closed = f"{self._root} would have more than {self._limit / 1e9:g} GB"
             return False
@@ -148,6 +152,11 @@ class Kept:
             del self._others[folder]
         self._bytes += size
         return self._bytes + sum(self._others.values()) <= self._limit
+
+    def _leaves_room(self, size: int) -> bool:
+        """Whether the disk has plenty left for what matters more."""
+        there = next(folder for folder in (self._root, *self._root.parents) if folder.exists())
+        return shutil.disk_usage(there).free - size >= SPARED
 
 
 class _Part:

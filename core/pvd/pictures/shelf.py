@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pvd.protocols import Prepared, Student
 
 PART = 512  # pictures in a file on disk
+HELD = 2 * 10**9  # bytes in memory of what found no room there
 
 
 class Source(Protocol):
@@ -66,23 +67,54 @@ class Memory:
 
 
 class Disk:
-    """Kept pictures; those for which there was no room are prepared whenever they are taken."""
+    """Pictures that are kept on disk; others are in memory, and where that would be too much they
+    are prepared whenever they are taken."""
 
-    def __init__(self, kept: Kept, student: Student, items: Sequence[Item]) -> None:
+    def __init__(self, kept: Kept, student: Student, items: Sequence[Item], held: _Held) -> None:
+        import torch
+
         self._kept, self._student, self._items = kept, student, items
         self._places = kept.find([item.digest for item in items])
+        index = {id: number for number, id in enumerate(held.ids)}
+        self._held = torch.tensor([index.get(item.id, -1) for item in items], dtype=torch.long)
+        self._memory = Memory(joined(held.prepared)) if held.prepared else None
 
     def take(self, rows: Tensor) -> Prepared:
         """Those of these rows."""
-        places = self._places[rows]
-        there = places >= 0
-        if bool(there.all()):
-            return self._kept.take(places)
-        missing = [self._items[row] for row in rows[~there].tolist()]
-        made = [b.prepared for b in prepared(self._student, missing) if b.prepared is not None]
-        found = [self._kept.take(places[there])] if bool(there.any()) else []
-        order = (~there).long().argsort(stable=True).argsort()
-        return Memory(joined([*found, *made])).take(order)
+        import torch
+
+        places, held = self._places[rows], self._held[rows]
+        on_disk = places >= 0
+        in_memory = ~on_disk & (held >= 0)
+        nowhere = ~on_disk & ~in_memory
+        found: list[Prepared] = []
+        if bool(on_disk.any()):
+            found.append(self._kept.take(places[on_disk]))
+        if self._memory is not None and bool(in_memory.any()):
+            found.append(self._memory.take(held[in_memory]))
+        missing = [self._items[row] for row in rows[nowhere].tolist()]
+        made = (block.prepared for block in prepared(self._student, missing))
+        found += [one for one in made if one is not None]
+        if len(found) == 1:
+            return found[0]
+        order = torch.cat([mask.nonzero()[:, 0] for mask in (on_disk, in_memory, nowhere)])
+        return Memory(joined(found)).take(order.argsort())
+
+
+class _Held:
+    """What found no room on disk: in memory, up to a bound."""
+
+    def __init__(self) -> None:
+        self.ids: list[str] = []
+        self.prepared: list[Prepared] = []
+        self._bytes = 0
+
+    def add(self, items: Sequence[Item], prepared: Prepared) -> None:
+        tensors = prepared.values() if isinstance(prepared, Mapping) else [prepared]
+        self._bytes += sum(tensor.nbytes for tensor in tensors)
+        if self._bytes <= HELD:
+            self.ids += [item.id for item in items]
+            self.prepared.append(prepared)
 
 
 def prepare(
@@ -98,6 +130,16 @@ def prepare(
     bad: list[tuple[Item, str]] = []
     made: list[Prepared] = []
     new: list[Item] = []
+    held = _Held()
+
+    def put_away() -> None:
+        assert kept is not None
+        block = joined(made)
+        if not kept.add([item.digest for item in new], block):
+            held.add(new, block)
+        new.clear()
+        made.clear()
+
     with progress.stage("preparing pictures", len(items), "images"):
         for block in prepared(student, items, kept):
             bad += block.bad
@@ -105,18 +147,17 @@ def prepare(
                 new += block.items
                 made.append(block.prepared)
             if kept is not None and len(new) >= PART:
-                kept.add([item.digest for item in new], joined(made))
-                new, made = [], []
+                put_away()
             progress.advance(len(block))
     check_bad(bad, len(items))
     if kept is None:
         return Pictures(new, Memory(joined(made))), bad
     if new:
-        kept.add([item.digest for item in new], joined(made))
+        put_away()
     kept.settle()
     left_out = {item.id for item, _ in bad}
     shelf = [item for item in items if item.id not in left_out]
-    return Pictures(shelf, Disk(kept, student, shelf)), bad
+    return Pictures(shelf, Disk(kept, student, shelf, held)), bad
 
 
 def joined(blocks: Sequence[Prepared]) -> Prepared:
