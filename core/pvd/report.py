@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from pvd import figures
+from pvd import figures, pages
 from pvd.money.amounts import count, money
 from pvd.records import added
 
@@ -46,8 +46,6 @@ class Table:
 
 def render(metrics: Mapping[str, Any], usage: Mapping[str, Any], gallery: Mapping[str, Any]) -> str:
     """The report as one HTML page that loads nothing and runs nothing."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
     exam, rounds = metrics["exam"], metrics["rounds"]
     names = (*(name for name in SYSTEMS if name in exam["systems"]), *exam["systems"])
     systems = {name: exam["systems"][name] for name in names}
@@ -57,16 +55,9 @@ def render(metrics: Mapping[str, Any], usage: Mapping[str, Any], gallery: Mappin
         figures.learning(rounds, metrics["best_round"], metrics["validation"]),
         drawn := figures.bins(rounds),
     ]
-    environment = Environment(
-        loader=PackageLoader("pvd"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    filters = (cost, count, dollars, number, show, signed, thumb)
-    environment.filters.update({function.__name__: function for function in filters})
-    page = environment.get_template("report.html.j2").render(
+    return pages.render(
+        "report.html.j2",
+        *(cost, count, dollars, number, show, signed, thumb),
         run=metrics,
         exam=exam,
         usage=usage,
@@ -87,8 +78,6 @@ def render(metrics: Mapping[str, Any], usage: Mapping[str, Any], gallery: Mappin
         notes=list(note_tables(rounds, drawn={"bins"} if drawn else set())),
         settings={kind: list(flat(c)) for kind, c in metrics["components"].items()},
     )
-    # A lone surrogate in a persona's text is valid JSON but no valid UTF-8.
-    return page.encode("utf-8", "replace").decode()
 
 
 def measure(exam: Mapping[str, Any]) -> str:

@@ -16,11 +16,12 @@ def _declare() -> object | None:
     if spec is None or spec.origin is None:
         return None
     import torch
+    from torch import library
 
     built = (Path(spec.origin).parent / "version.py").read_text()
     if torch.version.cuda is not None or "+cu" not in built:
         return None
-    names = torch.library.Library("torchvision", "FRAGMENT")
+    names = library.Library("torchvision", "FRAGMENT")
     names.define("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
     names.define("qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
     return names

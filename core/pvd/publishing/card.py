@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pvd import report
+from pvd import pages, report
 from pvd.hub import is_id
 from pvd.money.amounts import count
 from pvd.report import Estimate, measure, metric_label, number, signed
@@ -47,21 +47,12 @@ class Facts:
 
 def render(metrics: Mapping[str, Any], mixed: Mapping[str, Any] | None, facts: Facts) -> str:
     """README.md. `metrics` are the run's, `mixed` those of the mixture that is exported."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=PackageLoader("pvd"),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    filters = (yaml, md, cell, change, count, number, report.show)
-    environment.filters.update({function.__name__: function for function in filters})
     shown = mixed or metrics  # whose numbers the words are about
     base = facts.about.get("base_model", "")
     systems = shown["exam"]["systems"]
-    page = environment.get_template("card.md.j2").render(
+    return pages.render(
+        "card.md.j2",
+        *(yaml, md, cell, change, count, number, report.show),
         title=_title(metrics, facts),
         percent=f"{100 * (facts.interpolate or 1):g}",
         run=metrics,
@@ -87,7 +78,6 @@ def render(metrics: Mapping[str, Any], mixed: Mapping[str, Any] | None, facts: F
         measure=measure(shown["exam"]),
         brief=brief,
     )
-    return page.encode("utf-8", "replace").decode()
 
 
 def _title(metrics: Mapping[str, Any], facts: Facts) -> str:

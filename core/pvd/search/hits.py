@@ -6,6 +6,7 @@ import base64
 from collections.abc import Mapping, Sequence
 from unicodedata import bidirectional, category
 
+from pvd import pages
 from pvd.errors import BadInput
 from pvd.images import jpeg
 from pvd.records import Item
@@ -25,16 +26,6 @@ def render(
     """The page, and what is wrong with each picture that could not be shown. Pictures are taken
     from `items`, by id, or else from where they were when they were embedded.
     """
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=PackageLoader("pvd"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["about"] = about
     thumbs: dict[str, str] = {}
     missing: list[str] = []
     for hit in {hit.id: hit for hits in found for hit in hits}.values():
@@ -42,13 +33,15 @@ def render(
             thumbs[hit.id] = _thumb(hit, items)
         except (BadInput, OSError) as error:
             missing.append(f"{hit.id}: {getattr(error, 'strerror', None) or error}")
-    page = environment.get_template("hits.html.j2").render(
+    page = pages.render(
+        "hits.html.j2",
+        about,
         headline=headline(index),
         told=index.told,
         queries=list(zip(texts, found, strict=True)),
         thumbs=thumbs,
     )
-    return page.encode("utf-8", "replace").decode(), missing
+    return page, missing
 
 
 def headline(index: Index) -> str:

@@ -25,7 +25,7 @@ def check(network: Network, name: str) -> None:
     pictures = _pictures()
     try:
         with torch.no_grad():
-            theirs = network.library(pictures)
+            theirs = network.theirs(pictures)
             ours = _through(network, pictures)
             text = network.read(["A gift: 2 \u00e9clairs \u6771\u4eac"])
     except Exception as error:  # of whatever kind the library has for it

@@ -131,11 +131,9 @@ class HuggingFace(Network):
         config = self.model.config.vision_config.to_dict()
         return {name: str(value) for name, value in config.items() if name not in NO_MATTER}
 
-    def library(self, images: Sequence[Image]) -> Tensor:
+    def theirs(self, images: Sequence[Image]) -> Tensor:
         pixels = self.processor(list(images), return_tensors="pt")["pixel_values"]
-        seen = self.model.get_image_features(pixels)
-        found: Tensor = getattr(seen, "pooler_output", seen)
-        return found
+        return _plain(self.model.get_image_features(pixels))
 
     def lengths(self, texts: Sequence[str]) -> list[int]:
         return [len(ids) for ids in self.tokenizer(list(texts), verbose=False)["input_ids"]]
@@ -146,9 +144,7 @@ class HuggingFace(Network):
 
     def read(self, texts: Sequence[str]) -> Tensor:
         words = self.tokenizer(list(texts), return_tensors="pt", **self.reading())
-        seen = self.model.get_text_features(**words.to(self.model.device))
-        found: Tensor = getattr(seen, "pooler_output", seen)  # transformers 5 wraps it
-        return found
+        return _plain(self.model.get_text_features(**words.to(self.model.device)))
 
     def blocks(self, layers: Sequence[nn.Module]) -> list[Stage]:
         """A stage for each layer."""
@@ -204,6 +200,12 @@ class FromTransformers(DualEncoder):
         if kit.is_id(self.model):
             found["revision"] = self.revision or "main"
         return found
+
+
+def _plain(features: Any) -> Tensor:
+    """The tensor; transformers 5 wraps it."""
+    found: Tensor = getattr(features, "pooler_output", features)
+    return found
 
 
 def _settled(value: Any) -> Any:

@@ -80,7 +80,7 @@ class Network(ABC):
         """What the image tower computes with its weights, as JSON: its activation, its heads."""
 
     @abstractmethod
-    def library(self, images: Sequence[Image]) -> Tensor:
+    def theirs(self, images: Sequence[Image]) -> Tensor:
         """[n, D], not of unit length: the pictures as the model's library embeds them."""
 
     @abstractmethod

@@ -128,7 +128,7 @@ class OpenClipNetwork(Network):
         config = json.loads((self.folder / CONFIG).read_text(encoding="utf-8"))["model_cfg"]
         return {name: value for name, value in config.items() if name != "text_cfg"}
 
-    def library(self, images: Sequence[Image]) -> Tensor:
+    def theirs(self, images: Sequence[Image]) -> Tensor:
         import torch
 
         seen: Tensor = self.model.encode_image(torch.stack([self._view(one) for one in images]))
