@@ -83,7 +83,17 @@ class SlotPool(Pool):
         return cosines(self.texts, self._base)
 
     def scores_of(self, indices: Tensor) -> Tensor:
-        return (self.embeddings[indices] @ self.texts.unsqueeze(-1)).squeeze(-1)
+        import torch
+
+        if indices.ndim == 1:
+            return cosines(self.texts, self.embeddings.index_select(0, indices))
+        # Slot by slot, so that what is gathered stays in the processor's cache.
+        return torch.stack(
+            [
+                self.embeddings.index_select(0, own) @ text
+                for own, text in zip(indices, self.texts, strict=True)
+            ]
+        )
 
     def note(self, table: str, rows: Mapping[str, Mapping[str, float]]) -> None:
         book = self._notes.setdefault(table, {})

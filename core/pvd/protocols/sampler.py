@@ -33,7 +33,7 @@ class Pool(ABC):
 
     @abstractmethod
     def scores_of(self, indices: Tensor) -> Tensor:
-        """[S, n], only the scores of these item indices [S, n]."""
+        """[S, n], only the scores of these item indices: [S, n], or [n], the same for all slots."""
 
     @abstractmethod
     def note(self, table: str, rows: Mapping[str, Mapping[str, float]]) -> None:

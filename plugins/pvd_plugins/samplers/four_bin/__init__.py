@@ -1,0 +1,118 @@
+"""Preference-aligned sampling: one item from each of four score bins, two from the top one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import pvd
+from pvd_plugins.samplers.four_bin import sampled
+from pvd_plugins.samplers.four_bin.cuts import EDGES, by_quantile, by_range
+from pvd_plugins.samplers.four_bin.lots import foremost
+
+if TYPE_CHECKING:
+    from torch import Generator, Tensor
+
+LABELS = ("[0, .70)", "[.70, .90)", "[.90, .95)", "[.95, 1]")
+MANY = 4096  # items of the catalogue for each of a slate, from which on a sample is worth its error
+
+
+@dataclass(kw_only=True)
+class FourBin(pvd.Sampler):
+    """Draws slates that hold hopeless, middling and promising items for each persona.
+
+    The student's scores of one persona are cut at 0, .70, .90 and .95 of their range (or of their
+    quantiles); bins are half-open, the last one is closed. A slate of 5 takes 1, 1, 1 and, from the
+    top bin, 2. From "Embedding the Teacher" (arXiv 2510.12014); the paper fills a bin that has too
+    few members with `uniform` draws from the whole catalogue. In a catalogue of more than 4096
+    items for each of a slate, quantiles are those of a sample of 8192.
+    """
+
+    by: Annotated[Literal["range", "quantile"], "what the edges are fractions of"] = "range"
+    fallback: Annotated[
+        Literal["nearest", "uniform"],
+        "where a bin's missing items come from: the nearest bin (of two the lower), or anywhere",
+    ] = "nearest"
+
+    def draw(self, pool: pvd.Pool, size: int, rng: Generator) -> Tensor:
+        import torch
+
+        short = [0] * len(EDGES)
+        if self.by == "quantile" and len(pool.items) > MANY * size:
+            rows, members = sampled.draw(pool, shares(size), rng)  # no bin lacks anything
+        else:
+            rows, members = self._exactly(pool, size, short, rng)
+        pool.note(
+            "bins",
+            {
+                label: {"members": float(held), "wanted": float(count * len(rows)), "short": lacked}
+                for label, held, count, lacked in zip(
+                    LABELS, members, shares(size), map(float, short), strict=True
+                )
+            },
+        )
+        return torch.tensor(rows)
+
+    def _exactly(
+        self, pool: pvd.Pool, size: int, short: list[int], rng: Generator
+    ) -> tuple[list[list[int]], list[float]]:
+        import torch
+
+        scores = pool.scores
+        lots = torch.rand(scores.shape, generator=rng)  # who comes first within a bin
+        values, cuts = by_range(scores) if self.by == "range" else by_quantile(scores, rng)
+        level = (scores.amax(1) == scores.amin(1)).tolist()
+        members = [0.0] * len(EDGES)
+        rows = []
+        for slot in range(len(scores)):
+            queues, held = foremost(values[slot], cuts[slot], lots[slot], size)
+            members = [m + h for m, h in zip(members, held, strict=True)]
+            if level[slot]:  # nothing to tell apart: uniform
+                rows.append(lots[slot].topk(size).indices.tolist())
+            else:
+                rows.append(self._filled(queues, short, size, len(pool.items), rng))
+        return rows, members
+
+    def _filled(
+        self, queues: list[list[int]], short: list[int], size: int, items: int, rng: Generator
+    ) -> list[int]:
+        """One slot's items, from the queues of its bins; what a bin lacks is counted in `short`."""
+        row: list[int] = []
+        missing: list[int] = []
+        for number, count in enumerate(shares(size)):
+            own, queues[number] = queues[number][:count], queues[number][count:]
+            row += own
+            missing += [number] * (count - len(own))
+        for number in missing:
+            short[number] += 1
+            row.append(self._fallback(number, queues, row, items, rng))
+        return row
+
+    def _fallback(
+        self, number: int, queues: list[list[int]], row: list[int], items: int, rng: Generator
+    ) -> int:
+        import torch
+
+        if self.fallback == "nearest":
+            stocked = [other for other, queue in enumerate(queues) if queue]
+            # Of two bins at the same distance the lower one comes first.
+            return queues[min(stocked, key=lambda other: (abs(other - number), other))].pop(0)
+        while (item := int(torch.randint(items, (1,), generator=rng))) in row:
+            pass
+        for queue in queues:
+            if item in queue:
+                queue.remove(item)
+        return item
+
+
+def shares(size: int) -> list[int]:
+    """How many items each bin gives: one each from the top down, and the top one the rest."""
+    counts = [int(number >= len(EDGES) - size) for number in range(len(EDGES))]
+    counts[-1] += max(size - len(EDGES), 0)
+    return counts
+
+
+@pvd.hookimpl
+def register_samplers(register: Callable[[str, type[pvd.Sampler]], None]) -> None:
+    register("four-bin", FourBin)
