@@ -130,19 +130,33 @@ def draw_round(
     Personas come balanced: everyone once before anyone again, across rounds.
     """
     people = balanced(len(shop.personas), (round - 1) * slots, slots, seed)
-    first: dict[tuple[str, frozenset[str]], tuple[int, int, int]] = {}
-    for drawn in earlier:
-        first.setdefault(_set(drawn.persona, drawn.items), drawn.origin)
-    found: list[Drawn] = []
     notes: dict[str, dict[str, dict[str, float]]] = {}
+    rows: list[tuple[Item, ...]] = []
     for start in range(0, slots, BLOCK):
         block = people[start : start + BLOCK]
-        rows = _draw(sampler, shop, block, size, (seed, round, start), history, notes)
-        for slot, (person, items) in enumerate(zip(block, rows, strict=True), start):
-            persona = shop.personas[person]
-            origin = first.setdefault(_set(persona, items), (round, slot, 0))
-            found.append(Drawn(slot, persona, items, origin))
-    return found, {table: {r: dict(c) for r, c in rows.items()} for table, rows in notes.items()}
+        rows += _draw(sampler, shop, block, size, (seed, round, start), history, notes)
+    asked = [(shop.personas[person], items) for person, items in zip(people, rows, strict=True)]
+    first = _origins(asked, earlier)
+    found = [
+        Drawn(slot, persona, items, first.setdefault(_set(persona, items), (round, slot, 0)))
+        for slot, (persona, items) in enumerate(asked)
+    ]
+    return found, {table: {r: dict(c) for r, c in book.items()} for table, book in notes.items()}
+
+
+def _origins(
+    asked: Sequence[tuple[Persona, tuple[Item, ...]]], earlier: Sequence[Drawn]
+) -> dict[tuple[str, frozenset[str]], tuple[int, int, int]]:
+    """Where the sets that were drawn before came first; among others that share an item with what
+    the persona is asked now, since to look at every set of thirty rounds takes its time."""
+    now: dict[str, set[str]] = defaultdict(set)
+    for persona, items in asked:
+        now[persona.id].update(item.id for item in items)
+    first: dict[tuple[str, frozenset[str]], tuple[int, int, int]] = {}
+    for drawn in earlier:
+        if drawn.items[0].id in now.get(drawn.persona.id, ()):
+            first.setdefault(_set(drawn.persona, drawn.items), drawn.origin)
+    return first
 
 
 def draw_spare(
