@@ -31,11 +31,12 @@ def by_quantile(scores: Tensor, rng: Generator) -> tuple[Array, Array]:
     # A lot of its own, or those whom it lifts into a bin would also come first in it.
     order = torch.rand(scores.shape, generator=rng)
     values, starts = as_array(scores), first_places(scores.shape[1])
-    inside = [start for start in starts if start < values.shape[1]]  # of a few items none is on top
-    placed = np.partition(values, sorted({n - d for n in inside for d in (0, 1)}), axis=1)
-    cuts = np.full((len(values), len(starts)), np.inf, dtype=values.dtype)
-    cuts[:, : len(inside)] = placed[:, inside]
-    tied = placed[:, [start - 1 for start in inside]] >= placed[:, inside]
+    # Of a few items none is on top: that bin begins past the last place.
+    past = np.full((len(values), 1), np.inf, dtype=values.dtype)
+    placed = np.concatenate([values, past], axis=1)
+    placed.partition(sorted({start - below for start in starts for below in (0, 1)}), axis=1)
+    cuts = placed[:, starts]
+    tied = placed[:, [start - 1 for start in starts]] >= cuts
     if tied.any():
         values = values.copy()
     for slot in np.flatnonzero(tied.any(1)).tolist():
