@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from pvd.errors import BadInput, MissingFile
 
@@ -18,11 +18,18 @@ if TYPE_CHECKING:
 
 def write_bytes(path: Path, data: bytes) -> None:
     """Replace the file in one step; a reader sees the old content or the new, never a part."""
+    with _written(path) as file:
+        file.write(data)
+
+
+@contextmanager
+def _written(path: Path) -> Iterator[BinaryIO]:
+    """A file beside its place, which takes it once it is whole."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with temporary.open("wb") as file:
-            file.write(data)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
@@ -143,6 +150,29 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         raise BadInput(
             f"The checkpoint {path} is damaged ({error}); delete it and the `done` beside it, and "
             "the same command makes it again."
+        ) from None
+
+
+def write_array(path: Path, rows: Tensor) -> None:
+    """A file of numpy's, which can be mapped: nothing is copied to write it."""
+    import numpy as np
+
+    with _written(path) as file:
+        np.lib.format.write_array(file, rows.numpy(), allow_pickle=False)
+
+
+def read_array(path: Path) -> Tensor:
+    """The tensor of such a file, mapped."""
+    import numpy as np
+    import torch
+
+    try:
+        return torch.from_numpy(np.load(path, mmap_mode="c", allow_pickle=False))
+    except FileNotFoundError:
+        raise MissingFile(f"There is no {path}; is the run folder right?") from None
+    except (OSError, ValueError, EOFError) as error:
+        raise BadInput(
+            f"{path} is damaged ({error}); delete it, and the same command makes it again."
         ) from None
 
 

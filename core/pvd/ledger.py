@@ -11,9 +11,11 @@ from pvd.drawing import Drawn
 from pvd.errors import BadInput, MissingFile
 from pvd.estimates import plain
 from pvd.folder import (
+    read_array,
     read_json,
     read_lines,
     read_tensors,
+    write_array,
     write_json,
     write_lines,
     write_tensors,
@@ -38,6 +40,8 @@ if TYPE_CHECKING:
 
 WEIGHTS = "student.safetensors"
 SEEN = "seen.safetensors"
+BASE = "base.npy"
+BOOKMARK = "training.safetensors"
 ALIKE = 0.999  # cosine of one picture or text before and now; bf16 makes 0.99999
 
 
@@ -234,6 +238,14 @@ class Ledger:
         now = {"texts": texts, "items": items}
         return all(float((before[name] * now[name]).sum(1).min()) > ALIKE for name in now)
 
+    def write_base(self, rows: Tensor) -> None:
+        """[N, D], all items as they look before training, so that no command embeds them again."""
+        write_array(self.path(0, BASE), rows)
+
+    def base(self) -> Tensor:
+        """What `write_base` wrote, mapped."""
+        return read_array(self.path(0, BASE))
+
     def load_weights(self, round: int, student: Student, loss: Loss) -> None:
         """Put a round's weights into the student and the loss."""
         tensors = self.weights(round)
@@ -246,6 +258,7 @@ class Ledger:
         """The round's end: from here on it is not repeated."""
         row = asdict(result) | {"validation": plain(result.validation)}
         write_json(self.path(result.round, "done"), row)
+        self.path(result.round, BOOKMARK).unlink(missing_ok=True)
 
     def result(self, round: int) -> RoundResult:
         """What a finished round did."""

@@ -18,13 +18,15 @@ from pvd.discovery import registry
 from pvd.errors import BadInput, MissingFile
 from pvd.exam import Paper
 from pvd.folder import read_json, replaced, write_bytes, write_json, write_lines
+from pvd.identity import check_same_run
 from pvd.ledger import Ledger, judgment_row
 from pvd.money.plan import Plan
 from pvd.progress import Progress, Silent
 from pvd.protocols import Student
 from pvd.records import RoundResult
-from pvd.session import Session, check_same_run, opened_session, planned
+from pvd.session import Session, opened_session, planned
 from pvd.settings import ExamSettings, Settings, recipe, resolve
+from pvd.team import Team
 from pvd.validation import Test
 
 METRICS = "metrics.json"
@@ -77,13 +79,18 @@ def default_folder(settings: Settings) -> Path:
 
 
 def execute(
-    settings: Settings, folder: Path, *, fresh: bool = False, progress: Progress | None = None
+    settings: Settings,
+    folder: Path,
+    *,
+    fresh: bool = False,
+    progress: Progress | None = None,
+    team: Team | None = None,
 ) -> Run:
     """All of it, or the rest of it, or the result of a finished run."""
     if not fresh and is_finished(settings, folder):
         check_same_run(settings, folder)
         return finished(settings, folder)
-    with opened_session(settings, folder, progress or Silent(), fresh) as session:
+    with opened_session(settings, folder, progress or Silent(), fresh, team) as session:
         paper = ask_exam(session)
         test = ask_validation(session)
         rounds.validate_start(session, test)
@@ -94,21 +101,27 @@ def execute(
     return finished(settings, folder)
 
 
-def label(settings: Settings, folder: Path, progress: Progress) -> tuple[int, Path, int]:
+def label(
+    settings: Settings, folder: Path, progress: Progress, team: Team | None = None
+) -> tuple[int, Path, int]:
     """Draw and ask the next round: its number, the file of its judgments, and how many they are."""
-    with opened_session(settings, folder, progress) as session:
+    with opened_session(settings, folder, progress, team=team) as session:
         number = rounds.label(session)
         made = len(session.ledger.judgments(number))
         return number, session.ledger.path(number, "judgments.jsonl"), made
 
 
 def train(
-    settings: Settings, folder: Path, progress: Progress, judgments: Path | None = None
+    settings: Settings,
+    folder: Path,
+    progress: Progress,
+    judgments: Path | None = None,
+    team: Team | None = None,
 ) -> RoundResult:
     """Train on all judgments so far and end the round; a file may bring the round's judgments."""
     if judgments is None:
         rounds.check_labelled(Ledger(folder / "rounds", (), ()))  # before pictures are prepared
-    with opened_session(settings, folder, progress) as session:
+    with opened_session(settings, folder, progress, team=team) as session:
         if judgments is not None:
             rounds.bring(session, judgments)
         test = ask_validation(session)
@@ -116,9 +129,9 @@ def train(
         return rounds.learn(session, test)
 
 
-def evaluate(settings: Settings, folder: Path, progress: Progress) -> Run:
+def evaluate(settings: Settings, folder: Path, progress: Progress, team: Team | None = None) -> Run:
     """The best round's student so far sits the exam."""
-    with opened_session(settings, folder, progress) as session:
+    with opened_session(settings, folder, progress, team=team) as session:
         rounds.validate_start(session, ask_validation(session))
         examine(session, ask_exam(session))
     return finished(settings, folder)
@@ -213,10 +226,8 @@ def examine(session: Session, paper: Paper) -> None:
     best = rounds.best_round(session)
     rounds.load_round(session, best)
     with session.progress.stage("exam"):
-        shelf = session.pictures.subset(paper.items)
-        rows = torch.tensor([session.pictures.index[item.id] for item in paper.items])
         people = [session.texts[p.id] for p in session.data.people.train]
-        before, after = session.base[rows], scoring.embed(session.student, shelf)
+        before, after = (session.embed(paper.items, round) for round in (0, best))
         scores = exam.systems(
             paper,
             texts=torch.stack([session.texts[p.id] for p in paper.personas]),

@@ -7,13 +7,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from pvd import drawing, scoring, validation
+from pvd import drawing, validation
 from pvd.drawing import Drawn, Shop
 from pvd.errors import PartialResult, UsageError
-from pvd.ledger import Ledger
+from pvd.ledger import BOOKMARK, Ledger
 from pvd.records import Estimate, Judgment, RoundResult
 from pvd.session import Session
-from pvd.training import Aged, Lesson, train_round
+from pvd.training import Aged, Bookmark, Lesson, train_round
 from pvd.validation import Test
 
 SPARES = 2  # other slates for a slot whose slate brought no answer
@@ -30,7 +30,7 @@ def label(session: Session) -> int:
         )
     if not ledger.has(round, "judgments.jsonl"):
         load_round(session, round - 1)
-        shop = _shop(session)
+        shop = _shop(session, round - 1)
         drawn = _draw(session, shop, round)
         ledger.write_judgments(round, _ask(session, shop, drawn, round))
         for judgment in ledger.judgments(round):
@@ -124,7 +124,8 @@ def _where(session: Session, round: int) -> str:
     return f"round {round} of {session.settings.train.rounds}"
 
 
-def _shop(session: Session) -> Shop:
+def _shop(session: Session, round: int) -> Shop:
+    """The training part, as the student sees it after this round."""
     import torch
 
     people = session.data.people.train
@@ -133,7 +134,7 @@ def _shop(session: Session) -> Shop:
         personas=people,
         items=pictures.items,
         texts=torch.stack([session.texts[p.id] for p in people]),
-        embeddings=scoring.embed(session.student, pictures),
+        embeddings=session.embed(pictures.items, round),
         base=base,
     )
 
@@ -153,10 +154,11 @@ def learn(session: Session, test: Test) -> RoundResult:
     settings, ledger = session.settings, session.ledger
     round = ledger.finished() + 1
     load_round(session, round - 1)
-    made = [(number, j) for number in range(1, round + 1) for j in ledger.judgments(number)]
-    lesson = _lesson(session, [Aged(j, round - number) for number, j in made])
+    made = aged(ledger, round)
+    lesson = _lesson(session, made)
     seen = settings.train.steps * min(settings.train.batch, len(lesson))
-    with session.progress.stage("training", seen, "slates", _where(session, round)):
+    stage = session.progress.stage("training", seen, "slates", _where(session, round))
+    with stage, session.team.at_work(do="train", round=round):
         loss = train_round(
             session.student,
             settings.loss,
@@ -164,12 +166,14 @@ def learn(session: Session, test: Test) -> RoundResult:
             settings.train,
             round=round,
             seed=settings.stream("train"),
+            team=session.team,
+            bookmark=Bookmark(ledger.path(round, BOOKMARK)),
             progress=session.progress,
             on_step=lambda step: session.watchers.tell("on_step", step=step),
         )
     ledger.write_weights(round, session.student, settings.loss)
-    before = {j.digest for number, j in made if number < round}
-    here = [j for number, j in made if number == round]
+    before = {one.judgment.digest for one in made if one.age > 0}
+    here = [one.judgment for one in made if one.age == 0]
     drawn = ledger.drawn(round)  # none, if the judgments came from a file
     sets = {frozenset(item.id for item in d.items) for d in drawn}
     spares = [j for j in here if frozenset(item.id for item in j.slate.items) not in sets]
@@ -180,10 +184,19 @@ def learn(session: Session, test: Test) -> RoundResult:
         fresh=len({j.digest for j in here} - before),
         replaced=len(spares) if drawn else 0,
         loss=loss,
-        validation=_validated(session, test),
+        validation=_validated(session, test, round),
         notes=ledger.notes(round) if drawn else {},
     )
     return finish_round(session, result)
+
+
+def aged(ledger: Ledger, round: int) -> list[Aged]:
+    """All judgments up to a round, as old as they are in it."""
+    return [
+        Aged(judgment, round - number)
+        for number in range(1, round + 1)
+        for judgment in ledger.judgments(number)
+    ]
 
 
 def _lesson(session: Session, aged: Sequence[Aged]) -> Lesson:
@@ -198,7 +211,7 @@ def validate_start(session: Session, test: Test) -> None:
     if session.ledger.has(0, "done"):
         return
     load_round(session, 0)
-    result = RoundResult(0, 0, 0, 0, 0, None, _validated(session, test))
+    result = RoundResult(0, 0, 0, 0, 0, None, _validated(session, test, 0))
     finish_round(session, result)
 
 
@@ -217,10 +230,9 @@ def finish_round(session: Session, result: RoundResult) -> RoundResult:
     return result
 
 
-def _validated(session: Session, test: Test) -> Estimate:
-    pictures, _ = session.embedded("validation")
+def _validated(session: Session, test: Test, round: int) -> Estimate:
     with session.progress.stage("validation"):
-        return test(scoring.embed(session.student, pictures))
+        return test(session.embed(session.data.items.validation, round))
 
 
 def load_round(session: Session, round: int) -> None:

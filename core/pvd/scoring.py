@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from pvd.pictures import Pictures
+from pvd.team import Team
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -18,18 +19,27 @@ if TYPE_CHECKING:
 BLOCK = 256  # images embedded at once
 
 
-def embed(student: Student, pictures: Pictures) -> Tensor:
-    """[N, D], the student's embeddings as it is now."""
+def embed(
+    student: Student, pictures: Pictures, rows: Tensor | None = None, team: Team | None = None
+) -> Tensor:
+    """[n, D], the pictures of these rows, or all, by the student as it is now. With a `team` of
+    several processes each embeds its share, and all have the whole."""
     import torch
 
+    team = team or Team()
+    rows = torch.arange(len(pictures)) if rows is None else rows
+    share = team.share(len(rows))
+
+    def see(start: int, stop: int) -> Tensor:
+        return student.embed_prepared(pictures.take(rows[start:stop])).cpu()
+
     with torch.inference_mode():
-        blocks = [
-            student.embed_prepared(
-                pictures.take(torch.arange(start, min(start + BLOCK, len(pictures))))
-            )
-            for start in range(0, len(pictures), BLOCK)
-        ]
-        return torch.cat(blocks).cpu()
+        width = see(share.start, share.start + 1).shape[1]  # also where the share is empty
+        own = torch.empty(share.stop - share.start, width)
+        for start in range(share.start, share.stop, BLOCK):
+            stop = min(start + BLOCK, share.stop)
+            own[start - share.start : stop - share.start] = see(start, stop)
+        return team.joined(own, len(rows))
 
 
 def embed_texts(student: Student, texts: Sequence[str], told: list[str] | None = None) -> Tensor:

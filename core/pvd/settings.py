@@ -26,6 +26,7 @@ UNRECORDED = (
     "max_cost",
     "max_calls",
     "prepared_gb",
+    "train.chunk",
     "ask.batch",
     "ask.workers",
     "ask.requests_per_minute",
@@ -93,6 +94,7 @@ class TrainSettings:
     size: Annotated[int, "items a slate"] = 5
     steps: Annotated[int, "optimiser steps a round"] = 250
     batch: Annotated[int, "slates a step"] = 64
+    chunk: Annotated[int | None, "pictures embedded at once; all of a step's if none"] = None
     learning_rate: Annotated[
         float | None, "of AdamW, in the first round; the student's if none"
     ] = None
@@ -182,6 +184,7 @@ class Settings:
         _at_least(0, self, "seed", "max_cost", "max_calls", "prepared_gb")
         _at_least(0, self.streams, *(f.name for f in fields(Streams)))
         _at_least(1, train, "rounds", "slates", "steps", "batch", "validation_slates", "patience")
+        _at_least(1, train, "chunk")
         _at_least(2, train, "size")
         _at_least(0, train, "learning_rate", "decay", "weight_decay", "clip", "warmup", "anchor")
         _at_least(1, exam, "personas")

@@ -18,8 +18,8 @@ from pathlib import Path
 
 import pvd
 from pvd import catalog, estimates
+from pvd.identity import configuration
 from pvd.pipeline import save_student
-from pvd.session import configuration
 from pvd.settings import resolve
 
 SHARE = 0.2

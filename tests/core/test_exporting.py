@@ -236,9 +236,9 @@ def test_no_mixture_with_a_model_that_was_replaced(
 
 def test_the_trained_student_itself_would_get_the_runs_numbers(done: Run) -> None:
     """Sitting the exam again, from the run's files, is the same exam."""
+    from pvd.identity import configuration
     from pvd.progress import Silent
     from pvd.publishing.resitting import resit
-    from pvd.session import configuration
     from pvd.settings import resolve
 
     settings = resolve(configuration(done.folder / "run.toml"))

@@ -121,7 +121,12 @@ def settings(**options: Any) -> TrainSettings:
 
 def whole(found: Lesson, of: Linear) -> ScoredBatch:
     """All judgments of a lesson as one batch, in their order."""
-    return found.scored(torch.arange(len(found)), of, (0, 1, 0))
+    rows = torch.arange(len(found))
+    images = found.images(rows)
+    prepared = of.augment(found.pictures.take(images), Generator())
+    seen = of.embed_prepared(prepared, train=True)
+    known = found.have_utilities(rows)
+    return found.scored(rows, images, seen, utilities=known, round=1, step=0)
 
 
 # --- learning -----------------------------------------------------------------------------------
@@ -407,14 +412,14 @@ def test_drift_by_hand() -> None:
     """Half of the squared distance to the base; its gradient is the distance, over the images."""
     batch = whole(at_start(), student())
     moved = batch.embeddings.detach().clone().requires_grad_()
-    found = drift(replace(batch, embeddings=moved))
+    found = drift(replace(batch, embeddings=moved)).mean()
     assert float(found.detach()) == 0
     (gradient,) = torch.autograd.grad(found, moved)
     assert torch.equal(gradient, torch.zeros_like(moved))
 
     turned = functional.normalize(moved.detach() + torch.tensor([0.0, 0.5, 0, 0]), dim=1)
     turned.requires_grad_()
-    found = drift(replace(batch, embeddings=turned))
+    found = drift(replace(batch, embeddings=turned)).mean()
     base = batch.references["base"]
     cosines = functional.cosine_similarity(turned, base)
     assert float(found.detach()) == pytest.approx(1 - float(cosines.mean().detach()), abs=1e-6)
@@ -428,7 +433,7 @@ def test_the_anchor_adds_its_drift_to_the_loss() -> None:
     away = student()
     away.parts[0].data += 0.5
     start = away.state()["matrix"]
-    far = float(drift(whole(at_start(), away)).detach())
+    far = float(drift(whole(at_start(), away)).mean().detach())
 
     still = train_round(away, spy, at_start(), settings(steps=30), round=1, seed=0)
     assert still == 0
@@ -437,7 +442,7 @@ def test_the_anchor_adds_its_drift_to_the_loss() -> None:
     first = train_round(away, spy, at_start(), settings(batch=60, anchor=3.0), round=1, seed=0)
     assert first == pytest.approx(3 * far)
     train_round(away, spy, at_start(), settings(steps=200, anchor=3.0), round=1, seed=0)
-    assert float(drift(whole(at_start(), away)).detach()) < 0.1 * far
+    assert float(drift(whole(at_start(), away)).mean().detach()) < 0.1 * far
 
 
 def test_a_larger_anchor_leaves_the_student_nearer_to_where_it_was() -> None:
@@ -447,7 +452,7 @@ def test_a_larger_anchor_leaves_the_student_nearer_to_where_it_was() -> None:
         train_round(
             learner, BradleyTerry(), at_start(), settings(steps=100, anchor=anchor), round=1, seed=0
         )
-        found.append(float(drift(whole(at_start(), learner)).detach()))
+        found.append(float(drift(whole(at_start(), learner)).mean().detach()))
     assert found[0] > found[1] > 10 * found[2] > 0
 
 

@@ -98,7 +98,7 @@ def settings_from(
     config: Path | None, recipe: str, given: dict[str, Any], folder: Path | None = None
 ) -> Settings:
     """The settings of a command: recipe, then the run in the folder, then TOML, then options."""
-    from pvd.session import configuration
+    from pvd.identity import configuration
     from pvd.settings import recipe as read_recipe
     from pvd.settings import resolve
 
@@ -170,6 +170,7 @@ def run(
 ) -> None:
     """Label, train and evaluate; a finished run prints its result again."""
     from pvd import pipeline, progress
+    from pvd.following import leading
     from pvd.money import quote
 
     settings = settings_from(config, recipe, given)
@@ -179,8 +180,10 @@ def run(
         plan = pipeline.plan(settings, folder, shown, fresh)
         click.echo(json.dumps(plan.as_json()) if as_json else "\n".join(quote.lines(plan)))
         return
-    shown.say(f"Run folder: {folder}")
-    show(pipeline.execute(settings, folder, fresh=fresh, progress=shown), as_json)
+    with leading(settings, folder) as team:
+        shown.say(f"Run folder: {folder}")
+        done = pipeline.execute(settings, folder, fresh=fresh, progress=shown, team=team)
+        show(done, as_json)
 
 
 @click.command()
@@ -192,12 +195,14 @@ def label(
 ) -> None:
     """Draw and ask the next round of RUN; the options begin a run that is not there yet."""
     from pvd import pipeline, progress
+    from pvd.following import leading
 
     settings = settings_from(config, recipe, given, folder)
     shown = progress.for_terminal(quiet or as_json)
-    if not (folder / "run.toml").exists():
-        shown.say(f"There is no run in {folder} yet: a new one begins there.")
-    number, file, made = pipeline.label(settings, folder, shown)
+    with leading(settings, folder) as team:
+        if not (folder / "run.toml").exists():
+            shown.say(f"There is no run in {folder} yet: a new one begins there.")
+        number, file, made = pipeline.label(settings, folder, shown, team)
     if as_json:
         click.echo(json.dumps({"round": number, "judgments": made, "file": str(file)}))
     else:
@@ -222,10 +227,12 @@ def train(
 ) -> None:
     """Train RUN's student on all judgments so far, which ends the round."""
     from pvd import pipeline, progress
+    from pvd.following import leading
 
     settings = settings_from(config, recipe, given, must_exist(folder))
     shown = progress.for_terminal(quiet or as_json)
-    result = pipeline.train(settings, folder, shown, judgments)
+    with leading(settings, folder) as team:
+        result = pipeline.train(settings, folder, shown, judgments, team)
     value = result.validation
     if as_json:
         line = {"round": result.round, "loss": result.loss, "validation": value.value}
@@ -246,10 +253,12 @@ def evaluate(
 ) -> None:
     """Let RUN's best student so far sit the exam, and write the report."""
     from pvd import pipeline, progress
+    from pvd.following import leading
 
     settings = settings_from(config, recipe, given, must_exist(folder))
     shown = progress.for_terminal(quiet or as_json)
-    show(pipeline.evaluate(settings, folder, shown), as_json)
+    with leading(settings, folder) as team:
+        show(pipeline.evaluate(settings, folder, shown, team), as_json)
 
 
 def must_exist(folder: Path) -> Path:

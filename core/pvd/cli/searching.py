@@ -154,8 +154,8 @@ def _assigned(assignments: Sequence[str]) -> options.Table:
 def _items(catalog: str | None, student: str, given: Mapping[str, Any]) -> Catalog:
     """The catalogue that was named, or that of the run."""
     from pvd import catalog as reading
+    from pvd.identity import configuration
     from pvd.protocols import Source
-    from pvd.session import configuration
 
     run = Path(student) / "run.toml"
     if catalog is not None:
@@ -175,8 +175,9 @@ def _items(catalog: str | None, student: str, given: Mapping[str, Any]) -> Catal
 def _student_folder(student: str, given: Mapping[str, Any], device: str) -> Iterator[Path]:
     """The folder of a student: that of a run, of an export, or of one that is only named."""
     import pvd
+    from pvd.identity import configuration
+    from pvd.loading import check_device
     from pvd.pipeline import save_student
-    from pvd.session import check_device, configuration
 
     check_device(device)
     path = Path(student)
@@ -219,9 +220,9 @@ def search(
 ) -> None:
     """Print what INDEX has for each TEXT, best first."""
     from pvd.folder import write_bytes
+    from pvd.loading import check_device
     from pvd.search import hits
     from pvd.search.index import Index
-    from pvd.session import check_device
 
     check_device(device)
     opened = Index.open(folder, device)

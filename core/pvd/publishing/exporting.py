@@ -13,14 +13,15 @@ import pvd
 from pvd.discovery import registry
 from pvd.errors import BadInput, MissingFile, MissingPrerequisite, UsageError
 from pvd.folder import read_json, read_lines, replaced, write_bytes, write_json
+from pvd.identity import configuration
 from pvd.ledger import Ledger
+from pvd.loading import check_device
 from pvd.options import Table
 from pvd.progress import Progress, Silent
 from pvd.protocols import Student
 from pvd.publishing import card, mixing
 from pvd.publishing.resitting import resit
 from pvd.scoring import embed_texts
-from pvd.session import check_device, configuration
 from pvd.settings import resolve
 
 METRICS, STUDENT, README = "metrics.json", "pvd.json", "README.md"

@@ -1,0 +1,116 @@
+"""Which run a folder holds, and whether a command means that one."""
+
+from __future__ import annotations
+
+import platform
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+import pvd
+from pvd import options
+from pvd.catalog import Data
+from pvd.discovery import registry
+from pvd.errors import BadInput, UsageError
+from pvd.folder import read_json, sweep, write_bytes, write_json
+from pvd.settings import Settings, flat, unrecorded
+
+FIRST = ("run.toml", "data.json", "skipped.jsonl")  # what a run folder has before anything else
+
+
+def _is_ours(folder: Path) -> bool:
+    """Whether files in the folder may be removed: it holds a run, or nothing but our beginnings."""
+    seen = {path.name for path in folder.iterdir() if not path.name.startswith(".")}
+    return not seen or not seen.isdisjoint(FIRST)
+
+
+def check_ours(folder: Path) -> None:
+    if not _is_ours(folder):
+        raise UsageError(f"{folder} is no run folder, so --fresh will not empty it.")
+
+
+def empty(folder: Path) -> None:
+    """Remove a run, but not the lock that is held on it. Killed in between, the same command finds
+    a run that it may remove; never are rounds of one run left under the settings of another.
+    """
+    inside = [path for path in folder.iterdir() if path.name not in (".lock", *FIRST)]
+    for path in sorted(inside, key=lambda path: path.name != "metrics.json"):
+        path.rename(path.with_name(f".{path.name}.gone.tmp"))
+    sweep(folder)
+    for name in FIRST:
+        (folder / name).unlink(missing_ok=True)
+
+
+def check_same_run(settings: Settings, folder: Path) -> None:
+    """Raise BadInput if the folder holds a run with other settings."""
+    path = folder / "run.toml"
+    if not path.exists():
+        return
+    here, there = flat(_table(settings)), flat(options.read_toml(path))
+    differ = [n for n in {**here, **there} if not unrecorded(n) and here.get(n) != there.get(n)]
+    if not differ:
+        return
+    # Another component has other options: say that it is another one.
+    name = min(differ, key=lambda name: not name.endswith(".use"))
+    was, now, label = there.get(name), here.get(name), name.removesuffix(".use")
+    begun = f"without {label}" if was is None else f"with {label} {was}"
+    said = "gives none" if now is None else f"says {now}"
+    what = f"was begun {begun}, and this command {said}"
+    if name.startswith("plugins."):
+        what = f"was begun with another version of the plug-in {name.removeprefix('plugins.')}"
+    elif isinstance(was, list) or isinstance(now, list):  # of components with all their options
+        what = f"was begun with other {label}"
+    raise BadInput(
+        f"{folder} {what}; give the same again, use another folder, or start over with "
+        "`pvd run --fresh`."
+    )
+
+
+def record(settings: Settings, folder: Path) -> None:
+    """Write run.toml and environment.json."""
+    import tomli_w
+
+    write_bytes(folder / "run.toml", tomli_w.dumps(_table(settings)).encode())
+    write_json(
+        folder / "environment.json",
+        {
+            "python": sys.version.split()[0],
+            "platform": platform.platform(),
+            "device": settings.device,
+            "pvd": pvd.__version__,
+            "packages": {name: version(name) for name in ("torch", "numpy", "pillow", "pluggy")},
+        },
+    )
+
+
+def _table(settings: Settings) -> options.Table:
+    return {"plugins": settings.files(), **settings.table()}
+
+
+def configuration(path: Path) -> options.Table:
+    """The tables of a TOML file, after the plug-in files that it names were loaded."""
+    table = options.read_toml(path)
+    for file, digest in table.pop("plugins", {}).items():
+        if registry.load_file(Path(file)) != digest:
+            raise BadInput(
+                f"The plug-in file {file} changed since {path} was written; restore it, or name it "
+                "with -p and start over with --fresh."
+            )
+    return table
+
+
+def check_same_data(data: Data, folder: Path) -> None:
+    """A run that goes on must find the data that it began with."""
+    path = folder / "data.json"
+    now = {
+        "digest": data.digest(),
+        "items": data.items.counts(),
+        "personas": data.people.counts(),
+    }
+    if not ((folder / "run.toml").exists() and path.exists()):
+        write_json(path, now)
+    elif read_json(path) != now:
+        raise BadInput(
+            f"The catalogue or the personas changed since the run in {folder} began; restore them, "
+            "or start over with --fresh."
+        )

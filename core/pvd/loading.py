@@ -1,0 +1,103 @@
+"""What a run is about: items and personas in their parts, the student, its pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pvd import catalog
+from pvd.catalog import PARTS, Data
+from pvd.errors import BadInput, MissingPrerequisite
+from pvd.folder import write_lines
+from pvd.pictures import Kept, Pictures, prepare
+from pvd.progress import Progress
+from pvd.records import Catalog, Item, Persona
+from pvd.settings import Settings
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+def read(settings: Settings, progress: Progress) -> tuple[Catalog, Sequence[Persona], Data]:
+    """Items, personas and their parts; mistakes in them are found here, before pictures are
+    prepared."""
+    with progress.stage("catalogue"):
+        everything = catalog.read(settings.catalog)
+        personas = catalog.read_personas(settings.personas)
+        _check_teachers(settings, personas, everything)
+        data = _divided(settings, everything, personas)
+        if warning := catalog.check_sizes(data, settings.train.size, settings.exam):
+            progress.say(warning)
+    return everything, personas, data
+
+
+def shelve(
+    settings: Settings,
+    everything: Catalog,
+    personas: Sequence[Persona],
+    data: Data,
+    progress: Progress,
+    skipped: Path | None = None,
+) -> tuple[Pictures, Data]:
+    """The loaded student's pictures, those of a part side by side, and the data without the items
+    whose pictures are bad; these are listed in the file `skipped`."""
+    room = int(settings.prepared_gb * 1e9)
+    kept = Kept.by(settings.student, room) if room else None
+    pictures, bad = prepare(settings.student, everything, progress, kept)
+    if kept is not None and kept.closed:
+        progress.say(f"Not all prepared pictures are kept: {kept.closed}.")
+    if skipped is not None:
+        write_lines(skipped, [{"id": item.id, "why": why} for item, why in bad])
+    if bad:
+        data = _divided(settings, pictures.items, personas, len(bad))
+        progress.say(
+            f"Pictures left out: {len(bad)} of {len(everything)}; see {skipped}. {bad[0][1]}"
+        )
+    return pictures.subset(item for part in PARTS for item in getattr(data.items, part)), data
+
+
+def part(items: Sequence[Item], pictures: Pictures, base: Tensor) -> tuple[Pictures, Tensor]:
+    """The pictures of a part's items, and their rows of `base`, which has a row a picture."""
+    first = pictures.index[items[0].id] if len(items) else 0
+    # A part's items lie side by side: of a large catalogue nothing is copied.
+    return pictures.subset(items), base[first : first + len(items)]
+
+
+def _divided(
+    settings: Settings, items: Sequence[Item], personas: Sequence[Persona], skipped: int = 0
+) -> Data:
+    return catalog.divide(items, personas, settings.split, settings.stream("split"), skipped)
+
+
+def check_device(name: str) -> None:
+    """Raise BadInput for what torch does not know, MissingPrerequisite for what is not here."""
+    import torch
+
+    try:
+        kind = torch.device(name).type
+    except RuntimeError:
+        raise BadInput(f"{name!r} is no device; name cpu, cuda, cuda:1 or mps.") from None
+    there = {
+        "cpu": True,
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+    }
+    if not there.get(kind, False):
+        raise MissingPrerequisite(f"There is no device {name!r} here; leave --device out.")
+
+
+def _check_teachers(settings: Settings, personas: Sequence[Persona], items: Sequence[Item]) -> None:
+    """What teacher and judge read must be there before anything is asked."""
+    for teacher in (settings.teacher, settings.judge):
+        for name in sorted(teacher.capabilities.reads):
+            lacking = [p.id for p in personas if not p.attributes.get(name)]
+            if lacking:
+                of = f"{len(lacking)} of {len(personas)}, such as {lacking[0]!r}"
+                if len(lacking) == len(personas):
+                    of = f"all {len(personas)}"
+                raise BadInput(
+                    f"The teacher {teacher.label} needs `{name}` for each persona, and they are "
+                    f"missing from {of}; add them, or choose another teacher."
+                )
+        teacher.check(personas, items)

@@ -1,0 +1,162 @@
+"""The gradients of one batch, however many pictures fit at once and processes share them.
+
+The loss is computed on embeddings alone, which are small; only then does its gradient go back
+through the student, picture by picture. So every process computes the loss of the whole batch, as
+one alone would, and any loss will do: what is shared out are the pictures, nearly all of the work.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from pvd.errors import BadInput
+from pvd.protocols import Loss, Student
+from pvd.settings import TrainSettings
+from pvd.streams import derive, generator
+from pvd.team import Team
+from pvd.training.lesson import Lesson, drift
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+View = Callable[[], "Tensor"]  # the embeddings of some pictures, the same each time
+
+
+@dataclass(frozen=True)
+class Key:
+    """Where a batch stands; what is drawn at random depends on it."""
+
+    seed: int
+    round: int
+    step: int
+
+
+@dataclass(frozen=True)
+class Part:
+    """Judgments of a batch whose loss is computed by itself."""
+
+    rows: Tensor
+    images: Tensor  # [U], their distinct pictures
+    new: Tensor  # [U], bool: not in a part before this one
+    weight: float  # of its loss in the batch's
+
+
+def add_gradients(
+    student: Student,
+    loss: Loss,
+    lesson: Lesson,
+    rows: Tensor,
+    settings: TrainSettings,
+    team: Team,
+    key: Key,
+) -> float:
+    """Add the gradient of these judgments' loss to what learns; the loss.
+
+    With more pictures than `settings.chunk` a loss that is separable is summed up over parts of
+    the batch. Any other is computed on embeddings without gradients first, and the pictures are
+    embedded again for what it asks of them (gradient caching, Gao et al. 2021): a third more work.
+    """
+    import torch
+
+    room = settings.chunk and settings.chunk * team.size
+    total = 0.0
+    pictures = len(lesson.images(rows))
+    known = lesson.have_utilities(rows)
+    for number, part in enumerate(_parts(loss, lesson, rows, room)):
+        share = team.share(len(part.images))
+        views = [
+            partial(_embed, student, lesson, part.images[begin:end], key, (number, begin))
+            for begin, end in _chunks(share, settings.chunk)
+        ]
+        with torch.set_grad_enabled(len(views) == 1):
+            seen = [view() for view in views]
+        own = torch.cat([one.detach() for one in seen])[: share.stop - share.start]
+        embeddings = team.joined(own, len(part.images))
+        embeddings.requires_grad_()
+        batch = lesson.scored(
+            part.rows, part.images, embeddings, utilities=known, round=key.round, step=key.step
+        )
+        _seed(key, "loss")
+        value = part.weight * loss(batch)
+        if settings.anchor:
+            moved = (drift(batch) * part.new.to(embeddings.device)).sum() / pictures
+            value = value + settings.anchor * moved
+        if not bool(torch.isfinite(value)):
+            raise BadInput(
+                f"The loss became {value.item()} in round {key.round}, step {key.step}; "
+                "lower train.learning_rate."
+            )
+        value.backward()  # type: ignore[no-untyped-call]
+        total += float(value.detach())
+        if embeddings.grad is not None and len(own):
+            _go_back(views, seen, embeddings.grad[share])
+    return total
+
+
+def _chunks(share: slice, chunk: int | None) -> list[tuple[int, int]]:
+    """Where the chunks of a share begin and end. An empty share has a chunk too: its process must
+    know the embeddings' width, and nothing of it goes back."""
+    size = chunk or max(share.stop - share.start, 1)
+    begins = range(share.start, max(share.stop, share.start + 1), size)
+    return [(begin, min(begin + size, max(share.stop, begin + 1))) for begin in begins]
+
+
+def _go_back(views: Sequence[View], seen: Sequence[Tensor], gradient: Tensor) -> None:
+    """Take the gradient [n, D] of this process's embeddings to the weights."""
+    start = 0
+    for view, one in zip(views, seen, strict=True):
+        wanted = gradient[start : start + len(one)]
+        (one if one.requires_grad else view()).backward(wanted)  # type: ignore[no-untyped-call]
+        start += len(one)
+
+
+def _embed(
+    student: Student, lesson: Lesson, images: Tensor, key: Key, place: tuple[int, int]
+) -> Tensor:
+    """[n, D], some pictures of a batch; the same numbers each time that they are asked for."""
+    # A student may draw from torch's global generator (dropout): nobody else may steer it.
+    where = place if any(place) else ()
+    _seed(key, *where)
+    rng = generator("augment", key.seed, key.round, key.step, *where)
+    prepared = student.augment(lesson.pictures.take(images), rng)
+    return student.embed_prepared(prepared, train=True)
+
+
+def _seed(key: Key, *where: int | str) -> None:
+    import torch
+
+    torch.manual_seed(derive("train", key.seed, key.round, key.step, *where))
+
+
+def _parts(loss: Loss, lesson: Lesson, rows: Tensor, room: int | None) -> list[Part]:
+    """The batch in one part, or, where that saves work, in several of at most `room` pictures."""
+    import torch
+
+    images = lesson.images(rows)
+    whole = Part(rows, images, torch.ones(len(images), dtype=torch.bool), 1.0)
+    if room is None or len(images) <= room or not loss.separable:
+        return [whole]
+    parts, seen, weight = [], set[int](), lesson.weight(rows)
+    for some in _filled(lesson, rows, room):
+        images = lesson.images(some)
+        new = torch.tensor([image not in seen for image in images.tolist()])
+        seen.update(images.tolist())
+        parts.append(Part(some, images, new, lesson.weight(some) / weight if weight else 0.0))
+    # Parts embed what they share anew, forwards and backwards; a second pass costs one forward.
+    if 3 * sum(len(part.images) for part in parts) > 4 * len(whole.images):
+        return [whole]
+    return parts
+
+
+def _filled(lesson: Lesson, rows: Tensor, room: int) -> Iterator[Tensor]:
+    """The judgments in their order, as many at once as have at most `room` pictures; or one."""
+    start = 0
+    for stop in range(1, len(rows) + 1):
+        if stop - start > 1 and len(lesson.images(rows[start:stop])) > room:
+            yield rows[start : stop - 1]
+            start = stop - 1
+    yield rows[start:]
