@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import timedelta
@@ -176,7 +177,7 @@ def _others() -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
-        said = str(error).splitlines()[0][:200]
+        said = re.sub(r"^\[[^]]*\] *", "", str(error).splitlines()[0])[:100]
         raise PvdError(
             f"The other processes of this run cannot be reached ({said}); see what they said, then "
             "give the same command again."

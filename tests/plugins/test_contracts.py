@@ -114,3 +114,21 @@ def test_a_loss_over_the_whole_batch_may_pass() -> None:
             return within + cost(10 * batch.pool_scores, grades) / 10
 
     assert_contract(Pointwise())
+
+
+def test_a_loss_that_calls_itself_separable_must_add_up() -> None:
+    """Core sums it up in parts then. This one means over the pairs of the batch."""
+    from dataclasses import dataclass
+
+    import torch
+
+    @dataclass(kw_only=True)
+    class Pairs(pvd.Loss):
+        def __call__(self, batch: pvd.ScoredBatch) -> torch.Tensor:
+            better = batch.ranks.unsqueeze(2) < batch.ranks.unsqueeze(1)
+            pairs = better & batch.placed.unsqueeze(2) & batch.placed.unsqueeze(1)
+            margins = batch.scores.unsqueeze(2) - batch.scores.unsqueeze(1)
+            return (torch.exp(-margins) * pairs).sum() / pairs.sum().clamp(min=1)
+
+    with pytest.raises(AssertionError, match="set separable to False"):
+        assert_contract(Pairs())

@@ -43,7 +43,9 @@ class Loss(Component):
     """Pulls the student's scores towards the rankings."""
 
     requires: ClassVar[frozenset[str]] = frozenset()  # e.g. {"utilities"}; checked before asking
-    separable: ClassVar[bool] = True  # False if it looks across slates
+    # True: the mean, by `weights`, over the slates that state a pair, of what each costs alone, so
+    # that it can be summed up in parts. False: it looks across slates, or means otherwise.
+    separable: ClassVar[bool] = True
 
     @abstractmethod
     def __call__(self, batch: ScoredBatch) -> Tensor:

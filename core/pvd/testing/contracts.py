@@ -169,6 +169,30 @@ def _ignores_the_unplaced(loss: Loss) -> None:
     assert not bool(source.grad[2].any()), "an unplaced item gets a gradient"
 
 
+def _adds_up(loss: Loss) -> None:
+    """is the weighted mean of what it is for each slate that states a pair, if it is separable"""
+    import torch
+
+    if not loss.separable:
+        return
+    scores = torch.rand(4, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    ranks = [[0, 1, 2], [0, 0, 0], [2, 0, 1], [1, 0, None]]  # the second states nothing
+    utilities = torch.tensor([[3.0, 2.0, 1.0], [1.0, 1.0, 1.0], [1.0, 3.0, 2.0], [2.0, 3.0, 0.0]])
+    weights = [1.0, 0.5, 0.25, 2.0]
+
+    def of(rows: list[int]) -> float:
+        some = [ranks[row] for row in rows]
+        heavy = [weights[row] for row in rows]
+        batch = scored_batch(scores[rows], some, utilities=utilities[rows], weights=heavy)
+        return float(loss(batch).detach())
+
+    alone = sum(weights[row] * of([row]) for row in (0, 2, 3)) / sum(weights[r] for r in (0, 2, 3))
+    whole = of([0, 1, 2, 3])
+    assert math.isclose(whole, alone, rel_tol=1e-5), (
+        f"{whole} for four slates, and {alone} as the mean of each alone; set separable to False"
+    )
+
+
 def _survives_silence(loss: Loss) -> None:
     """is finite where no ranking states anything"""
     import torch
@@ -237,7 +261,13 @@ CONTRACTS: dict[str, tuple[Clause, ...]] = {
     "teacher": (_answers_every_slate, _repeats_itself, _reads_again, _utilities_fit),
     "student": STUDENT,
     "sampler": (_draws, _draws_from_rng, _survives_ties),
-    "loss": (_is_a_scalar, _prefers_the_ranking, _ignores_the_unplaced, _survives_silence),
+    "loss": (
+        _is_a_scalar,
+        _prefers_the_ranking,
+        _ignores_the_unplaced,
+        _adds_up,
+        _survives_silence,
+    ),
     "evaluator": (_evaluates,),
     "source": (_brings_something, _catalog_is_whole),
     "observer": (_is_told,),

@@ -1,0 +1,50 @@
+"""A process of a team: trains the toy, embeds it, and writes what it got."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import torch
+import toy
+
+from pvd import scoring
+from pvd.pictures import Memory, Pictures
+from pvd.settings import TrainSettings
+from pvd.team import Team, assembled
+from pvd.training import train_round
+from pvd_plugins.losses.bradley_terry import BradleyTerry
+
+LOSSES = {"separable": BradleyTerry, "in-batch": toy.InBatch}
+SIZES = (60, 5, 1)  # pictures to embed: with fewer than processes, some have none
+
+
+def work(team: Team, kind: str, chunk: int | None) -> dict[str, object]:
+    student, loss = toy.learner(), LOSSES[kind]()
+    steps: list[float] = []
+    settings = TrainSettings(steps=6, batch=7, learning_rate=0.01, anchor=0.5, chunk=chunk)
+    train_round(
+        student, loss, toy.lesson(), settings, round=1, seed=3, team=team,
+        on_step=lambda step: steps.append(step.loss),
+    )  # fmt: skip
+    embedded = [
+        scoring.embed(student, Pictures(toy.ITEMS[:count], Memory(toy.PIXELS)), team=team).tolist()
+        for count in SIZES
+    ]
+    weights = torch.cat([p.flatten() for p in (*student.layers.parameters(), *loss.parameters())])
+    return {
+        "losses": steps,
+        "weights": weights.tolist(),
+        "embedded": embedded,
+        "pictures": sum(count for count, grad in student.seen if grad),
+    }
+
+
+if __name__ == "__main__":
+    folder = Path(sys.argv[1])
+    with assembled() as team:
+        found = {
+            f"{kind} {chunk}": work(team, kind, chunk) for kind in LOSSES for chunk in (None, 4)
+        }
+        (folder / f"{team.rank}.json").write_text(json.dumps(found))
