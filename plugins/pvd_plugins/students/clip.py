@@ -25,7 +25,7 @@ class ClipNetwork(HuggingFace):
         below = [vision.embeddings, vision.pre_layrnorm]
         return [
             Stage(lambda pixels: vision.pre_layrnorm(vision.embeddings(pixels)), below),
-            *self.blocks(vision.encoder.layers),
+            *self.blocks(vision.encoder.layers, first=True),
             Stage(lambda hidden: norm(hidden[:, 0]), [norm]),
             Stage(project, [project]),
         ]

@@ -7,17 +7,20 @@ from typing import TYPE_CHECKING
 
 from pvd import kit
 from pvd_plugins.students.dual.network import Network
+from pvd_plugins.students.dual.precision import casting
 
 if TYPE_CHECKING:
     from PIL.Image import Image
     from torch import Tensor
 
 APART = 1e-3  # at unit length; sums in another order make 1e-6
+ROUNDED = 1e-2  # 1 - cosine in bf16; rounding makes 1e-5, and more where a few numbers are large
 
 
-def check(network: Network, name: str) -> None:
+def check(network: Network, name: str, *, bf16: bool = False) -> None:
     """BadInput where two small pictures or a text show that the stages, the preprocessing and the
-    tokenizer are not those of the model: before a run is spent on it."""
+    tokenizer are not those of the model: before a run is spent on it. With `bf16`, the stages are
+    tried in that too, where some of them compute otherwise."""
     import torch
     from torch.nn.functional import normalize
 
@@ -26,7 +29,9 @@ def check(network: Network, name: str) -> None:
     try:
         with torch.no_grad():
             theirs = network.theirs(pictures)
-            ours = _through(network, pictures)
+            ours = normalize(_through(network, pictures), dim=1)
+            with casting("cpu"):
+                rounded = normalize(_through(network, pictures).float(), dim=1) if bf16 else ours
             text = network.read(["A gift: 2 \u00e9clairs \u6771\u4eac"])
     except Exception as error:  # of whatever kind the library has for it
         raise kit.BadInput(
@@ -40,12 +45,18 @@ def check(network: Network, name: str) -> None:
         )
     if not (theirs.isfinite().all() and text.isfinite().all()):
         raise kit.BadInput(f"{name} makes vectors that are not finite; fetch or save it again.")
-    apart = float((normalize(ours, dim=1) - normalize(theirs, dim=1)).abs().max())
+    apart = float((ours - normalize(theirs, dim=1)).abs().max())
     if not apart < APART:
         raise kit.BadInput(
             f"{name} would be embedded otherwise than its library does it (by {apart:.2g}): it has "
             "a tower or a preprocessing that this student does not know, such as pictures without "
             "normalisation."
+        )
+    far = float((1 - (rounded * ours).sum(1)).max())
+    if not far < ROUNDED:
+        raise kit.BadInput(
+            f"{name} embeds pictures otherwise in bf16 than in fp32 (1 - cosine is {far:.2g}); set "
+            "student.precision=fp32."
         )
 
 

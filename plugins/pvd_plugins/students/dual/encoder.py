@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import pvd
 from pvd import kit
-from pvd_plugins.students.dual import lora
+from pvd_plugins.students.dual import block, lora
 from pvd_plugins.students.dual.agreement import check
 from pvd_plugins.students.dual.network import Network
 from pvd_plugins.students.dual.parts import RATES, Part, first_stage, part_of
@@ -68,7 +68,7 @@ class DualEncoder(pvd.Student):
 
     def load(self, device: str) -> None:
         network = self.published()
-        check(network, self.model)
+        check(network, self.model, bf16=self._rounds(device))
         self._use(network, device)
 
     def open(self, folder: Path, device: str) -> None:
@@ -80,7 +80,7 @@ class DualEncoder(pvd.Student):
         network.model.eval().requires_grad_(False).to(device)
         self.__dict__.pop("_key", None)
         self._net, self._device = network, device
-        self._bf16 = self.precision == "bf16" or (self.precision == "auto" and likes_bf16(device))
+        self._bf16 = self._rounds(device)
         stages = network.stages()
         part = part_of(self.part)
         self._first = first_stage(part, stages, self.model)
@@ -92,6 +92,10 @@ class DualEncoder(pvd.Student):
             for stage in self._above:
                 for parameter in stage.parameters():
                     parameter.requires_grad_()
+
+    def _rounds(self, device: str) -> bool:
+        """Whether products are made in bf16."""
+        return self.precision == "bf16" or (self.precision == "auto" and likes_bf16(device))
 
     def _adapt(self, part: Part) -> None:
         blocks = [one for stage in self._above if stage.block for one in stage.owns]
@@ -169,6 +173,7 @@ class DualEncoder(pvd.Student):
         told: list[Any] = [type(net).__name__, net.scaling()]
         if self._below:
             told += [list(net.mean), list(net.std), self._first, self._bf16, net.architecture()]
+            told.append(block.VERSION)
         key = hashlib.sha256(json.dumps(told, sort_keys=True).encode())
         for stage in self._below:
             for parameter in stage.parameters():

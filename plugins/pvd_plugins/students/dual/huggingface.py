@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pvd import kit
 from pvd_plugins.students.dual.encoder import DualEncoder
+from pvd_plugins.students.dual.layers import through
 from pvd_plugins.students.dual.network import TOKENIZER_FILES, VOCABULARIES, Network, Stage
 
 if TYPE_CHECKING:
@@ -146,17 +147,18 @@ class HuggingFace(Network):
         words = self.tokenizer(list(texts), return_tensors="pt", **self.reading())
         return _plain(self.model.get_text_features(**words.to(self.model.device)))
 
-    def blocks(self, layers: Sequence[nn.Module]) -> list[Stage]:
-        """A stage for each layer."""
+    def blocks(self, layers: Sequence[nn.Module], *, first: bool = False) -> list[Stage]:
+        """A stage for each layer, of the last one the first token alone if so asked."""
         # transformers 4 wants a second mask for texts, which 5 does not know.
         more = (None,) * ("causal_attention_mask" in signature(layers[0].forward).parameters)
 
         def stage(layer: nn.Module) -> Stage:
-            def run(hidden: Tensor) -> Tensor:
+            def theirs(hidden: Tensor) -> Tensor:
                 out = layer(hidden, None, *more)
                 found: Tensor = out[0] if isinstance(out, tuple) else out
                 return found
 
+            run = through(layer, theirs, first=first and layer is layers[-1])
             return Stage(run, [layer], block=True)
 
         return [stage(layer) for layer in layers]

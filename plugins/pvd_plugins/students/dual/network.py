@@ -97,7 +97,8 @@ class Network(ABC):
 
         mean = torch.tensor(self.mean, device=pixels.device).view(3, 1, 1)
         std = torch.tensor(self.std, device=pixels.device).view(3, 1, 1)
-        return (pixels.float() / 255 - mean) / std
+        # In place: memory for three more copies of the pictures takes longer than the sums.
+        return pixels.float().div_(255).sub_(mean).div_(std)
 
     def companions(self) -> Mapping[str, Any]:
         """JSON files by which other libraries open what was saved, by their paths in the folder."""

@@ -11,6 +11,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from pvd import kit
+from pvd_plugins.students.dual.layers import through
 from pvd_plugins.students.dual.network import TOKENIZER_FILES, Network, Stage
 
 if TYPE_CHECKING:
@@ -148,12 +149,33 @@ class OpenClipNetwork(Network):
 
 def _clip_stages(visual: Any) -> list[Stage]:
     """open_clip's own vision transformer."""
+    import torch
+
+    def enter(pixels: Tensor) -> Tensor:
+        patches = visual.conv1(pixels).flatten(2).transpose(1, 2)
+        start = visual.class_embedding.expand(len(patches), 1, -1)
+        # Added up in fp32 whatever the products are made in; open_clip would add in bf16.
+        hidden = torch.cat([start, patches.to(start.dtype)], dim=1) + visual.positional_embedding
+        entered: Tensor = visual.ln_pre(visual.patch_dropout(hidden))
+        return entered
+
     below = [visual.conv1, visual.class_embedding, visual.positional_embedding, visual.ln_pre]
+    # The pool reads the first token alone, unless it is one that attends to all or averages them.
+    first = visual.attn_pool is None and visual.pool_type == "tok"
     return [
-        Stage(visual._embeds, below),
-        *(Stage(block, [block], block=True) for block in visual.transformer.resblocks),
+        Stage(enter, below),
+        *_blocks(visual.transformer.resblocks, first=first),
         Stage(lambda hidden: visual._pool(hidden)[0], [visual.ln_post, visual.attn_pool]),
         *([Stage(lambda pooled: pooled @ visual.proj, [visual.proj])] * (visual.proj is not None)),
+    ]
+
+
+def _blocks(layers: Sequence[Any], *, first: bool = False) -> list[Stage]:
+    """A stage for each layer, of the last one the first token alone if so asked."""
+    last = len(layers) - 1
+    return [
+        Stage(through(layer, layer, first=first and place == last), [layer], block=True)
+        for place, layer in enumerate(layers)
     ]
 
 
@@ -172,7 +194,7 @@ def _timm_stages(visual: Any, trunk: Any) -> list[Stage]:
     inside = [trunk.patch_embed, trunk.norm_pre, trunk.pos_embed, trunk.cls_token, trunk.reg_token]
     return [
         Stage(enter, inside),
-        *(Stage(block, [block], block=True) for block in trunk.blocks),
+        *_blocks(trunk.blocks),
         Stage(trunk.norm, [trunk.norm]),
         Stage(
             lambda hidden: visual.head(trunk.forward_head(hidden)),
