@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import pvd
@@ -38,49 +39,56 @@ class FourBin(pvd.Sampler):
     def draw(self, pool: pvd.Pool, size: int, rng: Generator) -> Tensor:
         import torch
 
-        short = [0] * len(EDGES)
-        if self.by == "quantile" and len(pool.items) > MANY * size:
-            rows, members = sampled.draw(pool, shares(size), rng)  # no bin lacks anything
+        wanted, items = shares(size), len(pool.items)
+        if self.by == "quantile" and items > MANY * size:
+            lines, members = sampled.queues(pool, size, wanted, rng)
         else:
-            rows, members = self._exactly(pool, size, short, rng)
+            lines, members = self._queues(pool, size, rng)
+        short = [0] * len(wanted)
+        rows = [self._filled(line, wanted, short, items, rng) for line in lines]
         pool.note(
             "bins",
             {
-                label: {"members": float(held), "wanted": float(count * len(rows)), "short": lacked}
-                for label, held, count, lacked in zip(
-                    LABELS, members, shares(size), map(float, short), strict=True
-                )
+                label: {
+                    "members": float(members[number]),
+                    "wanted": float(wanted[number] * len(rows)),
+                    "short": float(short[number]),
+                }
+                for number, label in enumerate(LABELS)
             },
         )
         return torch.tensor(rows)
 
-    def _exactly(
-        self, pool: pvd.Pool, size: int, short: list[int], rng: Generator
-    ) -> tuple[list[list[int]], list[float]]:
+    def _queues(
+        self, pool: pvd.Pool, size: int, rng: Generator
+    ) -> tuple[list[list[list[int]]], list[float]]:
+        """For each slot the first `size` members of each bin, in the order of their lots; and how
+        many members the bins of all slots have."""
         import torch
 
         scores = pool.scores
-        lots = torch.rand(scores.shape, generator=rng)  # who comes first within a bin
+        lots = torch.rand(scores.shape, generator=rng)
         values, cuts = by_range(scores) if self.by == "range" else by_quantile(scores, rng)
-        level = (scores.amax(1) == scores.amin(1)).tolist()
-        members = [0.0] * len(EDGES)
-        rows = []
-        for slot in range(len(scores)):
-            queues, held = foremost(values[slot], cuts[slot], lots[slot], size)
-            members = [m + h for m, h in zip(members, held, strict=True)]
-            if level[slot]:  # nothing to tell apart: uniform
-                rows.append(lots[slot].topk(size).indices.tolist())
-            else:
-                rows.append(self._filled(queues, short, size, len(pool.items), rng))
-        return rows, members
+        found = [foremost(*slot, size) for slot in zip(values, cuts, lots, strict=True)]
+        members = [float(sum(held)) for held in zip(*(held for _, held in found), strict=True)]
+        lines = [line for line, _ in found]
+        for slot in (scores.amax(1) == scores.amin(1)).nonzero().flatten().tolist():
+            best = iter(lots[slot].topk(size).indices.tolist())  # nothing to tell apart: uniform
+            lines[slot] = [list(islice(best, count)) for count in shares(size)]
+        return lines, members
 
     def _filled(
-        self, queues: list[list[int]], short: list[int], size: int, items: int, rng: Generator
+        self,
+        queues: list[list[int]],
+        wanted: list[int],
+        short: list[int],
+        items: int,
+        rng: Generator,
     ) -> list[int]:
         """One slot's items, from the queues of its bins; what a bin lacks is counted in `short`."""
         row: list[int] = []
         missing: list[int] = []
-        for number, count in enumerate(shares(size)):
+        for number, count in enumerate(wanted):
             own, queues[number] = queues[number][:count], queues[number][count:]
             row += own
             missing += [number] * (count - len(own))

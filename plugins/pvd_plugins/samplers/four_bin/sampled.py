@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 # scoring 100,000 items costs.
 SAMPLE = 8192
 TRIED = 40  # items drawn at once, for each of a slate: two of them are in a bin of 5 %
+PATIENCE = 20  # times that they are drawn: none of 4,000 is in a bin only if it is as good as empty
 ROUNDING = 1e-6  # what two ways to add up a cosine in fp32 differ by, at most
 
 
@@ -40,21 +41,22 @@ class Cuts:
         import numpy as np
         import torch
 
-        scores, starts = _scores(sample), first_places(sample.shape[1])
+        scores, starts = as_array(sample), first_places(sample.shape[1])
         at = np.partition(scores, starts, axis=1)[:, starts]
         slack = ROUNDING + torch.finfo(sample.dtype).eps * np.abs(at)
         low, high = at - slack, at + slack
         under = [np.count_nonzero(scores < edge[:, None], axis=1) for edge in low.T]
         up_to = [np.count_nonzero(scores <= edge[:, None], axis=1) for edge in high.T]
         below, tied = np.stack(under, 1), np.stack(up_to, 1) - np.stack(under, 1)
-        return cls(low, high, (np.array(starts) - below) / tied)
+        # None is tied, not even with itself, where a student that went astray gives no numbers.
+        return cls(low, high, (np.array(starts) - below) / np.maximum(tied, 1))
 
     def bins(self, tried: Tensor, rng: Generator) -> Array:
         """[S, m], the bins of items with these scores [S, m]."""
         import numpy as np
         import torch
 
-        scores, lots = _scores(tried), torch.rand(tried.shape, generator=rng).numpy()
+        scores, lots = as_array(tried), torch.rand(tried.shape, generator=rng).numpy()
         bins = np.zeros(scores.shape, int)
         for cut in zip(self.low.T, self.high.T, self.share.T, strict=True):
             low, high, share = (each[:, None] for each in cut)
@@ -62,37 +64,34 @@ class Cuts:
         return bins
 
 
-def draw(
-    pool: pvd.Pool, counts: Sequence[int], rng: Generator
-) -> tuple[list[list[int]], list[float]]:
-    """`counts` items from the bins of each slot, and how many members the bins of all slots have:
-    an estimate, from the items that were tried."""
+def queues(
+    pool: pvd.Pool, size: int, wanted: Sequence[int], rng: Generator
+) -> tuple[list[list[list[int]]], list[float]]:
+    """For each slot the first `size` members of each bin, or as many as were found when all bins
+    had what is wanted of them; and how many members the bins of all slots have, as estimated from
+    the items that were tried."""
     import numpy as np
     import torch
 
-    slots, items, tries = len(pool.personas), len(pool.items), TRIED * sum(counts)
+    slots, items, tried = len(pool.personas), len(pool.items), TRIED * size
     cuts = Cuts.of(pool.scores_of(torch.randint(items, (SAMPLE,), generator=rng)))
+    found: list[list[list[int]]] = [[[] for _ in wanted] for _ in range(slots)]
     seen: list[set[int]] = [set() for _ in range(slots)]
-    taken: list[list[list[int]]] = [[[] for _ in counts] for _ in range(slots)]
-    shares: list[float] = []
-    while any(len(own) < count for bins in taken for own, count in zip(bins, counts, strict=True)):
-        tried = torch.randint(items, (slots, tries), generator=rng)
-        bins = cuts.bins(pool.scores_of(tried), rng)
-        shares = shares or (np.bincount(bins.ravel(), minlength=len(counts)) / tries).tolist()
-        for slot, row in enumerate(zip(tried.tolist(), bins.tolist(), strict=True)):
+    members: list[float] = []
+    for _ in range(PATIENCE):
+        drawn = torch.randint(items, (slots, tried), generator=rng)
+        bins = cuts.bins(pool.scores_of(drawn), rng)
+        if not members:
+            members = (np.bincount(bins.ravel(), minlength=len(wanted)) * items / tried).tolist()
+        for slot, row in enumerate(zip(drawn.tolist(), bins.tolist(), strict=True)):
             for item, number in zip(*row, strict=True):
-                # In the order of their lots, each once: as likely as any other member.
+                # In the order drawn, each once: any member is as likely as any other.
                 if item not in seen[slot]:
                     seen[slot].add(item)
-                    if len(taken[slot][number]) < counts[number]:
-                        taken[slot][number].append(item)
-    rows = [[item for own in bins for item in own] for bins in taken]
-    return rows, [items * share for share in shares]
-
-
-def _scores(scores: Tensor) -> Array:
-    """A student that went astray gives scores that are no numbers: below all others, so that every
-    bin has members all the same."""
-    import numpy as np
-
-    return np.nan_to_num(as_array(scores), nan=-2.0)
+                    if len(found[slot][number]) < size:
+                        found[slot][number].append(item)
+        if all(
+            len(queue) >= count for own in found for queue, count in zip(own, wanted, strict=True)
+        ):
+            break
+    return found, members
