@@ -60,7 +60,7 @@ class Block:
         That leaves a fiftieth of the products of the block.
         """
         seen = rounded(self.norm_1(hidden))
-        q = self._split(self.query(seen[:, :1]))
+        q = self._split(self.query(seen[:, 0]).unsqueeze(1))
         if isinstance(self.key, Affine) and isinstance(self.value, Affine):
             mixed = _absorbed(q, self.key, self.value, seen)
         else:  # LoRA's maps can only be applied
