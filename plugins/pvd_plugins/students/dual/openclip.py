@@ -101,11 +101,10 @@ class OpenClipNetwork(Network):
         self.window = self.tokenizer.context_length
         seen = self._preprocessing = clip.get_model_preprocess_cfg(self.model)
         self.mean, self.std = seen["mean"], seen["std"]
-        # To values from 0 to 1, which were bytes before.
-        plain = {**seen, "mean": (0, 0, 0), "std": (1, 1, 1)}
         transform, settings = clip.transform.image_transform_v2, clip.transform.PreprocessCfg
-        self._scale: Callable[[Image], Tensor] = transform(settings(**plain), is_train=False)
-        self._view: Callable[[Image], Tensor] = transform(settings(**seen), is_train=False)
+        self._view = transform(settings(**seen), is_train=False)
+        # Its last two steps make floats of the bytes and normalise them, which `look` does.
+        self._sizing: list[Callable[[Image], Image]] = self._view.transforms[:-2]
 
     def stages(self) -> list[Stage]:
         visual = self.model.visual
@@ -117,10 +116,16 @@ class OpenClipNetwork(Network):
         return [Stage(visual, [visual])]
 
     def scaled(self, images: Sequence[Image]) -> Tensor:
+        import numpy as np
         import torch
 
-        pixels = torch.stack([self._scale(image) for image in images])
-        return (pixels * 255).round().to(torch.uint8)
+        def sized(image: Image) -> np.ndarray:
+            for step in self._sizing:
+                image = step(image)
+            return np.asarray(image)
+
+        pixels = torch.from_numpy(np.stack([sized(image) for image in images]))
+        return pixels.permute(0, 3, 1, 2).contiguous()
 
     def scaling(self) -> Any:
         return {name: str(value) for name, value in self._preprocessing.items()}
