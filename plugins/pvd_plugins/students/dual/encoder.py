@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 TEXTS = 64  # embedded at once
+FEW = 32  # pictures embedded at once on a processor
 
 
 @dataclass(kw_only=True)
@@ -151,12 +152,24 @@ class DualEncoder(pvd.Student):
         from torch.nn.functional import normalize
 
         assert isinstance(prepared, torch.Tensor), "prepared by another student"
+        # On a processor the memory of a few pictures is used again and again; that of many is given
+        # back and asked for anew in each block, which costs a tenth of the time.
+        few = not train and self._device == "cpu"
         with nullcontext() if train else torch.no_grad(), self._cast():
-            hidden = prepared.to(self._device)
-            hidden = hidden.to(torch.float32) if self._below else self._net.look(hidden)
-            for stage in self._above:
-                hidden = stage.run(hidden)
-        return normalize(hidden.float(), dim=1)
+            seen = [
+                self._seen(part) for part in (torch.split(prepared, FEW) if few else [prepared])
+            ]
+        return normalize(torch.cat(seen).float(), dim=1)
+
+    def _seen(self, prepared: Tensor) -> Tensor:
+        """[n, D], not of unit length."""
+        import torch
+
+        hidden = prepared.to(self._device)
+        hidden = hidden.to(torch.float32) if self._below else self._net.look(hidden)
+        for stage in self._above:
+            hidden = stage.run(hidden)
+        return hidden
 
     def _cast(self) -> AbstractContextManager[Any]:
         return casting(self._device) if self._bf16 else nullcontext()
