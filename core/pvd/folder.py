@@ -28,7 +28,7 @@ def _written(path: Path) -> Iterator[BinaryIO]:
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("wb") as file:
+        with temporary.open("w+b") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
@@ -153,12 +153,21 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         ) from None
 
 
-def write_array(path: Path, rows: Tensor) -> None:
-    """A file of numpy's, which can be mapped: nothing is copied to write it."""
+@contextmanager
+def new_array(path: Path, shape: tuple[int, int]) -> Iterator[Tensor]:
+    """A file of numpy's, mapped, to be filled: no process need hold all of it."""
     import numpy as np
+    import torch
 
     with _written(path) as file:
-        np.lib.format.write_array(file, rows.numpy(), allow_pickle=False)
+        layout = {"descr": "<f4", "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_1_0(file, layout)
+        start = file.tell()
+        # Room for all of it now: a full disk found through a mapped page would end the process.
+        os.posix_fallocate(file.fileno(), 0, start + 4 * shape[0] * shape[1])
+        rows = np.memmap(file, "<f4", "r+", start, shape)
+        yield torch.from_numpy(rows)
+        rows.flush()
 
 
 def read_array(path: Path) -> Tensor:

@@ -58,12 +58,12 @@ class _Follower:
 
     def _embed(self, round: int) -> None:
         self._ledger.load_weights(round, self._student, self._settings.loss)
-        scoring.embed(self._student, self._pictures, self._team.spread(), self._team)
+        scoring.embed(self._student, self._pictures, self._team.spread(), team=self._team)
 
     def _train(self, round: int) -> None:
         settings, ledger = self._settings, self._ledger
         ledger.load_weights(round - 1, self._student, settings.loss)
-        pictures, base = loading.part(self._items, self._pictures, ledger.base())
+        pictures, base = loading.part(self._items, self._pictures, ledger.view(0))
         aged = rounds.aged(ledger, round)
         train_round(
             self._student,

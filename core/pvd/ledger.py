@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,11 +12,11 @@ from pvd.drawing import Drawn
 from pvd.errors import BadInput, MissingFile
 from pvd.estimates import plain
 from pvd.folder import (
+    new_array,
     read_array,
     read_json,
     read_lines,
     read_tensors,
-    write_array,
     write_json,
     write_lines,
     write_tensors,
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
 
 WEIGHTS = "student.safetensors"
 SEEN = "seen.safetensors"
-BASE = "base.npy"
+VIEW = "items.npy"
 BOOKMARK = "training.safetensors"
 ALIKE = 0.999  # cosine of one picture or text before and now; bf16 makes 0.99999
 
@@ -209,6 +210,7 @@ class Ledger:
 
     def write_weights(self, round: int, student: Student, loss: Loss) -> None:
         """What learned, after a round."""
+        self.path(round, VIEW).unlink(missing_ok=True)  # of other weights
         own = {f"loss.{n}": t for n, t in enumerate(loss.parameters())}
         weights = {f"student.{name}": tensor for name, tensor in student.state().items()}
         write_tensors(self.path(round, WEIGHTS), weights | own)
@@ -238,13 +240,14 @@ class Ledger:
         now = {"texts": texts, "items": items}
         return all(float((before[name] * now[name]).sum(1).min()) > ALIKE for name in now)
 
-    def write_base(self, rows: Tensor) -> None:
-        """[N, D], all items as they look before training, so that no command embeds them again."""
-        write_array(self.path(0, BASE), rows)
+    def new_view(self, round: int, shape: tuple[int, int]) -> AbstractContextManager[Tensor]:
+        """To be filled: [N, D], items as the student sees them after a round. After round 0 these
+        are all, and stay; later the training items, until the next round is done."""
+        return new_array(self.path(round, VIEW), shape)
 
-    def base(self) -> Tensor:
-        """What `write_base` wrote, mapped."""
-        return read_array(self.path(0, BASE))
+    def view(self, round: int) -> Tensor:
+        """What was filled in, mapped."""
+        return read_array(self.path(round, VIEW))
 
     def load_weights(self, round: int, student: Student, loss: Loss) -> None:
         """Put a round's weights into the student and the loss."""
@@ -259,6 +262,8 @@ class Ledger:
         row = asdict(result) | {"validation": plain(result.validation)}
         write_json(self.path(result.round, "done"), row)
         self.path(result.round, BOOKMARK).unlink(missing_ok=True)
+        if result.round > 1:
+            self.path(result.round - 1, VIEW).unlink(missing_ok=True)
 
     def result(self, round: int) -> RoundResult:
         """What a finished round did."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from pvd import drawing, validation
 from pvd.drawing import Drawn, Shop
 from pvd.errors import PartialResult, UsageError
-from pvd.ledger import BOOKMARK, Ledger
+from pvd.ledger import BOOKMARK, VIEW, Ledger
 from pvd.records import Estimate, Judgment, RoundResult
 from pvd.session import Session
 from pvd.training import Aged, Bookmark, Lesson, train_round
@@ -128,13 +128,17 @@ def _shop(session: Session, round: int) -> Shop:
     """The training part, as the student sees it after this round."""
     import torch
 
-    people = session.data.people.train
+    people, ledger = session.data.people.train, session.ledger
     pictures, base = session.embedded("train")
+    # In a file, since a million items take 2 GB; and a command that goes on finds it there.
+    if round > 0 and not ledger.has(round, VIEW):
+        with ledger.new_view(round, (len(pictures), base.shape[1])) as rows:
+            session.embed(pictures.items, round, rows)
     return Shop(
         personas=people,
         items=pictures.items,
         texts=torch.stack([session.texts[p.id] for p in people]),
-        embeddings=session.embed(pictures.items, round),
+        embeddings=ledger.view(round) if round > 0 else base,
         base=base,
     )
 

@@ -20,10 +20,15 @@ BLOCK = 256  # images embedded at once
 
 
 def embed(
-    student: Student, pictures: Pictures, rows: Tensor | None = None, team: Team | None = None
+    student: Student,
+    pictures: Pictures,
+    rows: Tensor | None = None,
+    *,
+    team: Team | None = None,
+    into: Tensor | None = None,
 ) -> Tensor:
-    """[n, D], the pictures of these rows, or all, by the student as it is now. With a `team` of
-    several processes each embeds its share, and all have the whole."""
+    """[n, D], the pictures of these rows, or all, by the student as it is now; in `into`, if that
+    is given. With a `team` of several processes each embeds its share, and all have the whole."""
     import torch
 
     team = team or Team()
@@ -31,15 +36,15 @@ def embed(
     share = team.share(len(rows))
 
     def see(start: int, stop: int) -> Tensor:
-        return student.embed_prepared(pictures.take(rows[start:stop])).cpu()
+        with torch.inference_mode():
+            return student.embed_prepared(pictures.take(rows[start:stop])).cpu()
 
-    with torch.inference_mode():
-        width = see(share.start, share.start + 1).shape[1]  # also where the share is empty
-        own = torch.empty(share.stop - share.start, width)
-        for start in range(share.start, share.stop, BLOCK):
-            stop = min(start + BLOCK, share.stop)
-            own[start - share.start : stop - share.start] = see(start, stop)
-        return team.joined(own, len(rows))
+    if into is None:
+        into = torch.empty(len(rows), see(0, 1).shape[1])
+    for start in range(share.start, share.stop, BLOCK):
+        stop = min(start + BLOCK, share.stop)
+        into[start:stop] = see(start, stop)
+    return team.filled(into)
 
 
 def embed_texts(student: Student, texts: Sequence[str], told: list[str] | None = None) -> Tensor:

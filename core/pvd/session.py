@@ -14,7 +14,7 @@ from pvd.catalog import Data
 from pvd.errors import BadInput
 from pvd.folder import locked, sweep
 from pvd.identity import check_ours, check_same_data, check_same_run, empty, record
-from pvd.ledger import BASE, WEIGHTS, Ledger
+from pvd.ledger import VIEW, WEIGHTS, Ledger
 from pvd.money import account, planning
 from pvd.money.plan import Plan
 from pvd.pictures import Pictures
@@ -58,14 +58,14 @@ class Session:
         """The pictures of a part of the items, and their embeddings before any training."""
         return loading.part(getattr(self.data.items, part), self.pictures, self.base)
 
-    def embed(self, items: Sequence[Item], round: int) -> Tensor:
+    def embed(self, items: Sequence[Item], round: int, into: Tensor | None = None) -> Tensor:
         """[n, D], items as the student sees them after this round, whose weights it has now."""
         import torch
 
         rows = torch.tensor([self.pictures.index[item.id] for item in items])
         if round == 0:
             return self.base[rows]
-        return _embedded(self.team, self.student, self.pictures, rows, round)
+        return _embed(self.team, self.student, self.pictures, rows, round, into)
 
     def save_usage(self) -> None:
         """What this invocation used so far, and what the run did over all its invocations."""
@@ -133,10 +133,13 @@ def opened_session(
                 f"The student is not the one that the run in {folder} began with; bring its "
                 "weights back, use another folder, or start over with `pvd run --fresh`."
             )
-        if not ledger.has(0, BASE):
-            with progress.stage("embedding", len(pictures), "images"):
+        if not ledger.has(0, VIEW):
+            with (
+                progress.stage("embedding", len(pictures), "images"),
+                ledger.new_view(0, (len(pictures), texts.shape[1])) as rows,
+            ):
                 everywhere = torch.arange(len(pictures))
-                ledger.write_base(_embedded(team, settings.student, pictures, everywhere, 0))
+                _embed(team, settings.student, pictures, everywhere, 0, rows)
         session = Session(
             settings=settings,
             folder=folder,
@@ -146,7 +149,7 @@ def opened_session(
             judge=judge,
             desk=desk,
             pictures=pictures,
-            base=ledger.base(),
+            base=ledger.view(0),
             texts=dict(zip((p.id for p in personas), texts, strict=True)),
             told=told,
             ledger=ledger,
@@ -187,7 +190,14 @@ def _plan(settings: Settings, data: Data, desk: Desk, folder: Path, fresh: bool)
     return planning.plan(settings, data, desk, folder / "none" if fresh else folder)
 
 
-def _embedded(team: Team, student: Student, pictures: Pictures, rows: Tensor, round: int) -> Tensor:
+def _embed(
+    team: Team,
+    student: Student,
+    pictures: Pictures,
+    rows: Tensor,
+    round: int,
+    into: Tensor | None,
+) -> Tensor:
     """[n, D], by all processes: the others load the round's weights."""
     with team.at_work(do="embed", round=round):
-        return scoring.embed(student, pictures, team.spread(rows), team)
+        return scoring.embed(student, pictures, team.spread(rows), team=team, into=into)

@@ -96,14 +96,10 @@ class Team:
         self._broadcast(numbers, 0, None)
         return numbers
 
-    def joined(self, own: Tensor, count: int) -> Tensor:
-        """[count, D], of which `own` is this process's share."""
-        if self.size == 1:
-            return own
-        rows = own.new_empty((count, own.shape[1]))
-        rows[self.share(count)] = own
-        for rank in range(self.size):
-            self._broadcast(rows[self._share(rank, count)], rank, None)
+    def filled(self, rows: Tensor) -> Tensor:
+        """`rows`, of which this process filled in its share, with what the others did in theirs."""
+        for rank in range(self.size if self.size > 1 else 0):
+            self._broadcast(rows[self._share(rank, len(rows))], rank, None)
         return rows
 
     def add_gradients(self, parameters: Sequence[Tensor]) -> None:

@@ -148,14 +148,17 @@ def test_a_store_that_may_not_grow(place: Any, undisturbed: Any) -> None:
 # --- the run folder -------------------------------------------------------------------------------
 
 # The file that finds no room; the one after which the disk is filled; those that still fit.
+BEFORE_ITEMS = ("rounds/000/seen.safetensors", "rounds/000/student.safetensors")
 BEFORE_REPORT = ("student", "usage.json", "exam/values.json", "gallery.json")
 FILES = [
     ("data.json", "", ()),
-    ("usage.json", "rounds/000/student.safetensors", ()),
+    ("rounds/000/items.npy", "environment.json", BEFORE_ITEMS),
+    ("usage.json", "environment.json", (*BEFORE_ITEMS, "rounds/000/items.npy")),
     ("exam/test.jsonl", "usage.json", ()),
     ("rounds/001/slates.jsonl", "rounds/000/done", ("rounds/001/notes.json",)),
     ("rounds/001/judgments.jsonl", "rounds/001/slates.jsonl", ()),
     ("rounds/001/student.safetensors", "rounds/001/judgments.jsonl", ()),
+    ("rounds/001/items.npy", "rounds/001/done", ()),
     ("rounds/002/done", "rounds/002/judgments.jsonl", ("rounds/002/student.safetensors",)),
     ("student", "rounds/003/done", ()),
     ("report.html", "rounds/003/done", BEFORE_REPORT),
@@ -191,7 +194,8 @@ def test_a_full_run_folder(
             assert process.until((here.folder / after).exists)
             process.signal(signal.SIGSTOP)
             disk.fill(leave)
-            in_time = not (here.folder / (fits or (name,))[0]).exists()
+            first = here.folder / (fits or (name,))[0]  # not there, nor begun
+            in_time = not list(first.parent.glob(f"*{first.name}*"))
             process.signal(signal.SIGCONT if in_time else signal.SIGKILL)
             if not in_time:
                 process.wait()

@@ -176,7 +176,8 @@ def _adds_up(loss: Loss) -> None:
     if not loss.separable:
         return
     scores = torch.rand(4, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    ranks = [[0, 1, 2], [0, 0, 0], [2, 0, 1], [1, 0, None]]  # the second states nothing
+    # The second states nothing.
+    ranks: list[list[int | None]] = [[0, 1, 2], [0, 0, 0], [2, 0, 1], [1, 0, None]]
     utilities = torch.tensor([[3.0, 2.0, 1.0], [1.0, 1.0, 1.0], [1.0, 3.0, 2.0], [2.0, 3.0, 0.0]])
     weights = [1.0, 0.5, 0.25, 2.0]
 

@@ -74,8 +74,10 @@ def add_gradients(
         ]
         with torch.set_grad_enabled(len(views) == 1):
             seen = [view() for view in views]
-        own = torch.cat([one.detach() for one in seen])[: share.stop - share.start]
-        embeddings = team.joined(own, len(part.images))
+        own = torch.cat([one.detach() for one in seen])
+        embeddings = own.new_empty((len(part.images), own.shape[1]))
+        embeddings[share] = own[: share.stop - share.start]
+        team.filled(embeddings)
         embeddings.requires_grad_()
         batch = lesson.scored(
             part.rows, part.images, embeddings, utilities=known, round=key.round, step=key.step
@@ -92,7 +94,7 @@ def add_gradients(
             )
         value.backward()  # type: ignore[no-untyped-call]
         total += float(value.detach())
-        if embeddings.grad is not None and len(own):
+        if embeddings.grad is not None and share.start < share.stop:
             _go_back(views, seen, embeddings.grad[share])
     return total
 
