@@ -77,9 +77,11 @@ def measure(folder: Path, given: argparse.Namespace) -> None:
 
         part("drawing", lambda: drawing.rows(given.repetitions))
     if "memory" in given.parts:
+        import catalogue
         import memory
 
-        peaks = memory.peaks(material)
+        sizes = (10_000, 20) if given.quick else (catalogue.ITEMS, catalogue.PERSONAS)
+        peaks = memory.peaks(material) | catalogue.peaks(*sizes)
     if given.json:
         rows = [row.as_dict() for row in found]
         print(json.dumps({"machine": machine(), "rows": rows, "peaks": peaks}))

@@ -11,6 +11,12 @@ from statistics import median
 
 from measuring import Row
 
+PEAKS = (
+    "Peak memory of a process that trains (ViT-B/32, 16 slates of five): the whole tower {all}, "
+    "the last two blocks on kept activations {last-2}. Of one that scores 1,000,000 items for "
+    "1,000 personas and draws (four-bin by range): {own} of its own, {with the file} with the "
+    "mapped pages of the file in which the embeddings lie."
+)
 BEGIN, END = "<!-- measured -->", "<!-- /measured -->"
 
 
@@ -44,10 +50,9 @@ def markdown(rows: Sequence[Row], peaks: Mapping[str, float], about: str) -> str
     """The table, where it was measured, and the peaks of memory."""
     lines = [about, "", _line(HEAD), _line(["---"] * len(HEAD))]
     lines += [_line(cells(row)) for row in rows]
-    lines += ["", "Peak memory of a process that trains (ViT-B/32, 16 slates of five):"]
-    told = {"all": "the whole tower", "last-2": "the last two blocks on kept activations"}
-    lines[-1] += " " + "; ".join(f"{told[part]} {peak:.1f} GB" for part, peak in peaks.items())
-    return "\n".join(lines) + ".\n"
+    told = {name: f"{peak:.1f} GB" for name, peak in peaks.items()}
+    lines += ["", PEAKS.format(**told)] if told else []
+    return "\n".join(lines) + "\n"
 
 
 def terminal(rows: Sequence[Row]) -> str:
