@@ -30,6 +30,7 @@ from pvd.records import Estimate
 
 HERE = Path(__file__).parent
 PAGE = HERE.parents[1] / "docs" / "results.md"
+OTHERS = "\n## The last two blocks"  # from here on it is about parts.py, and stays as it is
 ARMS = {
     "uniform": ("sampler.use=uniform",),
     "four-bin, range, uniform": ("sampler.by=range", "sampler.fallback=uniform"),  # the paper's
@@ -88,7 +89,8 @@ def main() -> None:
     run([twin, *(chosen[arm][number] for number in range(len(SEEDS)) for arm in ARMS)])
     same = metrics_of(twin, given.out)["exam"] == metrics_of(chosen[TWINS][0], given.out)["exam"]
     measured = {arm: Measured(chosen[arm], given.out) for arm in ARMS}
-    PAGE.write_text(page(tuned, best, measured, same))
+    _, heading, others = PAGE.read_text().partition(OTHERS)
+    PAGE.write_text(page(tuned, best, measured, same) + heading + others)
 
 
 def once(cell: Cell, catalog: Path, personas: Path, out: Path) -> Cell:
