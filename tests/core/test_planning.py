@@ -202,9 +202,9 @@ def test_what_is_in_a_batch_is_put_aside_for_already(settings: Make, tmp_path: P
 
 
 def _data(given: Settings) -> tuple[Any, Any]:
-    from pvd import session
+    from pvd import loading
 
-    _, _, data = session._load(given, Silent())
+    _, _, data = loading.read(given, Silent())
     given.teacher.seed = given.stream("teacher")
     return data.people, data.items
 
