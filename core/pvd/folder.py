@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -16,26 +17,44 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
+CHUNK = 2**22  # bytes
+
+
 def write_bytes(path: Path, data: bytes) -> None:
     """Replace the file in one step; a reader sees the old content or the new, never a part."""
-    with _written(path) as file:
+    with _written(path) as file, _told_of(path):
         file.write(data)
 
 
 @contextmanager
 def _written(path: Path) -> Iterator[BinaryIO]:
-    """A file beside its place, which takes it once it is whole."""
+    """A file beside its place, which takes it once it is whole, and is gone if it never is."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    file: BinaryIO | None = None
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("w+b") as file:
-            yield file
+        with _told_of(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            file = temporary.open("w+b")
+        yield file
+        with _told_of(path):
             file.flush()
             os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except OSError as error:
+            os.replace(temporary, path)
+    except BaseException:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
+        raise
+    finally:
+        if file is not None:
+            with suppress(OSError):  # what could not be written was told already
+                file.close()
+
+
+@contextmanager
+def _told_of(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
         raise _unwritable(path, error) from None
 
 
@@ -160,14 +179,29 @@ def new_array(path: Path, shape: tuple[int, int]) -> Iterator[Tensor]:
     import torch
 
     with _written(path) as file:
-        layout = {"descr": "<f4", "fortran_order": False, "shape": shape}
-        np.lib.format.write_array_header_1_0(file, layout)
-        start = file.tell()
-        # Room for all of it now: a full disk found through a mapped page would end the process.
-        os.posix_fallocate(file.fileno(), 0, start + 4 * shape[0] * shape[1])
-        rows = np.memmap(file, "<f4", "r+", start, shape)
+        with _told_of(path):
+            layout = {"descr": "<f4", "fortran_order": False, "shape": shape}
+            np.lib.format.write_array_header_1_0(file, layout)
+            start = file.tell()
+            _reserve(file, 4 * shape[0] * shape[1])
+            rows = np.memmap(file, "<f4", "r+", start, shape)
         yield torch.from_numpy(rows)
-        rows.flush()
+        with _told_of(path):
+            rows.flush()
+
+
+def _reserve(file: BinaryIO, size: int) -> None:
+    """Room for so many bytes more: a full disk that is found through a mapped page ends the
+    process. Not every system can do it but by writing."""
+    start = file.tell()
+    try:
+        os.posix_fallocate(file.fileno(), start, size)
+    except (AttributeError, OSError) as error:
+        if isinstance(error, OSError) and error.errno not in (errno.EOPNOTSUPP, errno.EINVAL):
+            raise
+        for done in range(0, size, CHUNK):
+            file.write(bytes(min(CHUNK, size - done)))
+        file.flush()
 
 
 def read_array(path: Path) -> Tensor:

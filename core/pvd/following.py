@@ -9,17 +9,19 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from pvd import loading, rounds, scoring
+from pvd.errors import PvdError
+from pvd.identity import check_same_data
 from pvd.ledger import BOOKMARK, Ledger
 from pvd.progress import Silent
 from pvd.settings import Settings
-from pvd.team import Team, assembled
+from pvd.team import UNLIKE, Team, assembled
 from pvd.training import Bookmark, Lesson, train_round
 
 
 @contextmanager
 def leading(settings: Settings, folder: Path) -> Iterator[Team]:
     """The team of this process, if it is the first one; any other serves it here, and ends."""
-    with assembled() as team:
+    with assembled(settings.device) as team:
         if not team.leads:
             follow(settings, folder, team)
             raise SystemExit
@@ -45,10 +47,14 @@ class _Follower:
         everything, personas, data = loading.read(settings, Silent())
         self._student.load(team.device(settings.device))
         self._pictures, data = loading.shelve(settings, everything, personas, data, Silent())
-        self._items, people = data.items.train, data.people.train
-        texts = scoring.embed_texts(self._student, [persona.text for persona in people])
-        self._texts = dict(zip((persona.id for persona in people), texts, strict=True))
+        self._items = data.items.train
         self._ledger = Ledger(folder / "rounds", self._pictures.items, personas)
+        texts = self._ledger.texts()
+        self._texts = dict(zip((persona.id for persona in personas), texts, strict=True))
+        check_same_data(data, folder)
+        seen = loading.glance(self._student, everything, self._pictures)
+        if not self._ledger.saw(texts[: len(seen)], seen):
+            raise PvdError(UNLIKE.format("the same student"))
 
     def join(self, do: str, round: int) -> None:
         if do == "embed":

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 WEIGHTS = "student.safetensors"
 SEEN = "seen.safetensors"
 VIEW = "items.npy"
+TEXTS = "texts.npy"
 BOOKMARK = "training.safetensors"
 ALIKE = 0.999  # cosine of one picture or text before and now; bf16 makes 0.99999
 
@@ -239,6 +240,15 @@ class Ledger:
         before = read_tensors(self.path(0, SEEN))
         now = {"texts": texts, "items": items}
         return all(float((before[name] * now[name]).sum(1).min()) > ALIKE for name in now)
+
+    def write_texts(self, rows: Tensor) -> None:
+        """[P, D], the personas' embeddings, for other processes: to the bit those of this one."""
+        with new_array(self.path(0, TEXTS), (len(rows), rows.shape[1])) as file:
+            file.copy_(rows)
+
+    def texts(self) -> Tensor:
+        """What `write_texts` wrote."""
+        return read_array(self.path(0, TEXTS))
 
     def new_view(self, round: int, shape: tuple[int, int]) -> AbstractContextManager[Tensor]:
         """To be filled: [N, D], items as the student sees them after a round. After round 0 these

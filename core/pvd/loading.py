@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pvd import catalog
+from pvd import catalog, scoring
 from pvd.catalog import PARTS, Data
 from pvd.errors import BadInput, MissingPrerequisite
 from pvd.folder import write_lines
 from pvd.pictures import Kept, Pictures, prepare
 from pvd.progress import Progress
+from pvd.protocols import Student
 from pvd.records import Catalog, Item, Persona
 from pvd.settings import Settings
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+SEEN = 8  # texts and items by which another student is noticed
 
 
 def read(settings: Settings, progress: Progress) -> tuple[Catalog, Sequence[Persona], Data]:
@@ -55,6 +59,12 @@ def shelve(
             f"Pictures left out: {len(bad)} of {len(everything)}; see {skipped}. {bad[0][1]}"
         )
     return pictures.subset(item for part in PARTS for item in getattr(data.items, part)), data
+
+
+def glance(student: Student, everything: Catalog, pictures: Pictures) -> Tensor:
+    """How the first items of the catalogue look, by which another student is noticed."""
+    first = islice((item for item in everything if item.id in pictures.index), SEEN)
+    return scoring.embed(student, pictures.subset(first))
 
 
 def part(items: Sequence[Item], pictures: Pictures, base: Tensor) -> tuple[Pictures, Tensor]:

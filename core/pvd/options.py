@@ -123,7 +123,7 @@ def build(kind: str, table: Any, where: str) -> Component:
     return component
 
 
-def _path(text: str) -> Path:
+def _path(text: str | Path) -> Path:
     return text.base / text if isinstance(text, TomlText) else Path(text)
 
 
@@ -224,7 +224,7 @@ def _coerce(annotation: Any, value: Any, where: str) -> Any:
         if not isinstance(value, Mapping):
             raise BadInput(f"{where} is a table, not {value!r}; write {where}.NAME=VALUE.")
         return fill(annotation, value, where)
-    if annotation is Path and isinstance(value, str):
+    if annotation is Path and isinstance(value, str | Path):
         try:
             return _path(value).resolve()
         except (OSError, ValueError, RuntimeError) as error:  # NUL, no UTF-8, a loop of links
@@ -235,7 +235,7 @@ def _coerce(annotation: Any, value: Any, where: str) -> Any:
         except OverflowError:
             raise BadInput(f"{where} is too large a number.") from None
     # bool is an int for Python, but not for people who write options.
-    if annotation is str and isinstance(value, str):
+    if annotation is str and isinstance(value, str | Path):
         return str(value)
     if annotation is int and type(value) is int and not -(2**63) <= value < 2**63:
         raise BadInput(f"{where} is too large a number.")

@@ -105,12 +105,18 @@ def bring(session: Session, path: Path) -> None:
     """Take a file's judgments as the next round's, if they fit."""
     ledger = session.ledger
     round = ledger.finished() + 1
-    if ledger.has(round, "slates.jsonl") or ledger.has(round, "judgments.jsonl"):
-        raise UsageError(
-            f"Round {round} has begun with slates of its own; give `pvd train` without --judgments "
-            "to end it first."
-        )
     made = ledger.read_judgments(path)
+    own = ledger.has(round, "slates.jsonl")
+    if not own and ledger.has(round, "judgments.jsonl"):
+        begun = [judgment.digest for judgment in ledger.judgments(round)]
+        if begun == [judgment.digest for judgment in made]:
+            return  # the same command once more: it goes on
+    if own or ledger.has(round, "judgments.jsonl"):
+        what = "slates of its own" if own else "other judgments from a file"
+        raise UsageError(
+            f"Round {round} has begun with {what}; give `pvd train` without --judgments to end it "
+            "first."
+        )
     _lesson(session, [Aged(judgment, 0) for judgment in made])
     ledger.write_judgments(round, dict(enumerate(made)))
 
@@ -132,7 +138,10 @@ def _shop(session: Session, round: int) -> Shop:
     pictures, base = session.embedded("train")
     # In a file, since a million items take 2 GB; and a command that goes on finds it there.
     if round > 0 and not ledger.has(round, VIEW):
-        with ledger.new_view(round, (len(pictures), base.shape[1])) as rows:
+        with (
+            session.progress.stage("embedding", len(pictures), "images", f"after round {round}"),
+            ledger.new_view(round, (len(pictures), base.shape[1])) as rows,
+        ):
             session.embed(pictures.items, round, rows)
     return Shop(
         personas=people,
@@ -171,7 +180,7 @@ def learn(session: Session, test: Test) -> RoundResult:
             round=round,
             seed=settings.stream("train"),
             team=session.team,
-            bookmark=Bookmark(ledger.path(round, BOOKMARK)),
+            bookmark=Bookmark(ledger.path(round, BOOKMARK), say=session.progress.say),
             progress=session.progress,
             on_step=lambda step: session.watchers.tell("on_step", step=step),
         )

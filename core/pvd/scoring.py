@@ -28,7 +28,7 @@ def embed(
     into: Tensor | None = None,
 ) -> Tensor:
     """[n, D], the pictures of these rows, or all, by the student as it is now; in `into`, if that
-    is given. With a `team` of several processes each embeds its share, and all have the whole."""
+    is given. With a `team` of several processes each embeds its share; the first one has all."""
     import torch
 
     team = team or Team()
@@ -39,12 +39,17 @@ def embed(
         with torch.inference_mode():
             return student.embed_prepared(pictures.take(rows[start:stop])).cpu()
 
-    if into is None:
-        into = torch.empty(len(rows), see(0, 1).shape[1])
-    for start in range(share.start, share.stop, BLOCK):
-        stop = min(start + BLOCK, share.stop)
-        into[start:stop] = see(start, stop)
-    return team.filled(into)
+    if team.leads and into is not None:
+        own = into[share]
+    else:
+        width = see(0, 1).shape[1]
+        into = torch.empty(len(rows), width) if team.leads else None
+        own = torch.empty(share.stop - share.start, width) if into is None else into[share]
+    for start in range(0, len(own), BLOCK):
+        stop = min(start + BLOCK, len(own))
+        own[start:stop] = see(share.start + start, share.start + stop)
+    team.gathered(own, into)
+    return own if into is None else into
 
 
 def embed_texts(student: Student, texts: Sequence[str], told: list[str] | None = None) -> Tensor:

@@ -29,8 +29,6 @@ from pvd.watching import Watchers
 if TYPE_CHECKING:
     from torch import Tensor
 
-SEEN = 8  # texts and items by which another student is noticed
-
 
 @dataclass
 class Session:
@@ -123,8 +121,9 @@ def opened_session(
         ledger = Ledger(folder / "rounds", pictures.items, personas)
         for path in ledger.mend():
             progress.say(f"{path} cannot be read; it is made again.")
-        first = [item for item in everything[: 2 * SEEN] if item.id in pictures.index][:SEEN]
-        some = texts[:SEEN], scoring.embed(settings.student, pictures.subset(first))
+        if team.size > 1:
+            ledger.write_texts(texts)
+        some = texts[: loading.SEEN], loading.glance(settings.student, everything, pictures)
         if not ledger.has(0, WEIGHTS):
             ledger.write_seen(*some)
             ledger.write_weights(0, settings.student, settings.loss)

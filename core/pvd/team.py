@@ -14,11 +14,12 @@ from contextlib import contextmanager, suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from pvd.errors import PvdError
+from pvd.errors import MissingPrerequisite, PvdError
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+UNLIKE = "A process of this run does not see {}, as the first one does; all need the same files."
 WAIT = timedelta(days=30)  # for the next order: a teacher may take its time
 WORK = timedelta(days=1)  # for the others: they may have a million pictures to open first
 
@@ -96,13 +97,31 @@ class Team:
         self._broadcast(numbers, 0, None)
         return numbers
 
+    def check_alike(self, number: int, what: str) -> None:
+        """Raise PvdError in a process that has another number than the first one."""
+        import torch
+
+        if int(self.spread(torch.tensor([number]))) != number:
+            raise PvdError(UNLIKE.format(what))
+
+    def gathered(self, own: Tensor, rows: Tensor | None) -> None:
+        """Fill `rows`, which the first process has, with every process's share."""
+        from torch import distributed
+
+        with _others():
+            if rows is None:
+                distributed.send(own, 0)
+                return
+            for rank in range(1, self.size):
+                distributed.recv(rows[self._share(rank, len(rows))], rank)
+
     def filled(self, rows: Tensor) -> Tensor:
         """`rows`, of which this process filled in its share, with what the others did in theirs."""
         for rank in range(self.size if self.size > 1 else 0):
             self._broadcast(rows[self._share(rank, len(rows))], rank, None)
         return rows
 
-    def add_gradients(self, parameters: Sequence[Tensor]) -> None:
+    def sum_gradients(self, parameters: Sequence[Tensor]) -> None:
         """Add up each parameter's gradient over all processes."""
         if self.size == 1:
             return
@@ -135,7 +154,7 @@ def alone() -> bool:
 
 
 @contextmanager
-def assembled() -> Iterator[Team]:
+def assembled(device: str = "cpu") -> Iterator[Team]:
     """This process's team; torchrun and accelerate say in the environment who belongs to it."""
     if alone():
         yield Team()
@@ -143,9 +162,15 @@ def assembled() -> Iterator[Team]:
     import torch
     from torch import distributed
 
-    gpu = torch.cuda.is_available()
+    gpu = device == "cuda" and torch.cuda.is_available()
     if gpu:
-        torch.cuda.set_device(_device())
+        own = _device()
+        if own.index >= torch.cuda.device_count():
+            raise MissingPrerequisite(
+                f"There are {torch.cuda.device_count()} GPUs for more processes than that; lower "
+                "--nproc-per-node."
+            )
+        torch.cuda.set_device(own)
     with _others():
         distributed.init_process_group("cpu:gloo,cuda:nccl" if gpu else "gloo", timeout=WORK)
         orders = distributed.new_group(backend="gloo", timeout=WAIT)
@@ -159,11 +184,9 @@ def assembled() -> Iterator[Team]:
 
 
 def _device() -> Any:
-    """Where this process computes, if the machine has several GPUs."""
+    """This process's own GPU."""
     import torch
 
-    if not torch.cuda.is_available():
-        return torch.device("cpu")
     return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
 
 

@@ -13,6 +13,7 @@ import torch
 import toy
 
 from pvd import Loss, Step
+from pvd.errors import BadInput
 from pvd.settings import TrainSettings
 from pvd.training import Bookmark, bookmark, train_round
 from pvd_plugins.losses.bradley_terry import BradleyTerry
@@ -93,6 +94,34 @@ def test_a_damaged_mark_is_not_used(tmp_path: Path) -> None:
     *_, told = trained(tmp_path / "mark", BradleyTerry())
 
     assert told[0].step == 0
+
+
+def test_who_judged_is_part_of_the_lesson() -> None:
+    one, same, other = toy.lesson(), toy.lesson(), toy.lesson()
+    other._persona[:2] = other._persona[:2].flip(0)
+    assert one.digest == same.digest != other.digest
+
+
+def test_a_mark_that_finds_no_room_ends_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[Path] = []
+
+    def full(path: Path, tensors: Any) -> None:
+        tried.append(path)
+        raise BadInput(f"{path} cannot be written (No space left on device); make room.")
+
+    monkeypatch.setattr(bookmark, "write_tensors", full)
+    said: list[str] = []
+    mark = Bookmark(tmp_path / "mark", say=said.append)
+    student = toy.learner()
+    train_round(student, BradleyTerry(), toy.lesson(), SETTINGS, round=2, seed=1, bookmark=mark)
+
+    assert len(tried) == 1
+    assert said == [
+        f"Should it be interrupted, this round begins anew. {tmp_path / 'mark'} cannot be written "
+        "(No space left on device); make room."
+    ]
 
 
 def test_it_is_written_now_and_then(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -13,9 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pvd import folder
 from pvd.errors import BadInput, MissingFile
 from pvd.folder import (
     locked,
@@ -333,3 +336,60 @@ def test_a_file_where_the_folder_should_be_is_one_sentence(tmp_path: Path) -> No
     (tmp_path / "file").write_text("x")
     with pytest.raises(BadInput, match="cannot be written to"), locked(tmp_path / "file"):
         pass
+
+
+# --- arrays that are mapped -----------------------------------------------------------------------
+
+
+def test_an_array_is_filled_in_its_file(tmp_path: Path) -> None:
+    wanted = torch.randn(7, 3)
+    with folder.new_array(tmp_path / "rows.npy", (7, 3)) as rows:
+        rows.copy_(wanted)
+        assert not (tmp_path / "rows.npy").exists(), "it is not whole yet"
+
+    assert torch.equal(folder.read_array(tmp_path / "rows.npy"), wanted)
+    assert [path.name for path in tmp_path.iterdir()] == ["rows.npy"]
+
+
+def test_where_the_system_cannot_reserve_room_zeros_are_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """macOS has no posix_fallocate, some file systems refuse it."""
+
+    def refused(*args: int) -> None:
+        raise OSError(errno.EOPNOTSUPP, "not supported")
+
+    monkeypatch.setattr(folder, "CHUNK", 100)
+    for number, how in enumerate((None, refused)):
+        if how is None:
+            monkeypatch.delattr(os, "posix_fallocate")
+        else:
+            monkeypatch.setattr(os, "posix_fallocate", how, raising=False)
+        path = tmp_path / f"{number}.npy"
+        with folder.new_array(path, (50, 3)) as rows:
+            assert path.with_name(f".{path.name}.{os.getpid()}.tmp").stat().st_blocks > 0
+            rows.fill_(number + 1)
+        assert bool((folder.read_array(path) == number + 1).all())
+
+
+def test_what_goes_wrong_while_it_is_filled_is_told_as_it_is(tmp_path: Path) -> None:
+    for error in (FileNotFoundError("a picture"), KeyboardInterrupt()):
+        with (
+            pytest.raises(type(error)) as caught,
+            folder.new_array(tmp_path / "rows.npy", (7, 3)),
+        ):
+            raise error
+        assert caught.value is error
+        assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("left", [0, 20, 150])
+def test_an_array_that_is_not_whole_is_named(tmp_path: Path, left: int) -> None:
+    path = tmp_path / "rows.npy"
+    with pytest.raises(MissingFile, match="There is no"):
+        folder.read_array(path)
+    with folder.new_array(path, (7, 3)) as rows:
+        rows.fill_(1)
+    path.write_bytes(path.read_bytes()[:left])
+    with pytest.raises(BadInput, match=r"rows.npy is damaged .* delete it"):
+        folder.read_array(path)

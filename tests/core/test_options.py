@@ -199,6 +199,12 @@ def test_a_path_that_no_system_has_is_refused(path: str) -> None:
         fill(Lamp, {"manual": path}, "lamp")
 
 
+def test_programs_give_paths_as_paths() -> None:
+    lamp = fill(Lamp, {"manual": Path("/srv/one"), "name": Path("/srv/two")}, "lamp")
+
+    assert (lamp.manual, lamp.name) == (Path("/srv/one"), "/srv/two")
+
+
 def test_an_unknown_option_lists_all_and_the_nearest() -> None:
     with pytest.raises(UnknownName) as caught:
         filled("wats=3")

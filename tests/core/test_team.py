@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -24,6 +24,16 @@ ROOT = HERE.parents[1]
 # In a network of their own with no way out, where the machine lets us make one: torchrun listens
 # on every interface that there is.
 APART = ["unshare", "--map-root-user", "--net", "sh", "-c", 'ip link set lo up && exec "$@"', "sh"]
+
+
+MARK = "PVD_TEST_TEAM_OF"
+
+
+def environment(process: psutil.Process) -> dict[str, str]:
+    try:
+        return dict(process.environ())
+    except psutil.Error:
+        return {}
 
 
 @cache
@@ -47,6 +57,7 @@ def launch(size: int, *words: str | Path, cache: Path) -> subprocess.Popen[str]:
             "OMP_NUM_THREADS": "1",
             "GLOO_SOCKET_IFNAME": "lo",
             "PVD_CACHE_DIR": str(cache),
+            MARK: str(os.getpid()),
             "PYTHONPATH": os.pathsep.join([str(HERE), os.environ.get("PYTHONPATH", "")]),
         },
         stdout=subprocess.PIPE,
@@ -54,6 +65,15 @@ def launch(size: int, *words: str | Path, cache: Path) -> subprocess.Popen[str]:
         text=True,
         start_new_session=True,
     )  # fmt: skip
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _none_left() -> Iterator[None]:
+    """Whatever a test does, no process of a team outlives this module: they would train on."""
+    yield
+    for process in psutil.process_iter():
+        if process.pid != os.getpid() and environment(process).get(MARK) == str(os.getpid()):
+            process.kill()
 
 
 def ended(process: subprocess.Popen[str], code: int = 0) -> tuple[str, str]:
@@ -85,10 +105,13 @@ def test_a_team_learns_what_one_process_learns(
         mine = member[f"{kind} {chunk}"]
         assert mine["losses"] == pytest.approx(alone["losses"], rel=1e-9)
         assert mine["weights"] == pytest.approx(alone["weights"], rel=1e-7, abs=1e-9)
-        for rows, wanted in zip(mine["embedded"], alone["embedded"], strict=True):
-            assert len(rows) == len(wanted)
-            for row, want in zip(rows, wanted, strict=True):
-                assert row == pytest.approx(want, rel=1e-6, abs=1e-7)
+    # The first one has all embeddings, the others their share.
+    shares = zip(*(member[f"{kind} {chunk}"]["embedded"] for member in team), strict=True)
+    for (rows, *others), wanted in zip(shares, alone["embedded"], strict=True):
+        assert len(rows) == len(wanted)
+        assert sum(map(len, others)) == len(wanted) - len(wanted) // len(team)
+        for row, want in zip(rows, wanted, strict=True):
+            assert row == pytest.approx(want, rel=1e-6, abs=1e-7)
 
 
 @pytest.mark.parametrize("kind", LOSSES)
@@ -100,6 +123,20 @@ def test_its_members_have_the_same_weights_and_share_the_pictures(
     seen = [member[key]["pictures"] for member in team]
     assert sum(seen) == work(Team(), kind, None)["pictures"]
     assert max(seen) - min(seen) <= 6  # at most one more in each of six steps
+
+
+def test_a_team_goes_on_from_a_bookmark(team: list[dict]) -> None:
+    for member in team:
+        whole, resumed = member["in-batch None"], member["resumed"]
+        assert resumed["losses"] == whole["losses"][3:]
+        assert resumed["weights"] == whole["weights"]
+
+
+def test_a_member_that_sees_another_bookmark_says_so(tmp_path: Path) -> None:
+    """Else they would add up gradients of different steps."""
+    _, said = ended(launch(2, HERE / "member.py", tmp_path, "apart", cache=tmp_path), code=1)
+
+    assert "does not see the same bookmark in the run's folder, as the first one does" in said
 
 
 def test_one_alone_is_told_nothing() -> None:
@@ -137,10 +174,7 @@ def copied(labelled: Path, name: str) -> Path:
 
 
 def rank_of(process: psutil.Process) -> int:
-    try:
-        return int(process.environ().get("RANK", "-1"))
-    except psutil.Error:
-        return -1
+    return int(environment(process).get("RANK", "-1"))
 
 
 def command(process: psutil.Process) -> list[str]:

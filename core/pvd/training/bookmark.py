@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -55,8 +55,10 @@ class Mark:
 class Bookmark:
     """The file of a mark, written now and then, and removed when the round is done."""
 
-    def __init__(self, path: Path, writes: bool = True) -> None:
-        self._path, self._writes = path, writes
+    def __init__(
+        self, path: Path, writes: bool = True, say: Callable[[str], None] = lambda line: None
+    ) -> None:
+        self._path, self._writes, self._say = path, writes, say
         self._wait, self._last = SECONDS, time.monotonic()
 
     def read(self, about: str) -> Mark | None:
@@ -84,6 +86,10 @@ class Bookmark:
         tensors |= {f"loss.{n}": tensor for n, tensor in enumerate(loss.parameters())}
         for number, averages in optimizer.state_dict()["state"].items():
             tensors |= {f"optimizer.{number}.{name}": one for name, one in averages.items()}
-        write_tensors(self._path, tensors)
+        try:
+            write_tensors(self._path, tensors)
+        except BadInput as error:  # it only saves work: the round may well find room for its end
+            self._writes = False
+            self._say(f"Should it be interrupted, this round begins anew. {error}")
         self._last = time.monotonic()
         self._wait = max(SECONDS, (self._last - begun) / SHARE)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-View = Callable[[], "Tensor"]  # the embeddings of some pictures, the same each time
+Look = Callable[[], "Tensor"]  # the embeddings of some pictures, the same each time
 
 
 @dataclass(frozen=True)
@@ -68,12 +68,12 @@ def add_gradients(
     known = lesson.have_utilities(rows)
     for number, part in enumerate(_parts(loss, lesson, rows, room)):
         share = team.share(len(part.images))
-        views = [
+        looks = [
             partial(_embed, student, lesson, part.images[begin:end], key, (number, begin))
             for begin, end in _chunks(share, settings.chunk)
         ]
-        with torch.set_grad_enabled(len(views) == 1):
-            seen = [view() for view in views]
+        with torch.set_grad_enabled(len(looks) == 1):
+            seen = [look() for look in looks]
         own = torch.cat([one.detach() for one in seen])
         embeddings = own.new_empty((len(part.images), own.shape[1]))
         embeddings[share] = own[: share.stop - share.start]
@@ -95,7 +95,7 @@ def add_gradients(
         value.backward()  # type: ignore[no-untyped-call]
         total += float(value.detach())
         if embeddings.grad is not None and share.start < share.stop:
-            _go_back(views, seen, embeddings.grad[share])
+            _go_back(looks, seen, embeddings.grad[share])
     return total
 
 
@@ -107,12 +107,12 @@ def _chunks(share: slice, chunk: int | None) -> list[tuple[int, int]]:
     return [(begin, min(begin + size, max(share.stop, begin + 1))) for begin in begins]
 
 
-def _go_back(views: Sequence[View], seen: Sequence[Tensor], gradient: Tensor) -> None:
+def _go_back(looks: Sequence[Look], seen: Sequence[Tensor], gradient: Tensor) -> None:
     """Take the gradient [n, D] of this process's embeddings to the weights."""
     start = 0
-    for view, one in zip(views, seen, strict=True):
+    for look, one in zip(looks, seen, strict=True):
         wanted = gradient[start : start + len(one)]
-        (one if one.requires_grad else view()).backward(wanted)  # type: ignore[no-untyped-call]
+        (one if one.requires_grad else look()).backward(wanted)  # type: ignore[no-untyped-call]
         start += len(one)
 
 

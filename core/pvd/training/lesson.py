@@ -75,8 +75,10 @@ class Lesson:
     @cached_property
     def digest(self) -> str:
         """Of all that is learnt from, but the pictures."""
-        told = (self._items, self._ranks, self._placed, self._utilities, self._weights, self._texts)
-        return hashlib.sha256(b"".join(one.numpy().tobytes() for one in told)).hexdigest()
+        who, what = (self._persona, self._texts), (self._items, self._mask, self._weights)
+        said = (self._ranks, self._placed, self._utilities, self._known)
+        told = b"".join(one.numpy().tobytes() for one in (*who, *what, *said))
+        return hashlib.sha256(told).hexdigest()
 
     def images(self, rows: Tensor) -> Tensor:
         """[U], the distinct pictures of these judgments, as indices of `pictures`."""

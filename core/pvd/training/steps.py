@@ -50,6 +50,8 @@ def train_round(
     progress, team = progress or Silent(), team or Team()
     about = digest_of([lesson.digest, _telling(settings), round, seed])
     mark = bookmark.read(about) if bookmark is not None else None
+    losses = mark.losses if mark is not None else []
+    team.check_alike(len(losses), "the same bookmark in the run's folder")
     if mark is not None:
         mark.restore(student, loss)
     groups = [dict(group) for group in student.parameter_groups()]
@@ -60,11 +62,10 @@ def train_round(
     first = settings.learning_rate
     rate = (student.learning_rate() if first is None else first) * settings.decay ** (round - 1)
     optimizer = torch.optim.AdamW(groups, lr=rate, weight_decay=settings.weight_decay, fused=True)
-    losses: list[float] = []
     if mark is not None:
         mark.resume(optimizer)
-        losses = mark.losses
-        progress.advance(len(losses) * min(settings.batch, len(lesson)))
+        mark = None  # as large as all that learns
+    progress.advance(len(losses) * min(settings.batch, len(lesson)))
     for step in range(len(losses), settings.steps):
         start = time.monotonic()
         rows = _batch(len(lesson), settings.batch, step, seed, round)
@@ -74,7 +75,7 @@ def train_round(
         optimizer.zero_grad(set_to_none=True)
         key = Key(seed, round, step)
         losses.append(add_gradients(student, loss, lesson, rows, settings, team, key))
-        team.add_gradients(learning)
+        team.sum_gradients(learning)
         torch.nn.utils.clip_grad_norm_([*learning, *own], settings.clip)
         optimizer.step()
         progress.advance(len(rows))
