@@ -307,6 +307,13 @@ def test_judgments_from_a_file(small: Tables, tmp_path: Path) -> None:
     mine.write_text("".join(json.dumps({k: row[k] for k in kept}) + "\n" for row in rows))
     result = pvd.pipeline.train(settings, folder, Silent(), mine)
     assert (result.round, result.answered, result.fresh) == (1, 30, 30)
+    # As after an interruption: the same file goes on, another one is refused.
+    (folder / "rounds/001/done").unlink()
+    other = tmp_path / "other.jsonl"
+    other.write_text("".join(mine.read_text().splitlines(keepends=True)[1:]))
+    with pytest.raises(UsageError, match="has begun with other judgments from a file"):
+        pvd.pipeline.train(settings, folder, Silent(), other)
+    assert pvd.pipeline.train(settings, folder, Silent(), mine) == result
     number, _, made = pvd.pipeline.label(settings, folder, Silent())
     assert (number, made) == (2, 30)
     with pytest.raises(UsageError, match="has begun with slates of its own"):
