@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -17,7 +18,7 @@ from pvd import exam, forgetting, options, report, rounds, scoring, summary, val
 from pvd.discovery import registry
 from pvd.errors import BadInput, MissingFile
 from pvd.exam import Paper
-from pvd.folder import read_json, replaced, write_bytes, write_json, write_lines
+from pvd.folder import locked, read_json, replaced, sweep, write_bytes, write_json, write_lines
 from pvd.identity import check_same_run
 from pvd.ledger import Ledger, judgment_row
 from pvd.money.plan import Plan
@@ -89,6 +90,11 @@ def execute(
     """All of it, or the rest of it, or the result of a finished run."""
     if not fresh and is_finished(settings, folder):
         check_same_run(settings, folder)
+        with (
+            suppress(BadInput),
+            locked(folder),
+        ):  # a kill in the last moment may have left something
+            sweep(folder)
         return finished(settings, folder)
     with opened_session(settings, folder, progress or Silent(), fresh, team) as session:
         paper = ask_exam(session)

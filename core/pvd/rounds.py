@@ -105,18 +105,16 @@ def bring(session: Session, path: Path) -> None:
     """Take a file's judgments as the next round's, if they fit."""
     ledger = session.ledger
     round = ledger.finished() + 1
+    begun = (
+        f"Round {round} has begun with %s; give `pvd train` without --judgments to end it first."
+    )
+    if ledger.has(round, "slates.jsonl"):
+        raise UsageError(begun % "slates of its own")
     made = ledger.read_judgments(path)
-    own = ledger.has(round, "slates.jsonl")
-    if not own and ledger.has(round, "judgments.jsonl"):
-        begun = [judgment.digest for judgment in ledger.judgments(round)]
-        if begun == [judgment.digest for judgment in made]:
+    if ledger.has(round, "judgments.jsonl"):
+        if [j.digest for j in ledger.judgments(round)] == [j.digest for j in made]:
             return  # the same command once more: it goes on
-    if own or ledger.has(round, "judgments.jsonl"):
-        what = "slates of its own" if own else "other judgments from a file"
-        raise UsageError(
-            f"Round {round} has begun with {what}; give `pvd train` without --judgments to end it "
-            "first."
-        )
+        raise UsageError(begun % "other judgments from a file")
     _lesson(session, [Aged(judgment, 0) for judgment in made])
     ledger.write_judgments(round, dict(enumerate(made)))
 
