@@ -137,7 +137,9 @@ def _shop(session: Session, round: int) -> Shop:
     # In a file, since a million items take 2 GB; and a command that goes on finds it there.
     if round > 0 and not ledger.has(round, VIEW):
         with (
-            session.progress.stage("embedding", len(pictures), "images", f"after round {round}"),
+            session.progress.stage(
+                "embedding", len(pictures), "images", _where(session, round + 1)
+            ),
             ledger.new_view(round, (len(pictures), base.shape[1])) as rows,
         ):
             session.embed(pictures.items, round, rows)

@@ -39,12 +39,12 @@ def embed(
         with torch.inference_mode():
             return student.embed_prepared(pictures.take(rows[start:stop])).cpu()
 
-    if team.leads and into is not None:
-        own = into[share]
-    else:
-        width = see(0, 1).shape[1]
-        into = torch.empty(len(rows), width) if team.leads else None
-        own = torch.empty(share.stop - share.start, width) if into is None else into[share]
+    def empty(count: int) -> Tensor:
+        return torch.empty(count, see(0, 1).shape[1])
+
+    if team.leads and into is None:
+        into = empty(len(rows))
+    own = empty(share.stop - share.start) if into is None else into[share]
     for start in range(0, len(own), BLOCK):
         stop = min(start + BLOCK, len(own))
         own[start:stop] = see(share.start + start, share.start + stop)

@@ -68,15 +68,18 @@ def add_gradients(
     known = lesson.have_utilities(rows)
     for number, part in enumerate(_parts(loss, lesson, rows, room)):
         share = team.share(len(part.images))
+        mine = part.images[share]
+        # A process without a share must know the width all the same; nothing of it goes back.
+        some = mine if len(mine) else part.images[:1]
         looks = [
-            partial(_embed, student, lesson, part.images[begin:end], key, (number, begin))
-            for begin, end in _chunks(share, settings.chunk)
+            partial(_embed, student, lesson, chunk, key, (number, team.rank, place))
+            for place, chunk in enumerate(torch.split(some, settings.chunk or len(some)))
         ]
         with torch.set_grad_enabled(len(looks) == 1):
             seen = [look() for look in looks]
         own = torch.cat([one.detach() for one in seen])
         embeddings = own.new_empty((len(part.images), own.shape[1]))
-        embeddings[share] = own[: share.stop - share.start]
+        embeddings[share] = own[: len(mine)]
         team.filled(embeddings)
         embeddings.requires_grad_()
         batch = lesson.scored(
@@ -94,17 +97,9 @@ def add_gradients(
             )
         value.backward()  # type: ignore[no-untyped-call]
         total += float(value.detach())
-        if embeddings.grad is not None and share.start < share.stop:
+        if embeddings.grad is not None and len(mine):
             _go_back(looks, seen, embeddings.grad[share])
     return total
-
-
-def _chunks(share: slice, chunk: int | None) -> list[tuple[int, int]]:
-    """Where the chunks of a share begin and end. An empty share has a chunk too: its process must
-    know the embeddings' width, and nothing of it goes back."""
-    size = chunk or max(share.stop - share.start, 1)
-    begins = range(share.start, max(share.stop, share.start + 1), size)
-    return [(begin, min(begin + size, max(share.stop, begin + 1))) for begin in begins]
 
 
 def _go_back(looks: Sequence[Look], seen: Sequence[Tensor], gradient: Tensor) -> None:
@@ -117,9 +112,10 @@ def _go_back(looks: Sequence[Look], seen: Sequence[Tensor], gradient: Tensor) ->
 
 
 def _embed(
-    student: Student, lesson: Lesson, images: Tensor, key: Key, place: tuple[int, int]
+    student: Student, lesson: Lesson, images: Tensor, key: Key, place: tuple[int, int, int]
 ) -> Tensor:
-    """[n, D], some pictures of a batch; the same numbers each time that they are asked for."""
+    """[n, D], some pictures of a batch, at a place (part, process, chunk) of it; the same numbers
+    each time that they are asked for."""
     # A student may draw from torch's global generator (dropout): nobody else may steer it.
     where = place if any(place) else ()
     _seed(key, *where)

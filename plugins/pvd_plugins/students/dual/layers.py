@@ -66,13 +66,10 @@ def _open_clip(layer: Any) -> Block | None:
     more = attention.bias_k is not None or attention.add_zero_attn or not attention.batch_first
     if more or attention.in_proj_weight is None or hasattr(layer, "ln_1_kv"):
         return None
-    query, key, value = _thirds(attention.in_proj_weight, attention.in_proj_bias)
     return Block(
         heads=attention.num_heads,
         norm_1=layer.ln_1,
-        query=query,
-        key=key,
-        value=value,
+        **_thirds(attention.in_proj_weight, attention.in_proj_bias),
         out=lambda mixed: layer.ls_1(attention.out_proj(mixed)),
         norm_2=layer.ln_2,
         mlp=_mlp(layer.mlp.c_fc, layer.mlp.gelu, layer.mlp.c_proj, layer.ls_2),
@@ -90,13 +87,10 @@ def _timm(layer: Any) -> Block | None:
         return None
     if type(attention.qkv) is not Linear:
         return None
-    query, key, value = _thirds(attention.qkv.weight, attention.qkv.bias)
     return Block(
         heads=attention.num_heads,
         norm_1=layer.norm1,
-        query=query,
-        key=key,
-        value=value,
+        **_thirds(attention.qkv.weight, attention.qkv.bias),
         out=lambda mixed: layer.drop_path1(layer.ls1(attention.proj_drop(attention.proj(mixed)))),
         norm_2=layer.norm2,
         mlp=lambda hidden: layer.drop_path2(layer.ls2(layer.mlp(hidden))),
@@ -132,8 +126,8 @@ def _mlp(*maps: Any) -> Map:
     return run
 
 
-def _thirds(weight: Tensor, bias: Tensor | None) -> tuple[Affine, Affine, Affine]:
+def _thirds(weight: Tensor, bias: Tensor | None) -> dict[str, Map]:
     """Query, key and value that are kept as one map."""
     biases = (None,) * 3 if bias is None else bias.chunk(3)
-    query, key, value = (Affine(w, b) for w, b in zip(weight.chunk(3), biases, strict=True))
-    return query, key, value
+    maps = [Affine(w, b) for w, b in zip(weight.chunk(3), biases, strict=True)]
+    return dict(zip(("query", "key", "value"), maps, strict=True))
