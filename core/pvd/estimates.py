@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
 
 from pvd.records import Estimate
+
+if TYPE_CHECKING:
+    import numpy
 
 RESAMPLES = 10_000
 
@@ -21,13 +25,19 @@ def mean(values: Sequence[float], seed: int, over: str) -> Estimate:
     sample = np.asarray(values, dtype=np.float64)
     if not len(sample):
         raise ValueError("an estimate needs at least one value")
-    rng = np.random.default_rng(seed)
-    means = np.empty(RESAMPLES)
-    for start in range(0, RESAMPLES, 1000):
-        draws = rng.integers(len(sample), size=(1000, len(sample)))
-        means[start : start + 1000] = sample[draws].mean(axis=1)
+    means = np.concatenate([sample[draws].mean(axis=1) for draws in _resamples(seed, len(sample))])
     low, high = np.quantile(means, (0.025, 0.975))
     return Estimate(float(sample.mean()), float(low), float(high), over, tuple(sample.tolist()))
+
+
+@lru_cache(maxsize=2)
+def _resamples(seed: int, count: int) -> list[numpy.ndarray[Any, Any]]:
+    """Which of `count` values each resample takes. Kept, since all systems of an exam share them;
+    for more values than an exam has they are drawn anew each time."""
+    import numpy as np
+
+    rng = np.random.default_rng(seed)
+    return [rng.integers(count, size=(1000, count)) for _ in range(0, RESAMPLES, 1000)]
 
 
 def difference(a: Estimate, b: Estimate, seed: int) -> Estimate:
@@ -46,31 +56,9 @@ def two_way(values: Sequence[Sequence[float]]) -> Estimate:
     degrees of freedom. It is never taken to be below what the residual alone leaves. An interval
     over personas alone would call other seeds of the same method a different method.
     """
-    import numpy as np
-    from scipy.stats import t
+    from pvd.crossed import analyse
 
-    grid = np.asarray(values, dtype=np.float64)
-    if grid.ndim != 2 or min(grid.shape) < 2:
-        raise ValueError("a two-way interval needs at least two seeds and two personas")
-    seeds, personas = grid.shape
-    center, rows, columns = grid.mean(), grid.mean(axis=1), grid.mean(axis=0)
-    rest = grid - rows[:, None] - columns[None, :] + center
-    freedom = np.array([seeds - 1, personas - 1, (seeds - 1) * (personas - 1)])
-    squares = np.array(
-        [
-            personas * ((rows - center) ** 2).sum(),
-            seeds * ((columns - center) ** 2).sum(),
-            (rest**2).sum(),
-        ]
-    )
-    mean_squares = squares / freedom
-    total = max(mean_squares @ (1, 1, -1), mean_squares[2])
-    half = 0.0
-    if total > 0:
-        effective = total**2 / (mean_squares**2 / freedom).sum()
-        half = float(t.ppf(0.975, effective) * np.sqrt(total / grid.size))
-    over = f"{seeds} seeds x {personas} personas (two-way)"
-    return Estimate(float(center), float(center) - half, float(center) + half, over)
+    return analyse(values).interval()
 
 
 def plain(estimate: Estimate) -> dict[str, Any]:
