@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     import numpy
 
 RESAMPLES = 10_000
+FEW = 256  # values whose resamples are kept, 20 MB of them
 
 
 def mean(values: Sequence[float], seed: int, over: str) -> Estimate:
@@ -25,19 +26,25 @@ def mean(values: Sequence[float], seed: int, over: str) -> Estimate:
     sample = np.asarray(values, dtype=np.float64)
     if not len(sample):
         raise ValueError("an estimate needs at least one value")
-    means = np.concatenate([sample[draws].mean(axis=1) for draws in _resamples(seed, len(sample))])
+    draws = _kept_resamples if len(sample) <= FEW else _resamples
+    means = np.concatenate([sample[some].mean(axis=1) for some in draws(seed, len(sample))])
     low, high = np.quantile(means, (0.025, 0.975))
     return Estimate(float(sample.mean()), float(low), float(high), over, tuple(sample.tolist()))
 
 
-@lru_cache(maxsize=2)
-def _resamples(seed: int, count: int) -> list[numpy.ndarray[Any, Any]]:
-    """Which of `count` values each resample takes. Kept, since all systems of an exam share them;
-    for more values than an exam has they are drawn anew each time."""
+def _resamples(seed: int, count: int) -> Iterator[numpy.ndarray[Any, Any]]:
+    """Which of `count` values each resample takes, a thousand resamples at a time."""
     import numpy as np
 
     rng = np.random.default_rng(seed)
-    return [rng.integers(count, size=(1000, count)) for _ in range(0, RESAMPLES, 1000)]
+    for _ in range(0, RESAMPLES, 1000):
+        yield rng.integers(count, size=(1000, count))
+
+
+@lru_cache(maxsize=2)
+def _kept_resamples(seed: int, count: int) -> list[numpy.ndarray[Any, Any]]:
+    """The same, kept: all numbers of all systems of an exam share them."""
+    return list(_resamples(seed, count))
 
 
 def difference(a: Estimate, b: Estimate, seed: int) -> Estimate:

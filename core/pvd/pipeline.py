@@ -23,7 +23,7 @@ from pvd.identity import check_same_run
 from pvd.ledger import Ledger, judgment_row
 from pvd.money.plan import Plan
 from pvd.progress import Progress, Silent
-from pvd.protocols import Student
+from pvd.protocols import Student, Teacher
 from pvd.records import RoundResult
 from pvd.session import Session, opened_session, planned
 from pvd.settings import ExamSettings, Settings, recipe, resolve
@@ -97,14 +97,20 @@ def execute(
             sweep(folder)
         return finished(settings, folder)
     with opened_session(settings, folder, progress or Silent(), fresh, team) as session:
-        paper = ask_exam(session)
-        test = ask_validation(session)
-        rounds.validate_start(session, test)
-        while not rounds.is_over(session):
-            rounds.label(session)
-            rounds.learn(session, test)
-        examine(session, paper)
+        go_through(session)
     return finished(settings, folder)
+
+
+def go_through(session: Session) -> Paper:
+    """All stages, each as far as it is not done; the exam that was sat."""
+    paper = ask_exam(session)
+    test = ask_validation(session)
+    rounds.validate_start(session, test)
+    while not rounds.is_over(session):
+        rounds.label(session)
+        rounds.learn(session, test)
+    examine(session, paper)
+    return paper
 
 
 def label(
@@ -181,16 +187,16 @@ def open_student(folder: Path, device: str = "cpu") -> Student:
 
 def ask_exam(session: Session) -> Paper:
     """Play the exam's tournaments; they are independent of any student."""
-    return _play(session, "test", session.settings.exam)
+    return _play(session, session.judge, "test", session.settings.exam)
 
 
-def _play(session: Session, part: str, settings: ExamSettings) -> Paper:
+def _play(session: Session, judge: Teacher, part: str, settings: ExamSettings) -> Paper:
     personas, items = getattr(session.data.people, part), getattr(session.data.items, part)
     total = exam.questions(len(personas), len(items), settings)
     with session.progress.stage("exam questions", total, "slates"):
         paper, brackets = exam.prepare(
             session.desk,
-            session.judge,
+            judge,
             personas,
             items,
             settings,
@@ -207,7 +213,9 @@ def ask_validation(session: Session) -> Test:
     settings, seed = session.settings.train, session.settings.stream("exam")
     people, items = session.data.people.validation, session.data.items.validation
     if settings.validate == "mpr":
-        paper = _play(session, "validation", replace(session.settings.exam, repeats=0))
+        # By the teacher: a judge that chose the round would examine its own choice.
+        exam_settings = replace(session.settings.exam, repeats=0)
+        paper = _play(session, session.teacher, "validation", exam_settings)
         return validation.winners_test(paper, items, session.texts, seed)
     path = session.folder / "exam" / "validation.jsonl"
     judged = session.ledger.whole(path)

@@ -99,7 +99,8 @@ def opened_session(
         )
         teacher = stack.enter_context(opened(settings.teacher, settings.stream("teacher")))
         judge = stack.enter_context(opened(settings.judge, settings.stream("judge")))
-        if teacher.capabilities.paid or judge.capabilities.paid:
+        paid = teacher.capabilities.paid or judge.capabilities.paid
+        if paid and settings.account is None:  # else whoever shares the account has agreed
             account.agree(settings, _plan(settings, data, desk, folder, fresh), progress)
         for one in (teacher, judge):
             desk.prepare(one)

@@ -110,16 +110,17 @@ class _Sending:
         requests = {digest: self._questions[digest] for digest in islice(self._ready, count)}
         forecasts = {d: self._teacher.estimate(r.slate) for d, r in requests.items()}
         prices = [budget.aside(self._teacher, forecast) for forecast in forecasts.values()]
-        affordable = budget.affordable(prices)
-        self._short = affordable < count
-        if not affordable:
-            if not (self._running or self._pausing):
-                budget.check(prices[:1])
-            return False
-        aside = dict(islice(zip(requests, prices, strict=True), affordable))
-        for _ in aside:
-            self._ready.popleft()
-        mine = self._clerk.claim(aside)
+        with budget.reserving():
+            affordable = budget.affordable(prices)
+            self._short = affordable < count
+            if not affordable:
+                if not (self._running or self._pausing):
+                    budget.check(prices[:1])
+                return False
+            aside = dict(islice(zip(requests, prices, strict=True), affordable))
+            for _ in aside:
+                self._ready.popleft()
+            mine = self._clerk.claim(aside)
         for digest in (digest for digest in aside if digest not in mine):
             self._elsewhere.append(digest)
             self._let_follow(digest)
@@ -258,12 +259,13 @@ class _Sending:
     def _put_aside_again(self, call: Call) -> None:
         """What was lost may be charged: asking again may cost as much again."""
         self._clerk.usage.lost += 1
-        prices = list(call.aside.values())
-        if not self._clerk.budget.affords(prices):
-            self._clerk.patiently(lambda: self._clerk.store.forfeit(call.aside))
-            self._running.discard(call)
-            self._clerk.budget.check(prices)
-        self._clerk.claim_again(call.aside)
+        prices, budget = list(call.aside.values()), self._clerk.budget
+        with budget.reserving():
+            if not budget.affords(prices):
+                self._clerk.patiently(lambda: self._clerk.store.forfeit(call.aside))
+                self._running.discard(call)
+                budget.check(prices)
+            self._clerk.claim_again(call.aside)
 
     def _drain(self, interrupted: bool) -> None:
         """What is under way is paid for: wait for it and keep it, each call on its own. Who

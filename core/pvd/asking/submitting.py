@@ -101,10 +101,13 @@ class _Submitting:
         while left:
             try:
                 with _Shard(self._teacher) as shard:
-                    self._fill(shard, left)
-                    if not shard.aside:
-                        break
-                    self._submit(shard)
+                    name = f"pvd-{uuid.uuid4().hex}"
+                    with self._clerk.budget.reserving():
+                        self._fill(shard, left)
+                        if not shard.aside:
+                            break
+                        mine = self._begin(name, shard)
+                    self._submit(name, shard, mine)
             except OSError as error:
                 raise BadInput(
                     f"There is no room for the file of a batch in {tempfile.gettempdir()} "
@@ -123,11 +126,14 @@ class _Submitting:
                 return
             shard.add(left.popleft(), aside, line)
 
-    def _submit(self, shard: _Shard) -> None:
-        """Hand in one file, without what another process is asking."""
-        name = f"pvd-{uuid.uuid4().hex}"
+    def _begin(self, name: str, shard: _Shard) -> set[str]:
+        """Put the money aside; the questions that no other process is asking."""
         run, label = self._clerk.budget.run, self._teacher.label
-        mine = self._clerk.patiently(lambda: self._store.begin_batch(name, label, shard.aside, run))
+        return self._clerk.patiently(lambda: self._store.begin_batch(name, label, shard.aside, run))
+
+    def _submit(self, name: str, shard: _Shard, mine: set[str]) -> None:
+        """Hand in one file, of those questions alone."""
+        label = self._teacher.label
         # From here on whatever happens, the store knows of it; a Store that is closed leaves it to
         # the next command to find out whether it arrived.
         try:

@@ -24,11 +24,12 @@ def budget_of(settings: Settings, folder: Path, store: Store, fresh: bool = Fals
     before = {}
     if (folder / "usage.json").exists() and not fresh:
         before = read_json(folder / "usage.json")
-    run = before.get("run") or uuid.uuid4().hex
-    if before:
+    run = settings.account or before.get("run") or uuid.uuid4().hex
+    if before.get("run") == run:
         spent = Spent(before.get("run_questions", 0), before.get("run_dollars", 0.0))
         store.adopt(run, spent)
-    return Budget(store, run, settings.max_cost, settings.max_calls)
+    shared = settings.account is not None
+    return Budget(store, run, settings.max_cost, settings.max_calls, shared)
 
 
 def agree(settings: Settings, plan: Plan, progress: Progress) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from pvd.errors import BudgetReached
@@ -37,15 +38,28 @@ class Budget:
         run: str,
         max_cost: float | None = None,
         max_calls: int | None = None,
+        shared: bool = False,
     ) -> None:
         self.run, self.max_cost, self.max_calls = run, max_cost, max_calls
-        self._store = store
+        self._store, self._shared = store, shared
         self._dearer = 1.0  # how much dearer than thought an answer was at worst
 
     @property
     def spent(self) -> Spent:
         """By all invocations so far, what is put aside included."""
         return self._store.spent(self.run)
+
+    @contextmanager
+    def reserving(self) -> Iterator[None]:
+        """Between a look at what is left and putting it aside: of the processes that share an
+        account one at a time, or two would spend the same dollar."""
+        if not self._shared or (self.max_cost is None and self.max_calls is None):
+            yield
+            return
+        from filelock import FileLock
+
+        with FileLock(self._store.path.with_name(f"{self._store.path.name}.{self.run}.lock")):
+            yield
 
     def aside(self, teacher: Teacher, forecast: Forecast, batch: bool = False) -> float:
         """The dollars to put aside for a question; 0 where it is free, or nobody knows its price

@@ -50,6 +50,8 @@ class Plan:
     paid: bool
     spent: Spent  # by earlier invocations
     shared: bool = False  # first rounds, whose pictures a provider remembers
+    what: str = "run"  # that is planned
+    settled: bool = False  # nothing that is asked depends on answers
     max_cost: float | None = None
     max_calls: int | None = None
 
@@ -106,13 +108,13 @@ class Plan:
             )
         if unknown and settings.max_calls is None:
             raise UsageError(
-                "Nobody knows what this run costs, so --max-cost cannot hold it; add --max-calls "
-                "with the number of questions that may be asked."
+                f"Nobody knows what this {self.what} costs, so --max-cost cannot hold it; add "
+                "--max-calls with the number of questions that may be asked."
             )
         if not unknown and settings.max_cost is None and settings.max_calls is None:
             raise UsageError(
-                f"This run may ask {self.new:,} questions that cost money; add --max-cost with the "
-                f"dollars that it may cost, for example --max-cost {self._suggested():g}."
+                f"This {self.what} may ask {self.new:,} questions that cost money; add --max-cost with "
+                f"the dollars that it may cost, for example --max-cost {self._suggested():g}."
             )
 
     def _suggested(self) -> float:

@@ -127,13 +127,14 @@ class _Planning:
 
     def exam(self) -> Part:
         """The held-out tournaments, played as far as the store has answers."""
-        return self._tournaments("exam", "test", self._settings.exam.repeats)
+        settings = self._settings
+        return self._tournaments("exam", "test", settings.judge, settings.exam.repeats)
 
     def validation(self) -> Part:
         """The fixed slates, or tournaments, that choose the round."""
         train, count = self._settings.train, _Count()
         if train.validate == "mpr":
-            return self._tournaments("validation", "validation", 0)
+            return self._tournaments("validation", "validation", self._settings.teacher, 0)
         if not (self._folder / "exam" / "validation.jsonl").exists():
             self._rehearse(count, self._uniform("validation", train.validation_slates))
         return self._part("validation", self._settings.teacher, count, int(count.new > 0))
@@ -169,8 +170,8 @@ class _Planning:
         values = [ledger.result(n).validation.value for n in range(ledger.finished() + 1)]
         return validation.enough(len(values) - 1, values.index(max(values)), self._settings.train)
 
-    def _tournaments(self, name: str, part: str, repeats: int) -> Part:
-        settings, judge = self._settings.exam, self._settings.judge
+    def _tournaments(self, name: str, part: str, judge: Teacher, repeats: int) -> Part:
+        settings = self._settings.exam
         seed, count = self._settings.stream("exam"), _Count()
         people = bounded(
             getattr(self._data.people, part), settings.personas, derive(seed, "personas")

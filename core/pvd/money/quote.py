@@ -16,9 +16,9 @@ def lines(plan: Plan, width: int = 0) -> list[str]:
     as the terminal."""
     width = width or shutil.get_terminal_size((78, 24)).columns - 1
     width = min(max(width, NARROW), WIDE)
-    found = ["The whole run, as far as it is not done:", *_table(plan)]
+    found = [f"The whole {plan.what}, as far as it is not done:", *_table(plan)]
     said = [*_money(plan), _batches(plan), _time(plan), *_limits(plan), *plan.prices]
-    if plan.new:
+    if plan.new and not plan.settled:
         said.append(
             "What later rounds will ask is not known yet and counted as new; questions that must "
             "be asked again come on top."
@@ -106,7 +106,7 @@ def _limits(plan: Plan) -> list[str]:
         before = f"{money(spent)} of it is spent; " if spent else ""
         left = most - spent
         if total[1] > left:
-            fits = "that is less than is expected: the run will stop there, and go on with more."
+            fits = f"that is less than is expected: the {plan.what} will stop there, and go on with more."
         elif total[2] > left:
             fits = "enough, unless answers are much longer than expected."
         else:
@@ -119,7 +119,7 @@ def _limits(plan: Plan) -> list[str]:
             )
     if plan.max_calls is not None and plan.spent.calls + plan.new > plan.max_calls:
         said.append(
-            f"--max-calls {plan.max_calls:,} is less than that: the run will stop there, and go on "
-            "with more."
+            f"--max-calls {plan.max_calls:,} is less than that: the {plan.what} will stop there, "
+            "and go on with more."
         )
     return said
