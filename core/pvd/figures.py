@@ -56,7 +56,7 @@ def percentiles(people: Sequence[Mapping[str, Any]], items: int) -> Chart | None
 
     def paint(figure: Figure) -> None:
         axes = figure.add_subplot()
-        _rule(axes, 50 + 50 / items, "chance")
+        rule(axes, 50 + 50 / items, "chance")
         for x, (before, after) in enumerate(pairs, 1):
             colour, dash = (BLUE, "-") if after >= before else (VERMILION, ":")
             axes.plot((x, x), (before, after), dash, color=colour, lw=1.6 * slim, alpha=0.6)
@@ -67,13 +67,13 @@ def percentiles(people: Sequence[Mapping[str, Any]], items: int) -> Chart | None
         axes.plot(xs, before_after[1], "o", ms=size, color=BLUE, label="after")
         axes.set(xlabel="personas, sorted by percentile before training", xticks=[])
         axes.set(ylabel="percentile of the winner", ylim=(-3, 103))
-        _legend(axes)
+        legend(axes)
 
     up, down = (sum(sign * (a - b) > 0 for b, a in pairs) for sign in (1, -1))
     middle = [median(values) for values in zip(*pairs, strict=True)]
     return Chart(
         "The winner's percentile for each persona, before and after training",
-        _svg(paint, 3.0),
+        svg(paint, 3.0),
         f"The judge's winner moved up for {up} of {len(pairs)} personas and down for {down}; "
         f"the median percentile went from {middle[0]:.1f} to {middle[1]:.1f}. One line is one "
         "persona: hollow before training, filled after; dotted where it moved down.",
@@ -106,12 +106,12 @@ def reach(people: Sequence[Mapping[str, Any]], items: int) -> Chart | None:
         axes.xaxis.set_minor_formatter("")
         axes.set(xlabel=f"first k of {items:,} items", xlim=(1, items))
         axes.set(ylabel="personas that meet the winner, %", ylim=(0, 103))
-        _legend(axes)
+        legend(axes)
 
     k = 10 if items > 10 else 1
     return Chart(
         "Share of personas whose winner is among the first k results",
-        _svg(paint, 3.0),
+        svg(paint, 3.0),
         f"Within the first {k} of {items:,} items, {share(places[1], k):.0f} % of the personas "
         f"meet their winner, before training {share(places[0], k):.0f} %, by chance "
         f"{100 * k / items:.1f} %.",
@@ -132,7 +132,7 @@ def learning(rounds: Sequence[Mapping[str, Any]], best: int, measure: str) -> Ch
     def paint(figure: Figure) -> None:
         axes = figure.add_subplot()
         if measure in what:
-            _rule(axes, 50, "chance")
+            rule(axes, 50, "chance")
         axes.fill_between(numbers, low, high, color=BLUE, alpha=0.15, lw=0)
         axes.plot(numbers, value, "o-", color=BLUE, ms=4)
         axes.plot(numbers[at], value[at], "o", ms=11, mfc="none", mec=INK, mew=1.1)
@@ -157,7 +157,7 @@ def learning(rounds: Sequence[Mapping[str, Any]], best: int, measure: str) -> Ch
     elif at and value[at] - value[at - 1] > (high[at] - low[at]) / 4:
         caption += "It was still rising when training stopped. "
     caption += f"Shown: {label}, with the 95 % interval over {shown[at]['validation']['over']}."
-    return Chart("Learning curve on the validation personas", _svg(paint, 3.0), caption)
+    return Chart("Learning curve on the validation personas", svg(paint, 3.0), caption)
 
 
 def bins(rounds: Sequence[Mapping[str, Any]]) -> Chart | None:
@@ -186,7 +186,7 @@ def bins(rounds: Sequence[Mapping[str, Any]]) -> Chart | None:
         below.set(ylabel="shortfall, %", xlabel="round")
         below.set_ylim(-2, max(10, below.get_ylim()[1]))
         below.locator_params(axis="x", integer=True)
-        _legend(above, columns=4 if sum(map(len, names)) < 40 else 2)
+        legend(above, columns=4 if sum(map(len, names)) < 40 else 2)
 
     last = [pairs[-1] for pairs in columns]
     held, scarce = min((held, name) for (held, _), name in zip(last, names, strict=True))
@@ -203,7 +203,7 @@ def bins(rounds: Sequence[Mapping[str, Any]]) -> Chart | None:
         else "Every bin gave all that was wanted from it."
     )
     title = "What the sampler's score bins held, and how often they had too little"
-    return Chart(title, _svg(paint, 3.0), caption)
+    return Chart(title, svg(paint, 3.0), caption)
 
 
 def times(seconds: Mapping[str, float]) -> Chart | None:
@@ -230,7 +230,7 @@ def times(seconds: Mapping[str, float]) -> Chart | None:
         f"The longest stage, {longest}, took {seconds[longest] / unit:.1f} of {total / unit:.1f} "
         f"{name} ({100 * seconds[longest] / total:.0f} %)."
     )
-    return Chart("Time by stage", _svg(paint, 0.8 + 0.24 * len(seconds)), caption)
+    return Chart("Time by stage", svg(paint, 0.8 + 0.24 * len(seconds)), caption)
 
 
 def _before_after(people: Sequence[Mapping[str, Any]]) -> list[tuple[float, float]]:
@@ -243,13 +243,13 @@ def _bin(row: Mapping[str, float], slates: int) -> tuple[float, float]:
     return row["members"] / max(slates, 1), 100 * row["short"] / max(row["wanted"], 1)
 
 
-def _rule(axes: Axes, y: float, label: str) -> None:
+def rule(axes: Axes, y: float, label: str) -> None:
     axes.axhline(y, color=GREY, lw=0.8, ls=(0, (1, 2)), zorder=0)
     axes.annotate(label, (1, y), (0, 2), xycoords=("axes fraction", "data"), color=GREY,
                   textcoords="offset points", ha="right", fontsize=8)  # fmt: skip
 
 
-def _legend(axes: Axes, columns: int = 3) -> None:
+def legend(axes: Axes, columns: int = 3) -> None:
     axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=columns, borderpad=0,
                 borderaxespad=0.3, handlelength=1.8, columnspacing=1)  # fmt: skip
 
@@ -260,7 +260,7 @@ def _plain(name: str, most: int) -> str:
     return text if len(text) <= most else text[: most - 1] + "…"
 
 
-def _svg(paint: Callable[[Figure], None], height: float) -> str:
+def svg(paint: Callable[[Figure], None], height: float) -> str:
     """The data URI of what `paint` draws, the same bytes for the same drawing."""
     from matplotlib import style
     from matplotlib.figure import Figure

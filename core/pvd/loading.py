@@ -13,7 +13,7 @@ from pvd.errors import BadInput, MissingPrerequisite
 from pvd.folder import write_lines
 from pvd.pictures import Kept, Pictures, prepare
 from pvd.progress import Progress
-from pvd.protocols import Student
+from pvd.protocols import Student, Teacher
 from pvd.records import Catalog, Item, Persona
 from pvd.settings import Settings
 
@@ -100,14 +100,19 @@ def check_device(name: str) -> None:
 def _check_teachers(settings: Settings, personas: Sequence[Persona], items: Sequence[Item]) -> None:
     """What teacher and judge read must be there before anything is asked."""
     for teacher in (settings.teacher, settings.judge):
-        for name in sorted(teacher.capabilities.reads):
-            lacking = [p.id for p in personas if not p.attributes.get(name)]
-            if lacking:
-                of = f"{len(lacking)} of {len(personas)}, such as {lacking[0]!r}"
-                if len(lacking) == len(personas):
-                    of = f"all {len(personas)}"
-                raise BadInput(
-                    f"The teacher {teacher.label} needs `{name}` for each persona, and they are "
-                    f"missing from {of}; add them, or choose another teacher."
-                )
-        teacher.check(personas, items)
+        check_teacher(teacher, personas, items)
+
+
+def check_teacher(teacher: Teacher, personas: Sequence[Persona], items: Sequence[Item]) -> None:
+    """Raise BadInput if this teacher cannot rank these items for these personas."""
+    for name in sorted(teacher.capabilities.reads):
+        lacking = [p.id for p in personas if not p.attributes.get(name)]
+        if lacking:
+            of = f"{len(lacking)} of {len(personas)}, such as {lacking[0]!r}"
+            if len(lacking) == len(personas):
+                of = f"all {len(personas)}"
+            raise BadInput(
+                f"The teacher {teacher.label} needs `{name}` for each persona, and they are "
+                f"missing from {of}; add them, or choose another teacher."
+            )
+    teacher.check(personas, items)

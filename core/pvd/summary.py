@@ -179,12 +179,12 @@ def gallery(paper: Paper, scores: Mapping[str, Tensor], count: int, seed: int) -
         lists = {name: [paper.items[i].id for i in top] for name, top in tops.items()}
         rows.append({**people[row], **lists})
     items = {
-        paper.items[i].id: {"title": paper.items[i].title, "thumb": _thumb(paper.items[i])}
+        paper.items[i].id: {"title": paper.items[i].title, "thumb": thumb(paper.items[i])}
         for i in sorted(shown)
     }
     return {"people": rows, "items": items}
 
 
-def _thumb(item: pvd.Item) -> str:
+def thumb(item: pvd.Item) -> str:
     picture = base64.b64encode(jpeg(item.open(), THUMB, quality=80)).decode()
     return f"data:image/jpeg;base64,{picture}"

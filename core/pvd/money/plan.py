@@ -113,8 +113,9 @@ class Plan:
             )
         if not unknown and settings.max_cost is None and settings.max_calls is None:
             raise UsageError(
-                f"This {self.what} may ask {self.new:,} questions that cost money; add --max-cost with "
-                f"the dollars that it may cost, for example --max-cost {self._suggested():g}."
+                f"This {self.what} may ask {self.new:,} questions that cost money; add --max-cost "
+                "with the dollars that it may cost, for example --max-cost "
+                f"{self._suggested():g}."
             )
 
     def _suggested(self) -> float:

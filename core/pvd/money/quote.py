@@ -79,9 +79,11 @@ def _batches(plan: Plan) -> str:
         return ""
     total = plan.dollars(batch=True)
     cost = "" if total is None or plan.batch else f" {money(total[1])}, and"
+    waits = ", since each round of tournaments and of training waits for the last"
+    waits = "" if plan.settled else waits
     return (
         f"{'In batches' if plan.batch else 'With --batch'}:{cost} {plan.submissions} submissions "
-        "one after the other, since each round of tournaments and of training waits for the last. "
+        f"one after the other{waits}. "
         f"Each is answered within {HOURS} hours, often sooner: {plan.submissions * HOURS / 24:.0f} "
         "days at most."
     )
@@ -106,7 +108,8 @@ def _limits(plan: Plan) -> list[str]:
         before = f"{money(spent)} of it is spent; " if spent else ""
         left = most - spent
         if total[1] > left:
-            fits = f"that is less than is expected: the {plan.what} will stop there, and go on with more."
+            stops = f"the {plan.what} will stop there, and go on with more."
+            fits = f"that is less than is expected: {stops}"
         elif total[2] > left:
             fits = "enough, unless answers are much longer than expected."
         else:
