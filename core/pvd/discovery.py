@@ -34,7 +34,7 @@ KINDS: dict[str, type[protocols.Component]] = {
 }
 # Names that an option may not have: core writes them into tables, or sets them itself.
 RESERVED = {"use", "name", "label", "options"}
-RESERVED_OF = {"teacher": {"seed", "capabilities"}, "source": {"path"}}
+RESERVED_OF = {"teacher": {"seed", "capabilities", "store_folder"}, "source": {"path"}}
 PLURAL = {"loss": "losses"} | {kind: kind + "s" for kind in KINDS if kind != "loss"}
 
 

@@ -52,13 +52,20 @@ class Progress:
     def say(self, line: str) -> None:
         """One line that stays."""
 
+    def insist(self, line: str) -> None:
+        """One line without which the user cannot go on."""
+        self.say(line)
+
     def _begin(self, name: str, total: int | None, unit: str) -> None: ...
 
     def _end(self) -> None: ...
 
 
 class Silent(Progress):
-    """Says nothing; still takes the time of the stages."""
+    """Says nothing but what it must; still takes the time of the stages."""
+
+    def insist(self, line: str) -> None:
+        print(line, file=sys.stderr, flush=True)
 
 
 class Plain(Progress):

@@ -40,7 +40,7 @@ UNRECORDED = (
     "ask.accept_model_change",
     "ask.allow_unpriced",
 )
-OPERATIONAL = (".timeout", ".batch")  # of a teacher, however deep: how it asks, not what
+OPERATIONAL = (".timeout", ".batch", ".port")  # of a teacher, however deep: how it asks, not what
 
 
 @dataclass(kw_only=True)

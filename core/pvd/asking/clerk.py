@@ -32,6 +32,7 @@ T = TypeVar("T")
 RETRY = 1.0  # seconds between tries to write into a store that takes nothing
 SHOW = 0.2  # seconds after which what was spent is shown again
 ACCOUNT = 2.0  # seconds after which what was spent is written down again
+DAY = 86400.0  # seconds for which nobody else may ask what a person is asked
 HOPELESS = 20  # rejected calls one after another, after which the others are not tried
 
 
@@ -96,14 +97,17 @@ class Clerk:
     def connect(self, teacher: Teacher) -> None:
         """Let the teacher get ready, once."""
         if id(teacher) not in self._connected:
+            teacher.store_folder = self.store.path.parent
             for line in teacher.connect():
-                self.say_once(line)  # teacher and judge may have the same to say
+                # Teacher and judge may have the same to say. Who waits for a person must be told
+                # where, however quiet the rest shall be.
+                self.say_once(line, needed=teacher.capabilities.person)
             self._connected.add(id(teacher))
 
-    def say_once(self, line: str) -> None:
+    def say_once(self, line: str, needed: bool = False) -> None:
         """Show a line, unless it was shown before."""
         if line not in self._said:
-            self.progress.say(line)
+            (self.progress.insist if needed else self.progress.say)(line)
         self._said.add(line)
 
     def pace(self, teacher: Teacher) -> Pace:
@@ -146,10 +150,12 @@ class Clerk:
                 "goes on from here."
             )
 
-    def claim(self, aside: Mapping[str, float]) -> set[str]:
+    def claim(self, teacher: Teacher, aside: Mapping[str, float]) -> set[str]:
         """Lease questions, and put the money aside; those that no other process asks."""
         # A busy provider may keep a call waiting for as long as the patience lasts.
         seconds = LEASE_SECONDS + self.settings.patience
+        if teacher.capabilities.person:
+            seconds = max(seconds, DAY)  # else another process would show it to the same person
         return self.patiently(lambda: self.store.claim(aside, seconds, self.budget.run))
 
     def claim_again(self, aside: Mapping[str, float]) -> None:
@@ -187,6 +193,7 @@ class Clerk:
         where that is known."""
         teacher = questions.teacher
         date = self.patiently(lambda: self.store.put(teacher.label, answered))
+        teacher.kept([request.digest for request, _ in answered])
         kept = {request.digest: (reply, date) for request, reply in answered}
         # What the store kept counts: another process may have been first.
         kept |= self.store.get(request.digest for request, _ in answered)

@@ -23,6 +23,7 @@ class Post(Clerk):
         if not missing:
             return
         self.connect_all(teacher)
+        teacher.expect(len(questions), len(questions) - len(missing))
         with self.asking():
             while missing:
                 # Also without `batch`: what an earlier command, or another one meanwhile, has

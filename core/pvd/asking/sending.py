@@ -120,7 +120,7 @@ class _Sending:
             aside = dict(islice(zip(requests, prices, strict=True), affordable))
             for _ in aside:
                 self._ready.popleft()
-            mine = self._clerk.claim(aside)
+            mine = self._clerk.claim(self._teacher, aside)
         for digest in (digest for digest in aside if digest not in mine):
             self._elsewhere.append(digest)
             self._let_follow(digest)
@@ -271,7 +271,8 @@ class _Sending:
         """What is under way is paid for: wait for it and keep it, each call on its own. Who
         interrupts that too means it."""
         under_way = sum(not (call.future.cancel() or call.future.done()) for call in self._running)
-        if interrupted and under_way:
+        self._teacher.hurry()
+        if interrupted and under_way and not self._teacher.capabilities.person:
             self._clerk.progress.say(
                 f"Stopping; calls under way: {under_way}. Their answers are kept when they come "
                 "(Ctrl-C again gives them up)."

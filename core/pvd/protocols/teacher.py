@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import ClassVar, Self
+from typing import ClassVar, Self, cast
 
 from pvd.protocols.component import Component
 from pvd.records import Forecast, Item, Persona, Ranking, Reply, Request, Slate, Tokens
@@ -23,6 +23,7 @@ class Capabilities:
     paid: bool = False  # an answer costs money
     caches: bool = False  # what questions begin with is remembered: pictures first, then the rest
     simulated: bool = False  # the preferences are made up; every output says so
+    person: bool = False  # somebody sits there: answers take as long as they take
     reads: frozenset[str] = frozenset()  # attributes that each persona must have: "tastes"
     yields: frozenset[str] = frozenset()  # what its rankings carry beside the order: "utilities"
 
@@ -34,6 +35,7 @@ class Teacher(Component):
 
     capabilities: ClassVar[Capabilities] = Capabilities()
     seed = 0  # the run's `teacher` or `judge` stream; core sets it before `__enter__`
+    store_folder = cast("Path | None", None)  # where the store is; core sets it before `connect`
 
     def __enter__(self) -> Self:
         return self
@@ -78,10 +80,21 @@ class Teacher(Component):
             },
         )
 
+    def expect(self, questions: int, stored: int) -> None:
+        """So many questions are asked now, of which the store has so many answers already."""
+
     def answer(self, requests: Sequence[Request]) -> Sequence[Reply]:
         """One call. Raise `pvd.kit.Busy` to be called again later, `ProviderFailure` to stop."""
         rankings = self.rank([request.slate for request in requests])
         return [Reply(ranking.as_text(), model=self.label) for ranking in rankings]
+
+    def kept(self, digests: Sequence[str]) -> None:
+        """The store has the answers to these requests; only now nothing can lose them."""
+
+    def hurry(self) -> None:
+        """The asking ends, whatever for: calls under way are waited for, and had better come back
+        soon. Called from another thread than `answer`. Busy for what is not answered costs nothing.
+        """
 
     def read(self, request: Request, reply: Reply) -> Ranking:
         """The ranking in a raw reply. Raise `pvd.kit.Malformed` to be asked in another order."""
@@ -164,6 +177,7 @@ class CompositeTeacher(Teacher):
         return Capabilities(
             paid=any(part.paid for part in parts),
             simulated=any(part.simulated for part in parts),
+            person=any(part.person for part in parts),
             reads=frozenset().union(*(part.reads for part in parts)),
         )
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from pvd.discovery import KINDS
 from pvd.errors import MissingPrerequisite, PvdError
-from pvd.protocols import Component
+from pvd.protocols import Capabilities, Component, Teacher
 from pvd.testing.contracts import ASKING, CONTRACTS
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
@@ -27,11 +27,12 @@ def check(component: Component, *, live: bool = True) -> Iterator[tuple[str, str
     missing here (a key, weights) is Skipped, not wrong.
     """
     kind = next(kind for kind, cls in KINDS.items() if isinstance(component, cls))
-    paid = kind == "teacher" and component.capabilities.paid  # type: ignore[attr-defined]
+    able = component.capabilities if isinstance(component, Teacher) else Capabilities()
     for clause in CONTRACTS[kind]:
         sentence = (clause.__doc__ or "").strip()
-        if paid and not live and clause in ASKING:
-            yield sentence, Skipped("an answer of this teacher costs money")
+        if (able.paid or able.person) and not live and clause in ASKING:
+            why = "costs money" if able.paid else "is a person's, and nobody is bothered in a check"
+            yield sentence, Skipped(f"an answer of this teacher {why}")
             continue
         try:
             with ExitStack() as stack:
