@@ -1,73 +1,79 @@
-"""Permutation self-consistency: another teacher is asked in several orders, and the mean counts."""
+"""Permutation self-consistency: another teacher is asked in several orders, and all count."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Annotated
+from dataclasses import dataclass, replace
+from typing import Annotated, Literal
 
 import pvd
 from pvd import kit
+from pvd_plugins.teachers import aggregation, orders
+from pvd_plugins.teachers.aggregation import LARGEST
 
 
 @dataclass(kw_only=True)
 class Consistent(pvd.CompositeTeacher):
-    """Asks `of` about each slate in `orders` shuffled orders and ranks by mean rank (Borda).
+    """Asks `of` about each slate in `orders` orders, and makes one ranking of the answers.
 
     Averages out position bias and part of the noise, at `orders` times the price
-    (Tang et al., "Found in the Middle", arXiv 2310.07712).
+    (Tang et al., "Found in the Middle", arXiv 2310.07712). The utilities say how sure the orders
+    are: items that change places from order to order end up near each other, those that never do
+    far apart. With `borda` they are minus the mean rank, with `kemeny` they fall by one for
+    neighbours that no order disputes (kind "score"), with `plackett-luce` they are the log
+    probability of being the best of the slate (kind "logprob"). `attributes` keep the `agreement`
+    (Kendall's tau-b, mean over pairs of orders) and what each of the `orders` said: tiers of the
+    slate's own positions.
+
+    `balanced` is off by default, since other orders are other questions: what is in a store for the
+    random ones would be asked again.
     """
 
     of: Annotated[pvd.Teacher, "the teacher that is asked"]
     orders: Annotated[int, "how many times each slate is asked"] = 3
+    method: Annotated[
+        Literal["borda", "kemeny", "plackett-luce"],
+        "by mean rank, by the fewest contradictions (6 items at most), or by a fitted model",
+    ] = "borda"
+    balanced: Annotated[
+        bool, "each item once at each place in every K orders of K items, instead of by lot"
+    ] = False
 
     def __post_init__(self) -> None:
         if self.orders < 1:
             raise ValueError(f"orders must be at least 1, not {self.orders}")
 
     def questions(self, slate: pvd.Slate) -> Sequence[pvd.Question]:
-        return [
-            pvd.Question(
-                self.of,
-                pvd.Slate(slate.persona, tuple(slate.items[p] for p in order), slate.repeat),
+        if self.method == "kemeny" and len(slate.items) > LARGEST:
+            raise kit.BadInput(
+                f"The method kemeny tries all orders of at most {LARGEST} items, and a slate has "
+                f"{len(slate.items)}; lower train.size or exam.group, or set method=borda."
             )
-            for order in self._permutations(slate)
-        ]
+        return [pvd.Question(self.of, orders.shown(slate, order)) for order in self._orders(slate)]
 
     def combine(self, slate: pvd.Slate, rankings: Sequence[pvd.Ranking]) -> pvd.Ranking:
-        size = len(slate.items)
-        ranks: list[list[int]] = [[] for _ in range(size)]
-        for order, ranking in zip(self._permutations(slate), rankings, strict=True):
-            for shown, rank in enumerate(ranking.ranks(size)):
-                if rank is not None:
-                    ranks[order[shown]].append(rank)
-        # What no order placed stays unknown: to call it worse would be our invention.
-        means = {p: sum(found) / len(found) for p, found in enumerate(ranks) if found}
-        tiers = tuple(
-            tuple(p for p, other in means.items() if other == value)
-            for value in sorted(set(means.values()))
+        answers, size = orders.said(self._orders(slate), rankings), len(slate.items)
+        if self.method == "borda":
+            found = aggregation.ranking(aggregation.borda(answers), size, "score")
+        elif self.method == "kemeny":
+            found = aggregation.ranking(aggregation.kemeny(answers), size, "score")
+        else:
+            found = aggregation.ranking(aggregation.plackett_luce(answers), size, "logprob")
+        return replace(
+            found,
+            attributes={
+                "agreement": orders.rounded(orders.agreement(answers)),
+                "orders": [orders.tiers(ranks) for ranks in answers],
+            },
         )
-        whole = len(means) == size
-        utilities = tuple(-means[p] for p in range(size)) if whole else None
-        return pvd.Ranking(tiers, utilities=utilities, kind="score" if whole else None)
 
     def utilities(self, persona: pvd.Persona, items: Sequence[pvd.Item]) -> Sequence[float] | None:
         return self.of.utilities(persona, items)
 
-    def _permutations(self, slate: pvd.Slate) -> list[list[int]]:
-        """The first is the slate's own order, the others depend on who asks about what."""
-        found = [list(range(len(slate.items)))]
-        ids = [item.id for item in slate.items]
-        for number in range(1, self.orders):
-            order = list(found[0])
-            lot = kit.stream("consistent", self.seed, number, slate.persona.id, slate.repeat, *ids)
-            lot.shuffle(order)
-            # The same order again would bring the same answer again; a pair has only two.
-            while order in found and len(found) < math.factorial(len(order)):
-                lot.shuffle(order)
-            found.append(order)
-        return found
+    def _orders(self, slate: pvd.Slate) -> list[list[int]]:
+        """The first is the slate's own, the others depend on who asks about what."""
+        draw = orders.balanced if self.balanced else orders.by_lot
+        return draw(slate, self.orders, self.seed)
 
 
 @pvd.hookimpl
