@@ -69,3 +69,19 @@ class Interrupted(PvdError):
     """Stopped by the user after what was under way had been kept; exit code 130."""
 
     exit_code = 130
+
+
+# By exit code: what a process of ours ended with.
+ERRORS = {
+    error.exit_code: error
+    for error in (
+        UsageError,
+        MissingPrerequisite,
+        MissingFile,
+        BadInput,
+        ProviderFailure,
+        PartialResult,
+        BudgetReached,
+        Interrupted,
+    )
+}

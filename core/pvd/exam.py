@@ -46,8 +46,7 @@ def prepare(
     failures: float,
 ) -> tuple[Paper, list[Bracket]]:
     """Play the tournaments. Nothing here depends on a student, so the exam can be asked first."""
-    people = bounded(personas, settings.personas, derive(seed, "personas"))
-    shelf = bounded(items, settings.items, derive(seed, "items"))
+    people, shelf = chosen(personas, items, settings, seed)
     if len(shelf) < 2:
         raise BadInput(f"The exam has {len(shelf)} held-out items; it needs at least 2.")
     shared = settings.first_round == "shared"
@@ -88,6 +87,16 @@ def prepare(
         stability=_stability(repeats, {p.id: shelf[w] for p, w in won}),
     )
     return paper, brackets + repeats
+
+
+def chosen(
+    personas: Sequence[Persona], items: Sequence[Item], settings: ExamSettings, seed: int
+) -> tuple[tuple[Persona, ...], tuple[Item, ...]]:
+    """Who sits the exam, and among which items: of those held out, as many as the settings want."""
+    return (
+        bounded(personas, settings.personas, derive(seed, "personas")),
+        bounded(items, settings.items, derive(seed, "items")),
+    )
 
 
 def questions(personas: int, items: int, settings: ExamSettings) -> int:

@@ -240,3 +240,12 @@ def locked(folder: Path) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def released(folder: Path, seconds: float) -> None:
+    """Wait until nobody holds the folder's lock any more, at most so long."""
+    from filelock import FileLock, Timeout
+
+    folder.mkdir(parents=True, exist_ok=True)
+    with suppress(Timeout), FileLock(folder / ".lock", timeout=seconds):
+        return

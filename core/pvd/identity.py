@@ -68,9 +68,7 @@ def check_same_run(settings: Settings, folder: Path) -> None:
 
 def record(settings: Settings, folder: Path) -> None:
     """Write run.toml and environment.json."""
-    import tomli_w
-
-    write_bytes(folder / "run.toml", tomli_w.dumps(_table(settings)).encode())
+    write_bytes(folder / "run.toml", toml_of(settings).encode())
     write_json(
         folder / "environment.json",
         {
@@ -81,6 +79,13 @@ def record(settings: Settings, folder: Path) -> None:
             "packages": {name: version(name) for name in ("torch", "numpy", "pillow", "pluggy")},
         },
     )
+
+
+def toml_of(settings: Settings) -> str:
+    """The file that `pvd run --config` repeats the run from."""
+    import tomli_w
+
+    return tomli_w.dumps(_table(settings))
 
 
 def _table(settings: Settings) -> options.Table:

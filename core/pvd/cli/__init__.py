@@ -12,6 +12,7 @@ import click
 
 from pvd import __version__
 from pvd.cli.caching import cache
+from pvd.cli.comparing import cell, compare
 from pvd.cli.exporting import export
 from pvd.cli.inspecting import doctor, plugins, show_options
 from pvd.cli.prompting import prompt
@@ -53,6 +54,8 @@ for command in (
     label,
     train,
     evaluate,
+    compare,
+    cell,
     report,
     export,
     index,

@@ -97,10 +97,18 @@ def output_options(command: Callable[..., None]) -> Callable[..., None]:
 def settings_from(
     config: Path | None, recipe: str, given: dict[str, Any], folder: Path | None = None
 ) -> Settings:
-    """The settings of a command: recipe, then the run in the folder, then TOML, then options."""
+    """The settings of a command."""
+    from pvd.settings import resolve
+
+    return resolve(*tables_from(config, recipe, given, folder))
+
+
+def tables_from(
+    config: Path | None, recipe: str, given: dict[str, Any], folder: Path | None = None
+) -> list[options.Table]:
+    """Recipe, then the run in the folder, then TOML, then options; the first the weakest."""
     from pvd.identity import configuration
     from pvd.settings import recipe as read_recipe
-    from pvd.settings import resolve
 
     tables = [read_recipe(recipe)]
     if folder is not None and (folder / "run.toml").exists():
@@ -126,7 +134,7 @@ def settings_from(
         over["ask"] = on
     for text in given["assignments"]:
         over = options.merge(over, options.assignment(text))
-    return resolve(*tables, over)
+    return [*tables, over]
 
 
 def source_table(text: str, role: str) -> options.Table:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from pvd.money.amounts import money
 from pvd.money.budget import Budget
 from pvd.money.plan import Plan
 from pvd.progress import Progress
+from pvd.protocols import Teacher
 from pvd.settings import Settings
 from pvd.store import Spent, Store
 
@@ -32,10 +34,14 @@ def budget_of(settings: Settings, folder: Path, store: Store, fresh: bool = Fals
     return Budget(store, run, settings.max_cost, settings.max_calls, shared)
 
 
-def agree(settings: Settings, plan: Plan, progress: Progress) -> None:
-    """What costs money is shown first, asked about no drawn shop, and not without a limit."""
+def agree(
+    settings: Settings, plan: Plan, progress: Progress, teachers: Sequence[Teacher] = ()
+) -> None:
+    """What costs money is shown first, asked about no drawn shop, and not without a limit. Without
+    `teachers`, those of the settings are asked."""
+    asked = teachers or (settings.teacher, settings.judge)
     if not settings.catalog.path:
-        paid = next(t.label for t in (settings.teacher, settings.judge) if t.capabilities.paid)
+        paid = next(teacher.label for teacher in asked if teacher.capabilities.paid)
         raise UsageError(
             f"The answers of {paid} cost money, and the source "
             f"{settings.catalog.label} only serves to try things out; name your --catalog."

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
-from pvd import tournament, validation
+from pvd import exam, tournament, validation
 from pvd.asking import Desk
 from pvd.asking.clerk import Take
 from pvd.asking.post import Post
@@ -27,16 +27,23 @@ from pvd.settings import Settings
 from pvd.store import Store
 from pvd.streams import derive, stream
 
+PARTS_OF_A_RUN = ("exam", "validation", "training")
 SAMPLE = 200  # questions of a part that are estimated; the others cost as much on average
 
 
-def plan(settings: Settings, data: Data, desk: Desk, folder: Path) -> Plan:
-    """The plan of the run in this folder, begun or not, that will ask at this desk; teacher and
-    judge are opened."""
+def plan(
+    settings: Settings,
+    data: Data,
+    desk: Desk,
+    folder: Path,
+    parts: Sequence[str] = PARTS_OF_A_RUN,
+) -> Plan:
+    """The plan of the run in this folder, begun or not, or of some parts of it, that will ask at
+    this desk; teacher and judge are opened."""
     asked = [inner for top in (settings.teacher, settings.judge) for inner in _asked_by(top)]
     ask, planning = settings.ask, _Planning(settings, data, desk.post.store, folder)
     return Plan(
-        parts=(planning.exam(), planning.validation(), planning.training()),
+        parts=tuple(getattr(planning, part)() for part in parts),
         prices=tuple(dict.fromkeys(one.prices() for one in asked if one.prices())),
         at_once=min(ask.workers or one.capabilities.workers for one in asked),
         requests_per_minute=ask.requests_per_minute,
@@ -173,10 +180,8 @@ class _Planning:
     def _tournaments(self, name: str, part: str, judge: Teacher, repeats: int) -> Part:
         settings = self._settings.exam
         seed, count = self._settings.stream("exam"), _Count()
-        people = bounded(
-            getattr(self._data.people, part), settings.personas, derive(seed, "personas")
-        )
-        shelf = bounded(getattr(self._data.items, part), settings.items, derive(seed, "items"))
+        everybody, everything = getattr(self._data.people, part), getattr(self._data.items, part)
+        people, shelf = exam.chosen(everybody, everything, settings, seed)
         each, open_slates, turns = tournament.questions(len(shelf), settings.group), 0, 0
         sitting = people
         for repeat in range(repeats + 1):

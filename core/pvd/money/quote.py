@@ -38,7 +38,9 @@ def _table(plan: Plan) -> list[str]:
         counts = [part.questions, part.stored, *[part.waiting] * waiting, part.new]
         rows.append(
             [
-                f"{part.name} ({part.teacher})" if several else part.name,
+                f"{part.name} ({part.teacher})"
+                if several and part.name != part.teacher
+                else part.name,
                 *(f"{count:,}" for count in counts),
                 *map(short, (tokens.input, tokens.images, tokens.output)),
             ]

@@ -1,0 +1,4 @@
+"""Comparing: the same exam for students that were taught in different ways.
+
+design -> ( exam questions of each judge -> cells, each a run of its own ) -> marks -> findings
+"""

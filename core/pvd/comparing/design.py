@@ -1,0 +1,268 @@
+"""The design of a comparison: what varies, who judges, and the runs that follow from it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+from pvd import options
+from pvd.discovery import KINDS
+from pvd.errors import BadInput, UsageError
+from pvd.options import Table
+from pvd.protocols import Teacher
+from pvd.records import digest_of
+from pvd.settings import Settings, flat, resolve, unrecorded
+from pvd.streams import derive
+
+VARIED = ("draw", "train", "teacher")  # streams that a seed varies; split and exam stay
+# What all cells must have in common, or they would not sit the same exam.
+COMMON = ("catalog", "personas", "split", "exam", "streams", "seed", "judge", "evaluators")
+
+
+@dataclass(frozen=True)
+class Factor:
+    """Something that varies: an option path, and the values that it takes."""
+
+    path: str
+    values: tuple[Any, ...]
+    labels: tuple[str, ...]
+
+    def overlay(self, level: int) -> Table:
+        """The tables that set this level."""
+        table: Any = self.values[level]
+        if self.path in KINDS and isinstance(table, str):
+            table = {"use": table}
+        for key in reversed(self.path.split(".")):
+            table = {key: table}
+        return dict(table)
+
+    @property
+    def teaches(self) -> bool:
+        """Whether its levels are different teachers."""
+        return self.path.partition(".")[0] == "teacher"
+
+
+@dataclass(frozen=True)
+class Arm:
+    """A level of each factor: what is compared with others, over seeds."""
+
+    label: str
+    levels: tuple[int, ...]  # one a factor
+
+
+@dataclass(frozen=True)
+class Judge:
+    """Who examines all cells. `taught`: it is the teacher of some arms, under another seed."""
+
+    label: str
+    table: Table
+    taught: bool
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One run: an arm and a seed."""
+
+    arm: int
+    seed: int
+
+
+@dataclass(frozen=True)
+class Design:
+    """Everything that a comparison runs and measures; arms are the product of the factors."""
+
+    tables: tuple[Mapping[str, Any], ...]  # of all cells, the first the weakest
+    factors: tuple[Factor, ...]
+    judges: tuple[Judge, ...]
+    seeds: int
+    margin: float  # points by which a stand-in may be worse
+
+    @cached_property
+    def arms(self) -> tuple[Arm, ...]:
+        """In the order of the levels, the last factor's changing fastest."""
+        return tuple(
+            Arm(", ".join(f.labels[n] for f, n in zip(self.factors, levels, strict=True)), levels)
+            for levels in product(*(range(len(f.values)) for f in self.factors))
+        )
+
+    @cached_property
+    def cells(self) -> tuple[Cell, ...]:
+        """Seed by seed, so that a comparison that is stopped has all arms of some seeds."""
+        return tuple(Cell(a, s) for s in range(self.seeds) for a in range(len(self.arms)))
+
+    @property
+    def rows(self) -> list[list[Cell]]:
+        """The cells of each arm, in the order of the seeds."""
+        return [[Cell(a, s) for s in range(self.seeds)] for a in range(len(self.arms))]
+
+    def teacher_of(self, arm: Arm) -> str:
+        """The label of who teaches it, among the judges' labels if it also judges."""
+        return taught_by(self.factors, arm.levels) or self.base.teacher.label
+
+    @cached_property
+    def teachers(self) -> tuple[Teacher, ...]:
+        """Everybody who is asked: each arm's teacher, and the judges."""
+        arms = (self.settings(Cell(number, 0)).teacher for number in range(len(self.arms)))
+        return (*arms, *(self.examining(judge).teacher for judge in self.judges))
+
+    @cached_property
+    def taught(self) -> Mapping[str, tuple[int, ...]]:
+        """The arms of each teacher, by its label."""
+        found: dict[str, tuple[int, ...]] = {}
+        for number, arm in enumerate(self.arms):
+            label = self.teacher_of(arm)
+            found[label] = (*found.get(label, ()), number)
+        return found
+
+    @cached_property
+    def base(self) -> Settings:
+        """What the cells have in common, with the first judge."""
+        return resolve(*self.tables, {"judge": self.judges[0].table})
+
+    def settings(self, cell: Cell, **more: Any) -> Settings:
+        """A cell's run, each time made anew. `more` are tables that are laid upon it."""
+        arm = self.arms[cell.arm]
+        laid = [f.overlay(n) for f, n in zip(self.factors, arm.levels, strict=True)]
+        streams = {name: derive(self.base.seed, name, cell.seed) % 2**32 for name in VARIED}
+        judge = self.judges[0].table
+        return resolve(*self.tables, *laid, {"streams": streams, "judge": judge}, more)
+
+    def examining(self, judge: Judge, **more: Any) -> Settings:
+        """Settings under which this judge's exam is asked; the judge is its own teacher there."""
+        return resolve(*self.tables, {"teacher": judge.table, "judge": judge.table}, more)
+
+    def folder(self, out: Path, cell: Cell) -> Path:
+        """Where a cell's run lies."""
+        return out / "cells" / _slugs([a.label for a in self.arms])[cell.arm] / f"seed-{cell.seed}"
+
+    def exam_folder(self, out: Path, judge: Judge) -> Path:
+        """Where a judge's answers lie."""
+        names = _slugs([one.label for one in self.judges])
+        return out / "exams" / names[self.judges.index(judge)]
+
+    def digest(self) -> str:
+        """Changes with anything that could change a number of the comparison."""
+        whole = [*(self.settings(cell) for cell in self.cells)]
+        whole += [self.examining(judge) for judge in self.judges]
+        tables = [{k: v for k, v in flat(s.table()).items() if not unrecorded(k)} for s in whole]
+        return digest_of([tables, self.base.files(), self.margin])
+
+
+def taught_by(factors: Sequence[Factor], levels: Sequence[int]) -> str:
+    """What tells this arm's teacher from others; empty if teachers do not vary."""
+    return ", ".join(f.labels[n] for f, n in zip(factors, levels, strict=True) if f.teaches)
+
+
+def make(
+    tables: Sequence[Mapping[str, Any]],
+    vary: Mapping[str, Sequence[Any]],
+    judges: Sequence[Any] = (),
+    seeds: int = 5,
+    margin: float = 1.0,
+) -> Design:
+    """The design, with every arm's settings checked. Without `judges` it is the judge that the
+    settings name; else every teacher of the design judges too."""
+    if not vary:
+        raise UsageError("Nothing varies; add for example --vary teacher=gemini,gpt-4o.")
+    if seeds < 1:
+        raise UsageError(f"--seeds must be at least 1, not {seeds}.")
+    if not 0 <= margin < 100:
+        raise UsageError(f"--margin is in points of percentile rank, from 0 on, not {margin:g}.")
+    factors = tuple(_factor(path, values) for path, values in vary.items())
+    teachers = _teachers(tables, factors)
+    made = Design(tuple(tables), factors, _judges(tables, judges, teachers), seeds, margin)
+    for number in range(len(made.arms)):
+        made.settings(Cell(number, 0))
+    return made
+
+
+def _factor(path: str, values: Sequence[Any]) -> Factor:
+    head = path.partition(".")[0]
+    if head in COMMON:
+        mend = "; name several --judges instead" if head == "judge" else ""
+        raise UsageError(
+            f"--vary {path} would change the exam, and its numbers could not be compared{mend}."
+            if head != "seed"
+            else "--seeds varies the seed; give for example --seeds 5."
+        )
+    if unrecorded(path):
+        raise UsageError(f"--vary {path} changes how a run is done, but none of its numbers.")
+    labels = tuple(_label(path, value) for value in values)
+    if len(values) < 2:
+        raise UsageError(f"--vary {path} needs two values at least, such as {path}=A,B.")
+    if twice := next((label for label in labels if labels.count(label) > 1), None):
+        raise UsageError(f"--vary {path} has {twice} twice; give each value once.")
+    return Factor(path, tuple(values), labels)
+
+
+def _label(path: str, value: Any) -> str:
+    """How a level is called."""
+    if isinstance(value, Mapping):
+        rest = ", ".join(f"{k}={_word(v)}" for k, v in value.items() if k != "use")
+        return f"{value.get('use', path)}" + (f" ({rest})" if rest else "")
+    return _word(value) if path in KINDS else f"{path.rpartition('.')[2]}={_word(value)}"
+
+
+def _word(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return _label("", value)
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(_word, value)) + "]"
+    text = str(value).lower() if isinstance(value, bool) else str(value)
+    return Path(text).stem if "/" in text else text
+
+
+def _teachers(tables: Sequence[Mapping[str, Any]], factors: Sequence[Factor]) -> dict[str, Table]:
+    """The distinct teachers of the arms, by label."""
+    found: dict[str, Table] = {}
+    for levels in product(*(range(len(f.values)) for f in factors)):
+        laid = [f.overlay(n) for f, n in zip(factors, levels, strict=True)]
+        teacher = resolve(*tables, *laid).teacher
+        found.setdefault(taught_by(factors, levels) or teacher.label, options.dump(teacher))
+    return found
+
+
+def _judges(
+    tables: Sequence[Mapping[str, Any]], named: Sequence[Any], teachers: Mapping[str, Table]
+) -> tuple[Judge, ...]:
+    if not named:
+        own = [table["judge"] for table in tables if table.get("judge")]
+        if not own:
+            return tuple(Judge(label, table, True) for label, table in teachers.items())
+        judge = options.dump(resolve(*tables).judge)
+        return (Judge(_label("teacher", own[-1]), judge, judge in teachers.values()),)
+    found: dict[str, Judge] = {}
+    for one in named:
+        label = _label("teacher", one)
+        same = teachers.get(label) or _only(one, teachers)
+        judge = same or options.dump(resolve(*tables, {"teacher": one}).teacher)
+        label = next((name for name, table in teachers.items() if table == judge), label)
+        if label in found:
+            raise UsageError(f"--judges has {label} twice; give each judge once.")
+        found[label] = Judge(label, judge, judge in teachers.values())
+    return tuple(found.values())
+
+
+def _only(name: Any, teachers: Mapping[str, Table]) -> Table | None:
+    """The one teacher of that name, as it was set up; an error if there are several."""
+    known = {label: table for label, table in teachers.items() if table["use"] == name}
+    if len(known) > 1:
+        raise BadInput(
+            f"The judge {name!r} may be any of {', '.join(map(repr, known))}; name one of them, or "
+            "leave --judges out, and all of them judge."
+        )
+    return next(iter(known.values()), None)
+
+
+def _slugs(labels: Sequence[str]) -> list[str]:
+    """A folder's name for each label, all distinct."""
+    found: list[str] = []
+    for label in labels:
+        slug = re.sub(r"[^A-Za-z0-9._=-]+", "-", label).strip("-.")[:80] or "arm"
+        found.append(slug if slug not in found else f"{slug}-{digest_of(label)[:8]}")
+    return found

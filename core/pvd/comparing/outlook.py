@@ -1,0 +1,42 @@
+"""What a comparison can see, said before it is begun."""
+
+from __future__ import annotations
+
+from pvd import crossed
+from pvd.comparing.design import Design
+from pvd.crossed import Components
+from pvd.money.amounts import count
+
+# How differences between arms spread: what docs/results.md found for samplers on photographs, with
+# a student of two minutes. Another student and other teachers may spread otherwise.
+ASSUMED = Components(seed=4.0, persona=15.0, residual=60.0)
+
+
+def lines(design: Design, personas: int) -> list[str]:
+    """The size of the comparison, and the smallest difference that it can find."""
+    arms, seeds = len(design.arms), design.seeds
+    said = [
+        f"{count(arms, 'arm')} x {count(seeds, 'seed')} = {count(len(design.cells), 'run')}; the "
+        f"exam of {count(personas, 'persona')} is judged by "
+        f"{', '.join(judge.label for judge in design.judges)}."
+    ]
+    if seeds < crossed.FEW_SEEDS:
+        return [
+            *said,
+            f"Too few seeds for a verdict: {seeds} of at least {crossed.FEW_SEEDS}. Intervals will "
+            "be about these very runs, not about other seeds.",
+        ]
+    smallest = crossed.detectable(ASSUMED, seeds, personas)
+    said.append(
+        "If differences spread as in docs/results.md, one of "
+        f"{smallest:.1f} points is found with 80 % power."
+    )
+    if 0 < design.margin < smallest:
+        needed = crossed.seeds_needed(ASSUMED, personas, design.margin)
+        wish = f"For one of {design.margin:g} (--margin)"
+        said.append(
+            f"{wish} it takes {needed} seeds."
+            if needed
+            else f"{wish} it takes more personas: no number of seeds is enough with {personas}."
+        )
+    return said

@@ -1,0 +1,2 @@
+def show(findings, report):
+    print(len(str(findings)))

@@ -1,0 +1,119 @@
+"""Substitution: what a student keeps when its teacher is replaced, and what a judge does for the
+student that it taught itself.
+
+All of it is about gains: over the untrained student, under the same judge.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from pvd import crossed
+from pvd.comparing.design import Design
+from pvd.comparing.findings import estimate
+from pvd.comparing.marking import Sheet, primary
+from pvd.estimates import plain
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    Grid = npt.NDArray[Any]
+
+
+def find(design: Design, sheets: Sequence[Sheet], seed: int) -> dict[str, Any] | None:
+    """The matrix of teachers and judges, and what follows from it; None with one teacher."""
+    arms, metric = design.taught, primary(sheets)
+    if len(arms) < 2:
+        return None
+    by_judge = {judge.label: sheet for judge, sheet in zip(design.judges, sheets, strict=True)}
+    matrix = {
+        teacher: {judge: sheet.gain(own, metric) for judge, sheet in by_judge.items()}
+        for teacher, own in arms.items()
+    }
+    square = [teacher for teacher in arms if teacher in by_judge]
+    references = [judge.label for judge in design.judges if not judge.taught]
+    return {
+        "matrix": {
+            teacher: {judge: plain(estimate(grid, seed)) for judge, grid in row.items()}
+            for teacher, row in matrix.items()
+        },
+        "carried": [
+            {"taught": a, "judged": b, **_carried(matrix[a][b], matrix[b][b])}
+            for b in square
+            for a in arms
+            if a != b
+        ],
+        "own_judge": _own_judge(matrix, by_judge, square, seed),
+        "inflation": [
+            {"reference": reference, **_inflation(matrix, by_judge, square, reference, seed)}
+            for reference in references
+            if square
+        ],
+    }
+
+
+def _carried(ours: Grid, theirs: Grid) -> dict[str, Any]:
+    """Gain(taught by A, judged by B) / gain(taught by B, judged by B), with Fieller's interval."""
+    if len(ours) < crossed.FEW_SEEDS:
+        ratio = float(ours.mean() / theirs.mean()) if theirs.mean() else None
+        why = f"{len(ours)} seeds are too few for an interval"
+        return asdict(crossed.Ratio(ratio, None, None, False, why))
+    return asdict(crossed.ratio(ours, theirs))
+
+
+def _own_judge(
+    matrix: Mapping[str, Mapping[str, Grid]],
+    by_judge: Mapping[str, Sheet],
+    square: Sequence[str],
+    seed: int,
+) -> dict[str, Any] | None:
+    """Mean diagonal minus mean off-diagonal of the square matrix, over the personas that every
+    judge has a winner for."""
+    import numpy as np
+
+    if len(square) < 2:
+        return None
+    cells = _shared(matrix, by_judge, square, square)
+    own = np.mean([cells[a, a] for a in square], axis=0)
+    others = np.mean([cells[a, b] for a in square for b in square if a != b], axis=0)
+    return plain(estimate(own - others, seed))
+
+
+def _inflation(
+    matrix: Mapping[str, Mapping[str, Grid]],
+    by_judge: Mapping[str, Sheet],
+    square: Sequence[str],
+    reference: str,
+    seed: int,
+) -> dict[str, Any]:
+    """By how much the gain is larger under one's own teacher than under a judge that taught
+    nobody, mean over the teachers that judge."""
+    import numpy as np
+
+    cells = _shared(matrix, by_judge, square, [*square, reference])
+    grid = np.mean([cells[a, a] - cells[a, reference] for a in square], axis=0)
+    return plain(estimate(grid, seed))
+
+
+def _shared(
+    matrix: Mapping[str, Mapping[str, Grid]],
+    by_judge: Mapping[str, Sheet],
+    teachers: Sequence[str],
+    judges: Sequence[str],
+) -> dict[tuple[str, str], Grid]:
+    """The gains for the personas that sat under all these judges, in one order."""
+    shared = [
+        persona
+        for persona in by_judge[judges[0]].personas
+        if all(persona in by_judge[judge].personas for judge in judges)
+    ]
+    columns = {
+        judge: [by_judge[judge].personas.index(persona) for persona in shared] for judge in judges
+    }
+    return {
+        (teacher, judge): matrix[teacher][judge][:, columns[judge]]
+        for teacher in teachers
+        for judge in judges
+    }
