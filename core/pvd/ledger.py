@@ -163,8 +163,10 @@ class Ledger:
 
     def _judgment(self, row: Mapping[str, Any]) -> Judgment:
         items, tiers, utilities = row["items"], row["tiers"], row.get("utilities")
+        attributes = row.get("attributes", {})  # older files have none
         if not (
             isinstance(items, list)
+            and isinstance(attributes, dict)
             and len(set(items)) == len(items)
             and all(type(position) is int for tier in tiers for position in tier)
             and row.get("rest", "unknown") in ("unknown", "worse")
@@ -181,6 +183,7 @@ class Ledger:
             utilities=None if utilities is None else tuple(map(float, utilities)),
             kind=row.get("kind"),
             rationale=row.get("rationale", ""),
+            attributes=attributes,
         ).check(len(slate.items))
         reply = Reply(
             "", row.get("model", ""), Tokens(*row.get("tokens", (0, 0))), row.get("dollars", 0.0)
@@ -293,6 +296,7 @@ def judgment_row(judgment: Judgment) -> dict[str, Any]:
         "utilities": ranking.utilities,
         "kind": ranking.kind,
         "rationale": ranking.rationale,
+        "attributes": ranking.attributes,
         "teacher": judgment.teacher,
         "model": reply.model,
         "tokens": list(reply.tokens.counts()),

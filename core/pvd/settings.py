@@ -225,11 +225,29 @@ def flat(table: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """The table with dotted names; what is None is left out."""
     found: dict[str, Any] = {}
     for key, value in table.items():
+        inside = prefix.startswith(("teacher.", "judge.")) and _are_tables(value)
         if isinstance(value, Mapping):
             found |= flat(value, f"{prefix}{key}.")
+        elif inside:  # the members of an ensemble: how they ask is no part of what they are asked
+            found |= flat({str(n): table for n, table in enumerate(value)}, f"{prefix}{key}.")
         elif value is not None:
             found[prefix + key] = value
     return found
+
+
+def _are_tables(value: Any) -> bool:
+    tables = isinstance(value, list) and all(isinstance(table, Mapping) for table in value)
+    return tables and bool(value)
+
+
+def _another(component: Any) -> Any:
+    """A component with the same options, and those inside it: core gives each a seed of its own."""
+    if isinstance(component, tuple):
+        return tuple(map(_another, component))
+    if not isinstance(component, Component):
+        return component
+    options = {f.name: _another(getattr(component, f.name)) for f in fields(component) if f.init}  # type: ignore[arg-type]
+    return replace(component, **options)  # type: ignore[type-var]
 
 
 def components(value: Any) -> Iterator[Component]:
@@ -275,7 +293,7 @@ def resolve(*tables: Mapping[str, Any]) -> Settings:
         merged = options.merge(merged, table)
     judge, teacher = merged.get("judge", {}), merged.get("teacher", {})
     if isinstance(teacher, Component) and not judge:
-        merged["judge"] = replace(teacher)  # type: ignore[type-var]
+        merged["judge"] = _another(teacher)
     elif isinstance(teacher, Component) and isinstance(judge, Mapping) and "use" not in judge:
         merged["judge"] = options.merge(options.dump(teacher), judge)
     elif isinstance(judge, Mapping) and "use" not in judge:

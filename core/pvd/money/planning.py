@@ -28,7 +28,9 @@ from pvd.store import Store
 from pvd.streams import derive, stream
 
 PARTS_OF_A_RUN = ("exam", "validation", "training")
-SAMPLE = 200  # questions of a part that are estimated; the others cost as much on average
+SAMPLE = 200  # questions of a part, and of one teacher, that are estimated for all of them
+
+_Estimated = tuple[Teacher, list[Forecast], float]
 
 
 def plan(
@@ -48,7 +50,7 @@ def plan(
         at_once=min(ask.workers or one.capabilities.workers for one in asked),
         requests_per_minute=ask.requests_per_minute,
         tokens_per_minute=ask.tokens_per_minute,
-        has_batches=any(_takes_batches(one) for one in asked),
+        has_batches=any(_with_batches(one) for one in asked),
         batch=ask.batch,
         paid=any(one.capabilities.paid for one in asked),
         spent=desk.budget.spent,
@@ -65,8 +67,9 @@ def _asked_by(teacher: Teacher) -> list[Teacher]:
     return [asked for inner in teacher.inner() for asked in _asked_by(inner)]
 
 
-def _takes_batches(teacher: Teacher) -> bool:
-    return any(isinstance(one, BatchTeacher) for one in _asked_by(teacher))
+def _with_batches(teacher: Teacher) -> int:
+    """How many of those who are asked take batches; one waits for the other's."""
+    return sum(isinstance(one, BatchTeacher) for one in _asked_by(teacher))
 
 
 def _asked_about(teacher: Teacher, slate: Slate) -> list[tuple[Teacher, Slate]]:
@@ -78,14 +81,31 @@ def _asked_about(teacher: Teacher, slate: Slate) -> list[tuple[Teacher, Slate]]:
 
 
 @dataclass
+class _Sample:
+    """New questions for one teacher, each with the same chance to be there."""
+
+    teacher: Teacher
+    new: int = 0
+    slates: list[Slate] = field(default_factory=list)
+
+    def add(self, slate: Slate, lot: Random) -> None:
+        """A new one."""
+        self.new += 1
+        if len(self.slates) < SAMPLE:
+            self.slates.append(slate)
+        elif (place := lot.randrange(self.new)) < SAMPLE:
+            self.slates[place] = slate
+
+
+@dataclass
 class _Count:
-    """The questions of a part, and some of the new ones, each with the same chance to be there."""
+    """The questions of a part, and some of the new ones, of each teacher that is asked."""
 
     stored: int = 0
     waiting: int = 0  # in a batch: the money is put aside already
     new: int = 0
     missing: Counter[str] = field(default_factory=Counter)  # by the persona's id
-    sample: list[tuple[Teacher, Slate]] = field(default_factory=list)
+    samples: dict[int, _Sample] = field(default_factory=dict)
     lot: Random = field(default_factory=lambda: stream("plan"))
 
     def wait(self, slate: Slate) -> None:
@@ -97,10 +117,19 @@ class _Count:
         """A new one."""
         self.new += 1
         self.missing[slate.persona.id] += 1
-        if len(self.sample) < SAMPLE:
-            self.sample.append((teacher, slate))
-        elif (place := self.lot.randrange(self.new)) < SAMPLE:
-            self.sample[place] = (teacher, slate)
+        self.samples.setdefault(id(teacher), _Sample(teacher)).add(slate, self.lot)
+
+    def estimated(self) -> list[_Estimated]:
+        """The sampled questions of each teacher, and how many of the new ones each stands for."""
+        seen = sum(sample.new for sample in self.samples.values())
+        return [
+            (
+                sample.teacher,
+                [sample.teacher.estimate(slate) for slate in sample.slates],
+                self.new * sample.new / (seen * len(sample.slates)),
+            )
+            for sample in self.samples.values()
+        ]
 
 
 class _Rehearsal(Post):
@@ -221,32 +250,31 @@ class _Planning:
         return Desk(self._store, self._settings.ask, post=post)
 
     def _part(self, name: str, teacher: Teacher, count: _Count, submissions: int) -> Part:
-        sample = [(asked, asked.estimate(slate)) for asked, slate in count.sample]
-        times = count.new / max(len(sample), 1)
+        samples = count.estimated()
         return Part(
             name=name,
             teacher=teacher.label,
             questions=count.stored + count.waiting + count.new,
             stored=count.stored,
             waiting=count.waiting,
-            forecast=sum((forecast for _, forecast in sample), Forecast()) * times,
-            dollars=_priced(sample, times, batch=False),
-            batch_dollars=_priced(sample, times, batch=True),
-            submissions=submissions if count.new and _takes_batches(teacher) else 0,
+            forecast=sum((sum(each, Forecast()) * times for _, each, times in samples), Forecast()),
+            dollars=_priced(samples, batch=False),
+            batch_dollars=_priced(samples, batch=True),
+            submissions=submissions * _with_batches(teacher) if count.new else 0,
         )
 
 
-def _priced(
-    sample: Sequence[tuple[Teacher, Forecast]], times: float, batch: bool
-) -> Dollars | None:
-    """What so many times the sample costs: low, expected, high; None if nobody knows."""
+def _priced(samples: Sequence[_Estimated], batch: bool) -> Dollars | None:
+    """What the questions cost that the samples stand for: low, expected, high; None if nobody
+    knows."""
     low = expected = high = 0.0
-    for asked, forecast in sample:
+    for asked, forecasts, times in samples:
         batched = batch and isinstance(asked, BatchTeacher)
-        tokens = (forecast.low, forecast.expected, forecast.high)
-        prices = [asked.dollars(one, batched) for one in tokens]
-        known = [price for price in prices if price is not None]
-        if len(known) < len(prices):
-            return None
-        low, expected, high = low + known[0], expected + known[1], high + known[2]
-    return low * times, expected * times, high * times
+        for forecast in forecasts:
+            tokens = (forecast.low, forecast.expected, forecast.high)
+            prices = [asked.dollars(one, batched) for one in tokens]
+            known = [times * price for price in prices if price is not None]
+            if len(known) < len(prices):
+                return None
+            low, expected, high = low + known[0], expected + known[1], high + known[2]
+    return low, expected, high
