@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -46,6 +47,7 @@ from pvd.records import (
 )
 
 if TYPE_CHECKING:
+    from pvd.auditing import Audit
     from pvd.pipeline import Run
     from pvd.search.index import Index
 
@@ -84,6 +86,7 @@ __all__ = [
     "Teacher",
     "Tokens",
     "__version__",
+    "audit",
     "export",
     "hookimpl",
     "load",
@@ -142,3 +145,15 @@ def run(**settings: Any) -> Run:
     from pvd.pipeline import run
 
     return run(**settings)
+
+
+def audit(*teachers: str | Mapping[str, Any] | Teacher, **settings: Any) -> Audit:
+    """A report card of teachers, or the result of a finished audit, as `pvd audit` makes it:
+    `pvd.audit("simulated", {"use": "simulated", "noise": 2.0}, slates=20, out="audits/first")`.
+
+    Other keywords are `orders`, `pairs`, `prompts`, and what a TOML file holds. Returns the numbers
+    of audit.json and the paths.
+    """
+    from pvd.auditing import audit
+
+    return audit(*teachers, **settings)

@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from pvd import __version__
+from pvd.cli.auditing import audit
 from pvd.cli.caching import cache
 from pvd.cli.comparing import cell, compare
 from pvd.cli.exporting import export
@@ -56,6 +57,7 @@ for command in (
     evaluate,
     compare,
     cell,
+    audit,
     report,
     export,
     index,

@@ -1,0 +1,200 @@
+"""The numbers of an audit in words, for the terminal and the page alike.
+
+A sentence is worded by an interval, and an interval around zero is never called none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pvd.money.amounts import money
+from pvd.report import MINUS
+
+Found = Mapping[str, Any]  # an estimate, or a part of audit.json
+NOTHING = "unknown"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A number and its interval, as text."""
+
+    value: str
+    interval: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.value} ({self.interval})" if self.interval else self.value
+
+
+@dataclass(frozen=True)
+class Row:
+    """One figure of all teachers: what it is, in short and for who wants to know, and the cells."""
+
+    title: str
+    about: str
+    cells: tuple[Cell, ...]
+
+
+def percent(estimate: Found | None) -> Cell:
+    """A share in percent, with one decimal."""
+    return _cell(estimate, lambda value: number(100 * value, 1))
+
+
+def in_words(estimate: Found) -> str:
+    """A share in percent, within a sentence."""
+    cell = percent(estimate)
+    return f"{cell.value} % ({cell.interval})"
+
+
+def plain(estimate: Found | None, decimals: int = 2) -> Cell:
+    """A number as it is."""
+    return _cell(estimate, lambda value: number(value, decimals))
+
+
+def significant(estimate: Found | None) -> Cell:
+    """A number of any size, with three digits."""
+    return _cell(estimate, lambda value: f"{value:z.3g}".replace("-", MINUS))
+
+
+def dollars(estimate: Found | None) -> Cell:
+    """An amount of money; nothing where the answers are free."""
+    if estimate is not None and not estimate["high"]:
+        return Cell("nothing")
+    return _cell(estimate, money)
+
+
+def number(value: float, decimals: int) -> str:
+    """With a true minus sign, and no minus before zero."""
+    return f"{value:z.{decimals}f}".replace("-", MINUS)
+
+
+def _cell(estimate: Found | None, show: Any) -> Cell:
+    if estimate is None:
+        return Cell(NOTHING)
+    return Cell(show(estimate["value"]), f"{show(estimate['low'])} to {show(estimate['high'])}")
+
+
+def probability(p: float | None) -> str:
+    """Of a test; from 9,999 permutations no more can be told than this."""
+    if p is None:
+        return NOTHING
+    return "< 0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def bias(card: Found) -> str:
+    """What the place does to a rank, as the end of a sentence about the teacher."""
+    slope, p = card["place"]["ranks"], card["place"]["p"]
+    if slope is None or p is None:
+        return "what the place does to a rank is unknown"
+    low, high = sorted(abs(slope[name]) for name in ("low", "high"))
+    by = plain({"value": abs(slope["value"]), "low": low, "high": high})
+    if slope["low"] > 0:
+        return f"favours what is shown first, by {by} ranks over the last place"
+    if slope["high"] < 0:
+        return f"favours what is shown last, by {by} ranks over the first place"
+    gain = f"the first place gains {plain(slope)} ranks on the last"
+    if p < 0.05:
+        return f"treats places differently (p {_equals(p)}), though not from first to last ({gain})"
+    return f"shows no clear favour for a place ({gain})"
+
+
+def _equals(p: float) -> str:
+    said = probability(p)
+    return said if said.startswith("<") else f"= {said}"
+
+
+def steadiness(card: Found) -> str:
+    """How often the best item stays the best, as the end of a sentence about the teacher."""
+    top, luck = card["itself"]["top"], card["itself"]["chance"]["top"]
+    if top is None:
+        return "gave too few usable answers to be compared with itself"
+    said = f"in {in_words(top)} of cases, by luck {number(100 * luck, 0)} %"
+    if top["low"] <= luck:
+        return f"names the same best item in another order not clearly more often than luck: {said}"
+    return f"names the same best item in another order {said}"
+
+
+def verdict(card: Found) -> str:
+    """A teacher in one sentence."""
+    unusable = card["answers"]["unusable"]
+    lost = f"{in_words(unusable)} of its answers cannot be used" if unusable else ""
+    price = card["cost"]["per_thousand"]
+    cost = "its price is unknown" if price is None else f"a thousand answers cost {dollars(price)}"
+    parts = [steadiness(card), bias(card), *filter(None, [lost]), cost]
+    return f"{card['label']} {'; '.join(parts)}."
+
+
+def comparison(pair: Found) -> str:
+    """Whether two teachers have one taste, in a sentence."""
+    a, b = pair["a"], pair["b"]
+    missing, most = pair["tau_missing"], pair["tau_ceiling"]
+    if pair["tau"] is None or missing is None or most is None:
+        return f"{a} and {b}: too few slates with answers by both."
+    agreed = f"tau {plain(pair['tau'])}, where their own noise would allow {plain(most)}"
+    if missing["low"] > 0:
+        what = "The prompt changes the order" if pair["prompt_only"] else "They differ in taste"
+        return f"{a} and {b}: {agreed}. {what}: {plain(missing)} is missing."
+    what = "the prompt changes the order" if pair["prompt_only"] else "they differ in taste"
+    high = number(max(missing["high"], 0), 2)
+    return f"{a} and {b}: {agreed}. Whether {what} is not resolved: at most {high} is missing."
+
+
+def rows(found: Found) -> list[Row]:
+    """The figures of all teachers side by side; what no teacher has is left out."""
+    cards: Sequence[Found] = found["teachers"]
+    times = [found["latency"][card["label"]] for card in cards]
+    chance = number(100 * cards[0]["itself"]["chance"]["top"], 0)
+    table = [
+        _row("unusable, %", "answers that brought no ranking", cards,
+             lambda c: percent(c["answers"]["unusable"])),
+        *(
+            _row(f"  {name}, %", about, cards, lambda c, n=name: percent(c["answers"][n]))
+            for name, about in WRONG.items()
+            if any((card["answers"][name] or {}).get("value") for card in cards)
+        ),
+        _row("same best item, %", f"in two orders of a slate; by luck {chance} %", cards,
+             lambda c: percent(c["itself"]["top"])),
+        _row("tau with itself", "Kendall's tau-b of two orders; by luck 0", cards,
+             lambda c: plain(c["itself"]["tau"])),
+        _row("first place, ranks", "gained on the last place; without bias 0", cards,
+             lambda c: plain(c["place"]["ranks"])),
+        _row("place matters, p", "permutation test within slates", cards,
+             lambda c: Cell(probability(c["place"]["p"]))),
+        _row("first place, utility", "what it adds to the last, in units of utility", cards,
+             lambda c: plain(c["place"]["utility"])),
+        _row("noise, Gumbel scale", "of an item's utility from order to order", cards,
+             lambda c: plain(c["noise"]["gumbel"])),
+        _row("circular triples, %", "of comparisons of two; a coin makes 25 %", cards,
+             lambda c: percent((c["pairs"] or {}).get("intransitive"))),
+        _row("  by noise alone, %", "predicted from noise and utilities", cards,
+             lambda c: percent((c["pairs"] or {}).get("noise_alone"))),
+        _row("first of two wins, %", "without bias 50 %", cards,
+             lambda c: percent((c["pairs"] or {}).get("first_wins"))),
+        _row("calibration slope", "of differences of utility as log-odds; 1 is right", cards,
+             lambda c: significant((c["calibration"] or {}).get("slope"))),
+        _row("calibration error", "predicted against observed, mean distance", cards,
+             lambda c: plain((c["calibration"] or {}).get("error"), 3)),
+        _row("$ per 1,000 slates", "one answer each, readable or not", cards,
+             lambda c: dollars(c["cost"]["per_thousand"])),
+        _row("tokens in, a slate", "read by the teacher", cards,
+             lambda c: plain(c["cost"]["tokens_in"], 0)),
+        _row("tokens out, a slate", "written, hidden thinking included", cards,
+             lambda c: plain(c["cost"]["tokens_out"], 0)),
+        Row("seconds a call, p50", "half are faster", tuple(significant(t["p50"]) for t in times)),
+        Row("seconds a call, p95", "one of twenty is slower",
+            tuple(significant(t["p95"]) for t in times)),
+    ]  # fmt: skip
+    return [row for row in table if any(str(cell) not in ("0 (0 to 0)", NOTHING) for cell in
+                                        row.cells)]  # fmt: skip
+
+
+WRONG = {
+    "malformed": "no ranking could be read",
+    "refused": "the model would not answer",
+    "rejected": "the provider did not take the question",
+}
+
+
+def _row(title: str, about: str, cards: Sequence[Found], cell: Any) -> Row:
+    return Row(title, about, tuple(cell(card) for card in cards))
