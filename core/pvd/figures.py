@@ -140,7 +140,7 @@ def learning(rounds: Sequence[Mapping[str, Any]], best: int, measure: str) -> Ch
                       textcoords="offset points")  # fmt: skip
         axes.locator_params(axis="x", integer=True)
         axes.margins(y=0.15)
-        axes.set(xlabel="round (0: before training)", ylabel=_plain(label, 40))
+        axes.set(xlabel="round (0: before training)", ylabel=plain(label, 40))
 
     change = value[at] - value[0]
     since = numbers[-1] - numbers[at]
@@ -177,7 +177,7 @@ def bins(rounds: Sequence[Mapping[str, Any]]) -> Chart | None:
         for name, pairs, (colour, marker, dash) in zip(names, columns, LOOKS, strict=False):
             look: dict[str, Any] = {"color": colour, "marker": marker, "ls": dash, "ms": 3.5}
             held, missed = zip(*pairs, strict=True)
-            above.plot(numbers, held, label=_plain(name, 22), **look)
+            above.plot(numbers, held, label=plain(name, 22), **look)
             below.plot(numbers, missed, **look)
         above.set_yscale("symlog", linthresh=1)
         above.yaxis.set_major_formatter(lambda y, _: f"{y:g}")
@@ -216,7 +216,7 @@ def times(seconds: Mapping[str, float]) -> Chart | None:
 
     def paint(figure: Figure) -> None:
         axes = figure.add_subplot()
-        labels = [_plain(stage, 24) for stage in seconds]
+        labels = [plain(stage, 24) for stage in seconds]
         bars = axes.barh(range(len(labels)), [s / unit for s in seconds.values()], color=BLUE)
         axes.bar_label(bars, [f"{s / unit:.1f}" for s in seconds.values()], padding=3)
         axes.set_yticks(range(len(labels)), labels)
@@ -254,7 +254,7 @@ def legend(axes: Axes, columns: int = 3) -> None:
                 borderaxespad=0.3, handlelength=1.8, columnspacing=1)  # fmt: skip
 
 
-def _plain(name: str, most: int) -> str:
+def plain(name: str, most: int) -> str:
     """A label from foreign text: without control characters, which XML forbids, and short."""
     text = "".join(c for c in name if c.isprintable())
     return text if len(text) <= most else text[: most - 1] + "…"

@@ -143,14 +143,15 @@ def _found(
         for paper in papers:
             sheets.append(marking.mark(paper, written, settings.evaluators, seed))
             progress.advance()
+    views = marking.views([judge.label for judge in design.judges], sheets)
     with progress.stage("findings"):
         return {
             "schema": SCHEMA,
             "pvd": pvd.__version__,
             "design": digest,
             **_about(design, papers),
-            **findings.find(design, sheets, seed),
-            "substitution": substitution.find(design, sheets, seed),
+            **findings.find(design, sheets, views, seed),
+            "substitution": substitution.find(design, views, seed),
             "cost": spending.cost(design, out, folders, written),
         }
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pvd import crossed, estimates
 from pvd.comparing.design import Design
-from pvd.comparing.marking import TRAINED, Curve, Sheet, primary
+from pvd.comparing.marking import TRAINED, Curve, Sheet, View
 from pvd.crossed import FEW_SEEDS
 from pvd.estimates import plain
 from pvd.records import Estimate
@@ -60,18 +60,22 @@ def _having(design: Design, factor: int, level: int) -> tuple[int, ...]:
     return tuple(n for n, arm in enumerate(design.arms) if arm.levels[factor] == level)
 
 
-def find(design: Design, sheets: Sequence[Sheet], seed: int) -> dict[str, Any]:
-    """Everything that can be said about who is better; a sheet for each judge."""
-    metric = primary(sheets)
+def find(
+    design: Design, sheets: Sequence[Sheet], views: Sequence[View], seed: int
+) -> dict[str, Any]:
+    """Everything that can be said about who is better."""
     return {
-        "metric": metric,
-        "arms": [_arm(design, sheets, number, seed) for number in range(len(design.arms))],
-        "rows": _rows(design, sheets, seed),
-        "comparisons": _compared(design, sheets, questions(design), metric, seed),
-        "pairs": _compared(design, sheets, between_arms(design), metric, seed),
-        "equal_answers": _at_equal(design, sheets, metric, "answers", seed),
-        "equal_dollars": _at_equal(design, sheets, metric, "dollars", seed),
-        "curves": _curves(design, sheets, metric, seed),
+        "views": [
+            {"label": view.label, "metric": view.metric, "truth": view.is_truth} for view in views
+        ],
+        "arms": [_arm(design, views, number, seed) for number in range(len(design.arms))],
+        "rows": {view.label: _rows(view, seed) for view in views},
+        "comparisons": _compared(design, views, questions(design), seed),
+        "pairs": _compared(design, views, between_arms(design), seed),
+        "equal_answers": _at_equal(design, views, "answers", seed),
+        "equal_dollars": _at_equal(design, views, "dollars", seed),
+        "curves": {view.label: _curves(design, view, seed) for view in views},
+        "metrics": _metrics(design, sheets, seed),
     }
 
 
@@ -85,91 +89,83 @@ def estimate(grid: Grid, seed: int) -> Estimate:
     return estimates.mean(grid.tolist(), seed, over)
 
 
-def _arm(design: Design, sheets: Sequence[Sheet], number: int, seed: int) -> dict[str, Any]:
+def _arm(design: Design, views: Sequence[View], number: int, seed: int) -> dict[str, Any]:
     arm = design.arms[number]
     return {
         "label": arm.label,
         "levels": {f.path: f.labels[n] for f, n in zip(design.factors, arm.levels, strict=True)},
         "teacher": design.teacher_of(arm),
-        "scores": {
-            judge.label: {
-                metric: plain(estimate(grid, seed))
-                for metric, grid in sheet.marks[number].trained["distilled"].items()
-            }
-            for judge, sheet in zip(design.judges, sheets, strict=True)
-        },
-        "gain": {
-            judge.label: plain(estimate(sheet.gain([number], primary(sheets)), seed))
-            for judge, sheet in zip(design.judges, sheets, strict=True)
-        },
+        "score": {v.label: plain(estimate(v.values([number]), seed)) for v in views},
+        "gain": {v.label: plain(estimate(v.gain([number]), seed)) for v in views},
     }
 
 
-def _rows(design: Design, sheets: Sequence[Sheet], seed: int) -> dict[str, Any]:
+def _rows(view: View, seed: int) -> dict[str, Any]:
     """The systems without a teacher of their own. What depends on the trained student is the mean
-    over all arms; what depends on the untrained one, over the arms that have others."""
+    over all arms; so is what depends on the untrained one, if arms have others."""
     import numpy as np
 
-    found: dict[str, Any] = {}
-    for judge, sheet in zip(design.judges, sheets, strict=True):
-        systems: dict[str, dict[str, Any]] = {}
-        for system, metrics in sheet.marks[0].fixed.items():
-            for metric in metrics:
-                grid = np.mean([mark.fixed[system][metric] for mark in sheet.marks], axis=0)
-                systems.setdefault(system, {})[metric] = plain(estimate(grid, seed))
-        for system in TRAINED[1:]:
-            for metric in sheet.marks[0].trained[system]:
-                grid = np.mean([mark.trained[system][metric] for mark in sheet.marks], axis=0)
-                systems.setdefault(system, {})[metric] = plain(estimate(grid, seed))
-        found[judge.label] = systems
-    return found
+    marks, metric = view.sheet.marks, view.metric
+    fixed = {
+        system: np.mean([mark.fixed[system][metric] for mark in marks], axis=0)
+        for system, found in marks[0].fixed.items()
+        if metric in found
+    }
+    trained = {
+        system: np.mean([mark.trained[system][metric] for mark in marks], axis=0)
+        for system in TRAINED[1:]
+    }
+    return {system: plain(estimate(grid, seed)) for system, grid in (fixed | trained).items()}
 
 
-def _differences(
-    sheet: Sheet, asked: Sequence[Question], metric: str
-) -> Iterator[tuple[Question, Grid]]:
-    for question in asked:
-        b, a = (sheet.values(arms, metric) for arms in (question.arms_b, question.arms_a))
-        yield question, b - a
+def _metrics(design: Design, sheets: Sequence[Sheet], seed: int) -> dict[str, Any]:
+    """By judge: every metric of every arm, without verdicts: to look at, not to choose from."""
+    return {
+        judge.label: {
+            arm.label: {
+                metric: plain(estimate(sheet.values([number], metric), seed))
+                for metric in sheet.metrics
+            }
+            for number, arm in enumerate(design.arms)
+        }
+        for judge, sheet in zip(design.judges, sheets, strict=True)
+    }
+
+
+def _difference(view: View, question: Question) -> Grid:
+    return view.values(question.arms_b) - view.values(question.arms_a)
 
 
 def _compared(
-    design: Design, sheets: Sequence[Sheet], asked: Sequence[Question], metric: str, seed: int
+    design: Design, views: Sequence[View], asked: Sequence[Question], seed: int
 ) -> list[dict[str, Any]]:
-    """Verdicts under all judges: one family for Holm's correction."""
+    """Verdicts. The pairs under one view are a family for Holm's correction."""
     if not asked:
         return []
-    cases = [
-        (judge.label, sheet, question, grid)
-        for judge, sheet in zip(design.judges, sheets, strict=True)
-        for question, grid in _differences(sheet, asked, metric)
-    ]
-    grids = [grid for *_, grid in cases]
+    return [row for view in views for row in _family(design, view, asked, seed)]
+
+
+def _family(
+    design: Design, view: View, asked: Sequence[Question], seed: int
+) -> Iterator[dict[str, Any]]:
+    grids = [_difference(view, question) for question in asked]
     forth = crossed.compare(grids, design.margin, seed)
     back = crossed.compare([-grid for grid in grids], design.margin, seed)
-    return [
-        {
-            "judge": judge,
+    for question, ours, theirs in zip(asked, forth, back, strict=True):
+        yield {
+            "view": view.label,
             "factor": question.factor,
             "a": question.a,
             "b": question.b,
             "difference": plain(ours.estimate),
             "p": ours.p,
             "p_holm": ours.p_holm,
+            "family": len(asked),
             "verdict": ours.verdict,
             "b_replaces_a": ours.replaces,
             "a_replaces_b": theirs.replaces,
-            "family": len(cases),
             "power": _power(ours, design),
-            "others": {
-                name: plain(estimate(grid, seed))
-                for name in sheet.metrics
-                if name != metric
-                for _, grid in _differences(sheet, [question], name)
-            },
         }
-        for (judge, sheet, question, _), ours, theirs in zip(cases, forth, back, strict=True)
-    ]
 
 
 def _power(found: crossed.Comparison, design: Design) -> dict[str, Any] | None:
@@ -202,34 +198,31 @@ def _at(curve: Curve, metric: str, key: str, budget: float) -> Grid:
     return row
 
 
-def _at_equal(
-    design: Design, sheets: Sequence[Sheet], metric: str, key: str, seed: int
-) -> dict[str, Any] | None:
-    """The comparisons once more, where all arms have cost what the cheapest one cost in all; None
-    where they cost alike, or nothing."""
+def _at_equal(design: Design, views: Sequence[View], key: str, seed: int) -> dict[str, Any] | None:
+    """The comparisons once more, where all arms have cost what the cheapest one that costs
+    anything cost in all; None where they cost alike, or nothing."""
     import numpy as np
 
-    costs = [
-        float(np.mean([_cost(curve, key)[-1] for curve in mark.curves])) for mark in sheets[0].marks
-    ]
+    arms = range(len(design.arms))
+    costs = [float(np.mean([_cost(c, key)[-1] for c in views[0].curves(arm)])) for arm in arms]
     paying = [cost for cost in costs if cost > 0]
     if not paying or max(costs) <= 1.01 * min(costs):
         return None
     budget = min(paying)
     found = []
-    for judge, sheet in zip(design.judges, sheets, strict=True):
+    for view in views:
         grids = [
-            np.array([_at(curve, metric, key, budget) for curve in mark.curves])
-            for mark in sheet.marks
+            np.array([_at(curve, view.metric, key, budget) for curve in view.curves(arm)])
+            for arm in arms
         ]
         for question in questions(design):
             b, a = (
-                np.mean([grids[arm] for arm in arms], axis=0)
-                for arms in (question.arms_b, question.arms_a)
+                np.mean([grids[arm] for arm in some], axis=0)
+                for some in (question.arms_b, question.arms_a)
             )
             found.append(
                 {
-                    "judge": judge.label,
+                    "view": view.label,
                     "factor": question.factor,
                     "a": question.a,
                     "b": question.b,
@@ -239,27 +232,24 @@ def _at_equal(
     return {"budget": budget, "costs": costs, "comparisons": found}
 
 
-def _curves(design: Design, sheets: Sequence[Sheet], metric: str, seed: int) -> dict[str, Any]:
-    """By judge and arm: what it was worth, the mean over seeds, at each stop; a run that ended
-    earlier stays as it was."""
+def _curves(design: Design, view: View, seed: int) -> dict[str, Any]:
+    """By arm: what it was worth, the mean over seeds, at each stop; a run that ended earlier stays
+    as it was."""
+    return {arm.label: _points(view, number, seed) for number, arm in enumerate(design.arms)}
+
+
+def _points(view: View, arm: int, seed: int) -> list[dict[str, Any]]:
     import numpy as np
 
-    found: dict[str, Any] = {}
-    for judge, sheet in zip(design.judges, sheets, strict=True):
-        found[judge.label] = {}
-        for arm, mark in zip(design.arms, sheet.marks, strict=True):
-            points = []
-            for number in range(max(len(curve.stops) for curve in mark.curves)):
-                at = [min(number, len(curve.stops) - 1) for curve in mark.curves]
-                grid = np.array([c.values[metric][n] for c, n in zip(mark.curves, at, strict=True)])
-                costs = {
-                    key: float(
-                        np.mean([_cost(c, key)[n] for c, n in zip(mark.curves, at, strict=True)])
-                    )
-                    for key in ("answers", "dollars")
-                }
-                # Before training all seeds are alike: an interval over personas alone.
-                value = estimate(grid if number else grid[0], seed)
-                points.append({**costs, **plain(value)})
-            found[judge.label][arm.label] = points
-    return found
+    curves, points = view.curves(arm), []
+    for number in range(max(len(curve.stops) for curve in curves)):
+        at = [(curve, min(number, len(curve.stops) - 1)) for curve in curves]
+        grid = np.array([curve.values[view.metric][n] for curve, n in at])
+        costs = {
+            key: float(np.mean([_cost(curve, key)[n] for curve, n in at]))
+            for key in ("answers", "dollars")
+        }
+        # Before training all seeds are alike: an interval over personas alone.
+        value = estimate(grid if number else grid[0], seed)
+        points.append({**costs, **plain(value)})
+    return points

@@ -68,10 +68,49 @@ class Sheet:
         return gained
 
 
-def primary(sheets: Sequence[Sheet]) -> str:
-    """The metric that verdicts are about: against the truth if every judge knows it."""
-    known = all("mpr_true" in sheet.metrics for sheet in sheets)
-    return "mpr_true" if known else "mpr"
+@dataclass(frozen=True)
+class View:
+    """One way to look at the arms: by the winners that a judge crowned, or by the noise-free
+    truth that a simulated one knows. Verdicts, gains and curves are given for each."""
+
+    label: str
+    sheet: Sheet
+    metric: str
+    is_truth: bool
+
+    def values(self, arms: Sequence[int]) -> Grid:
+        """[S, P], the mean over arms of their students."""
+        return self.sheet.values(arms, self.metric)
+
+    def gain(self, arms: Sequence[int]) -> Grid:
+        """[S, P], the mean over arms of what training gained."""
+        return self.sheet.gain(arms, self.metric)
+
+    def curves(self, arm: int) -> Sequence[Curve]:
+        """One a seed."""
+        return self.sheet.marks[arm].curves
+
+
+def views(judges: Sequence[str], sheets: Sequence[Sheet]) -> list[View]:
+    """The truth first, where it is known (once, if all judges know the same), then each judge."""
+    knowing = [
+        (judge, sheet)
+        for judge, sheet in zip(judges, sheets, strict=True)
+        if "mpr_true" in sheet.metrics
+    ]
+    truths = [View(f"truth of {judge}", sheet, "mpr_true", True) for judge, sheet in knowing]
+    if truths and all(_alike(truths[0], other) for other in truths[1:]):
+        truths = [View("truth", truths[0].sheet, "mpr_true", True)]
+    found = [View(j, sheet, "mpr", False) for j, sheet in zip(judges, sheets, strict=True)]
+    return [*truths, *found]
+
+
+def _alike(one: View, other: View) -> bool:
+    """Whether the same items are truly best for the same personas."""
+    import numpy as np
+
+    same = one.sheet.personas == other.sheet.personas
+    return same and bool(np.array_equal(one.values([0]), other.values([0])))
 
 
 def mark(

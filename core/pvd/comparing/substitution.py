@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from pvd import crossed
 from pvd.comparing.design import Design
 from pvd.comparing.findings import estimate
-from pvd.comparing.marking import Sheet, primary
+from pvd.comparing.marking import View
 from pvd.estimates import plain
 
 if TYPE_CHECKING:
@@ -22,32 +22,40 @@ if TYPE_CHECKING:
     Grid = npt.NDArray[Any]
 
 
-def find(design: Design, sheets: Sequence[Sheet], seed: int) -> dict[str, Any] | None:
+def find(design: Design, views: Sequence[View], seed: int) -> dict[str, Any] | None:
     """The matrix of teachers and judges, and what follows from it; None with one teacher."""
-    arms, metric = design.taught, primary(sheets)
+    arms = design.taught
     if len(arms) < 2:
         return None
-    by_judge = {judge.label: sheet for judge, sheet in zip(design.judges, sheets, strict=True)}
+    by_label = {view.label: view for view in views}
     matrix = {
-        teacher: {judge: sheet.gain(own, metric) for judge, sheet in by_judge.items()}
+        teacher: {label: view.gain(own) for label, view in by_label.items()}
         for teacher, own in arms.items()
     }
-    square = [teacher for teacher in arms if teacher in by_judge]
-    references = [judge.label for judge in design.judges if not judge.taught]
+    # An independent reference taught nobody: another judge, a person, or the simulated truth.
+    taught = {judge.label for judge in design.judges if judge.taught}
+    square = [teacher for teacher in arms if teacher in by_label]
+    references = [label for label in by_label if label not in taught]
     return {
         "matrix": {
-            teacher: {judge: plain(estimate(grid, seed)) for judge, grid in row.items()}
+            teacher: {label: plain(estimate(grid, seed)) for label, grid in row.items()}
             for teacher, row in matrix.items()
         },
         "carried": [
-            {"taught": a, "judged": b, **_carried(matrix[a][b], matrix[b][b])}
-            for b in square
+            {
+                "taught": a,
+                "instead_of": b,
+                "judged": judge,
+                **_carried(matrix[a][judge], matrix[b][judge]),
+            }
+            for b in arms
             for a in arms
             if a != b
+            for judge in [*references, *([b] if b in square else [])]
         ],
-        "own_judge": _own_judge(matrix, by_judge, square, seed),
+        "own_judge": _own_judge(matrix, by_label, square, seed),
         "inflation": [
-            {"reference": reference, **_inflation(matrix, by_judge, square, reference, seed)}
+            {"reference": reference, **_inflation(matrix, by_label, square, reference, seed)}
             for reference in references
             if square
         ],
@@ -55,7 +63,7 @@ def find(design: Design, sheets: Sequence[Sheet], seed: int) -> dict[str, Any] |
 
 
 def _carried(ours: Grid, theirs: Grid) -> dict[str, Any]:
-    """Gain(taught by A, judged by B) / gain(taught by B, judged by B), with Fieller's interval."""
+    """Gain(taught by A) / gain(taught by B) under one judge, with Fieller's interval."""
     if len(ours) < crossed.FEW_SEEDS:
         ratio = float(ours.mean() / theirs.mean()) if theirs.mean() else None
         why = f"{len(ours)} seeds are too few for an interval"
@@ -65,7 +73,7 @@ def _carried(ours: Grid, theirs: Grid) -> dict[str, Any]:
 
 def _own_judge(
     matrix: Mapping[str, Mapping[str, Grid]],
-    by_judge: Mapping[str, Sheet],
+    by_label: Mapping[str, View],
     square: Sequence[str],
     seed: int,
 ) -> dict[str, Any] | None:
@@ -75,7 +83,7 @@ def _own_judge(
 
     if len(square) < 2:
         return None
-    cells = _shared(matrix, by_judge, square, square)
+    cells = _shared(matrix, by_label, square, square)
     own = np.mean([cells[a, a] for a in square], axis=0)
     others = np.mean([cells[a, b] for a in square for b in square if a != b], axis=0)
     return plain(estimate(own - others, seed))
@@ -83,7 +91,7 @@ def _own_judge(
 
 def _inflation(
     matrix: Mapping[str, Mapping[str, Grid]],
-    by_judge: Mapping[str, Sheet],
+    by_label: Mapping[str, View],
     square: Sequence[str],
     reference: str,
     seed: int,
@@ -92,25 +100,26 @@ def _inflation(
     nobody, mean over the teachers that judge."""
     import numpy as np
 
-    cells = _shared(matrix, by_judge, square, [*square, reference])
+    cells = _shared(matrix, by_label, square, [*square, reference])
     grid = np.mean([cells[a, a] - cells[a, reference] for a in square], axis=0)
     return plain(estimate(grid, seed))
 
 
 def _shared(
     matrix: Mapping[str, Mapping[str, Grid]],
-    by_judge: Mapping[str, Sheet],
+    by_label: Mapping[str, View],
     teachers: Sequence[str],
     judges: Sequence[str],
 ) -> dict[tuple[str, str], Grid]:
     """The gains for the personas that sat under all these judges, in one order."""
     shared = [
         persona
-        for persona in by_judge[judges[0]].personas
-        if all(persona in by_judge[judge].personas for judge in judges)
+        for persona in by_label[judges[0]].sheet.personas
+        if all(persona in by_label[judge].sheet.personas for judge in judges)
     ]
     columns = {
-        judge: [by_judge[judge].personas.index(persona) for persona in shared] for judge in judges
+        judge: [by_label[judge].sheet.personas.index(persona) for persona in shared]
+        for judge in judges
     }
     return {
         (teacher, judge): matrix[teacher][judge][:, columns[judge]]

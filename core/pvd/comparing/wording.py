@@ -1,0 +1,254 @@
+"""What the findings say, in sentences. A verdict is worded by what its interval allows, never as
+"equal" because an interval covers zero.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import mean
+from typing import Any
+
+from pvd.money.amounts import count, money
+
+MINUS = "\N{MINUS SIGN}"
+Row = Mapping[str, Any]
+METRICS = {"mpr": "MPR", "mpr_true": "true MPR"}
+SYSTEMS = {
+    "random": "the items in random order",
+    "zero-shot": "the student before training",
+    "persona-blind": "trained, but asked with the mean persona for everybody",
+    "shuffled-persona": "trained, but asked with another persona",
+    "text": "the items' titles by the student's text tower",
+    "oracle": "the judge's own utilities",
+}
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a factor came to: its levels under the first view, and how sure that is."""
+
+    factor: str
+    headline: str
+    rest: tuple[str, ...]  # the other pairs, and other views that say something else
+    cost: str
+
+
+def answers(findings: Mapping[str, Any]) -> list[Answer]:
+    """One for each factor, by the first view: the truth where it is known, else the first judge."""
+    return [_answer(findings, factor) for factor in findings["factors"]]
+
+
+def _answer(findings: Mapping[str, Any], factor: Row) -> Answer:
+    view = findings["views"][0]["label"]
+    rows = [r for r in findings["comparisons"] if r["factor"] == factor["path"]]
+    first = [row for row in rows if row["view"] == view]
+    scores = {level: _score(findings, factor["path"], level, view) for level in factor["labels"]}
+    best = max(scores, key=lambda level: scores[level])
+    about = [row for row in first if best in (row["a"], row["b"])]
+    opening = sentence(about[0], findings)
+    if len(factor["labels"]) > 2:
+        opening = f"{best} comes out highest, at {number(scores[best])} points"
+        opening += f"; {_standing(about, best)}."
+    others = [
+        f"Judged by {row['view']}: {sentence(row, findings)}"
+        for row in rows
+        if row["view"] != view
+        and best in (row["a"], row["b"])
+        and tag(row) != tag(_twin(row, first))
+    ]
+    several = len(scores) > 2
+    rest = [sentence(row, findings) for row in first if several or row is not about[0]]
+    return Answer(factor["path"], opening, (*rest, *others), _cost_of(findings, factor))
+
+
+def _twin(row: Row, rows: Sequence[Row]) -> Row:
+    return next(one for one in rows if (one["a"], one["b"]) == (row["a"], row["b"]))
+
+
+def _standing(rows: Sequence[Row], best: str) -> str:
+    """Against whom the best level is better, and against whom that is not resolved."""
+    won = [_other(row, best) for row in rows if row["verdict"] in ("better", "worse")]
+    open_ = [_other(row, best) for row in rows if row["verdict"] not in ("better", "worse")]
+    parts = [f"better than {listed(won)}"] if won else []
+    why = "too few seeds to tell it" if _few(rows) else "not resolved"
+    return ", ".join([*parts, *([f"{why} against {listed(open_)}"] if open_ else [])])
+
+
+def _few(rows: Sequence[Row]) -> bool:
+    return any(row["verdict"] == "too few seeds" for row in rows)
+
+
+def _other(row: Row, one: str) -> str:
+    return str(row["b"] if row["a"] == one else row["a"])
+
+
+def listed(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def sentence(row: Row, findings: Mapping[str, Any]) -> str:
+    """The verdict on B against A, as one sentence."""
+    a, b, difference = row["a"], row["b"], row["difference"]
+    size = f"{number(abs(difference['value']))} points"
+    spread = f"({between(difference)})"
+    margin = "1 point" if findings["margin"] == 1 else f"{findings['margin']:g} points"
+    match row["verdict"]:
+        case "better":
+            return f"{b} is better than {a} by {size} {spread}."
+        case "worse":
+            within = f", though surely by less than {margin}: it replaces {a}"
+            return f"{b} is worse than {a} by {size} {spread}{within * row['b_replaces_a']}."
+        case "same numbers":
+            return f"{b} and {a} gave the same numbers in every run."
+        case "too few seeds":
+            these = "this 1 seed" if findings["seeds"] == 1 else f"these {findings['seeds']} seeds"
+            return (
+                f"{b} minus {a} is {signed(difference['value'])} points in {these} {spread}; "
+                "too few seeds for a verdict."
+            )
+    if row["b_replaces_a"] and row["a_replaces_b"]:
+        return f"{b} and {a} differ by less than {margin} {spread}: either will do."
+    if row["b_replaces_a"]:
+        return f"{b} replaces {a}: it is surely not {margin} worse {spread}."
+    if row["a_replaces_b"]:
+        back = {"low": -difference["high"], "high": -difference["low"]}
+        return f"{a} replaces {b}: it is surely not {margin} worse ({between(back)})."
+    return f"{b} against {a} is not resolved: the difference is {between(difference)} points."
+
+
+def tag(row: Row) -> str:
+    """The verdict on B in a word or two."""
+    if row["verdict"] == "worse" and row["b_replaces_a"]:
+        return "worse, replaces"
+    if row["verdict"] != "not resolved":
+        return str(row["verdict"])
+    if row["b_replaces_a"] and row["a_replaces_b"]:
+        return "either will do"
+    return "replaces" if row["b_replaces_a"] else "not resolved"
+
+
+def substitution(findings: Mapping[str, Any]) -> list[str]:
+    """What the matrix of teachers and judges says."""
+    found = findings["substitution"]
+    if found is None:
+        return []
+    said = [_carried(row) for row in found["carried"] if row["value"] is not None]
+    if len(said) < len(found["carried"]):
+        said.append(
+            "What share of a gain another teacher carries cannot be said where that gain itself "
+            "is not told from nothing."
+        )
+    own = found["own_judge"]
+    if own is not None:
+        sure = own["low"] > 0 or own["high"] < 0
+        said.append(
+            f"Judged by their own teacher, students gain {signed(own['value'])} points more than "
+            f"under the others ({between(own)})"
+            + ("." if sure else ", which is not told from nothing.")
+        )
+    for row in found["inflation"]:
+        sure = row["low"] > 0
+        said.append(
+            f"Against {row['reference']}, which taught nobody, an exam by one's own teacher "
+            + ("inflates the gain by " if sure else "changes the gain by ")
+            + f"{signed(row['value'])} points ({between(row)})"
+            + ("." if sure or row["high"] < 0 else ", which is not told from nothing.")
+        )
+    if own is not None and not found["inflation"]:
+        said.append(
+            "Whether that is inflation cannot be told without an independent reference: add a "
+            "judge that taught nobody, such as a person (--judges ...,human)."
+        )
+    return said
+
+
+def _carried(row: Row) -> str:
+    who = f"Taught by {row['taught']} instead of {row['instead_of']}, judged by {row['judged']}"
+    share = f"{100 * row['value']:.0f} %".replace("-", MINUS)
+    if not row["defined"]:
+        return f"{who}, a student keeps {share} of the gain; {row['why']}."
+    low, high = (f"{100 * row[end]:.0f}".replace("-", MINUS) for end in ("low", "high"))
+    return f"{who}, a student keeps {share} of the gain ({low} to {high} %)."
+
+
+def spent(findings: Mapping[str, Any]) -> str:
+    """What everything together has cost."""
+    cost = findings["cost"]
+    together, used = cost["together"], cost["used"]
+    saved = used - together["answers"]
+    shared = f", {saved:,} of them used by several runs" if saved else ""
+    return (
+        f"{count(together['answers'], 'distinct answer')} in all{shared}; "
+        f"{price(together['dollars'])}."
+    )
+
+
+def price(dollars: float | None) -> str:
+    """Dollars, or that they are unknown, or nothing."""
+    if dollars is None:
+        return "at a price that nobody knows"
+    return money(dollars) if dollars else "no dollars"
+
+
+def _cost_of(findings: Mapping[str, Any], factor: Row) -> str:
+    """What the answers of one run of each level cost."""
+    found: dict[str, list[str]] = {}
+    for level in factor["labels"]:
+        runs = _runs(findings, factor["path"], level)
+        dollars = [run["dollars"] for run in runs]
+        cost = None if None in dollars else mean(dollars)
+        text = f"{mean(run['answers'] for run in runs):,.0f} answers"
+        found.setdefault(text + ("" if cost == 0 else f" ({price(cost)})"), []).append(level)
+    if len(found) == 1:
+        return f"A run of each learns from {next(iter(found))}."
+    parts = (f"of {listed(levels)} from {text}" for text, levels in found.items())
+    return f"A run learns: {'; '.join(parts)}."
+
+
+def _runs(findings: Mapping[str, Any], path: str, level: str) -> list[Row]:
+    arms = zip(findings["arms"], findings["cost"]["runs"], strict=True)
+    return [run for arm, run in arms if arm["levels"][path] == level]
+
+
+def _score(findings: Mapping[str, Any], path: str, level: str, view: str) -> float:
+    arms = [arm for arm in findings["arms"] if arm["levels"][path] == level]
+    return float(mean(arm["score"][view]["value"] for arm in arms))
+
+
+def number(value: float) -> str:
+    """Points with one decimal and a true minus sign."""
+    return f"{value:z.1f}".replace("-", MINUS)
+
+
+def signed(value: float) -> str:
+    """A difference with its sign."""
+    return "+" * (round(value, 1) >= 0) + number(value)
+
+
+def between(estimate: Row) -> str:
+    """An interval of differences."""
+    return f"{signed(estimate['low'])} to {signed(estimate['high'])}"
+
+
+def scope(findings: Mapping[str, Any]) -> str:
+    """What was compared, in one line."""
+    arms = " x ".join(f"{len(factor['labels'])} {factor['path']}" for factor in findings["factors"])
+    judges = findings["judges"]
+    people = sorted({judge["personas"] for judge in judges})
+    sat = "-".join(str(n) for n in dict.fromkeys((people[0], people[-1])))
+    return (
+        f"{arms} x {count(findings['seeds'], 'seed')}, student {findings['student']}; the exam is "
+        f"{sat} held-out personas x {findings['items']:,} held-out items of {findings['catalog']}."
+    )
+
+
+def how_sure(findings: Mapping[str, Any]) -> str:
+    """What the intervals are over."""
+    if findings["comparisons"] and _few(findings["comparisons"]):
+        return "Intervals are over personas, given these very seeds: another seed may turn them."
+    return (
+        "Points are percentile ranks: of the winner that a judge crowned, or, under truth, of what "
+        "is truly best. Intervals are 95 %, over seeds and personas; verdicts are corrected for "
+        "the number of pairs under one judge (Holm)."
+    )
