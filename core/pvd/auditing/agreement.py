@@ -129,7 +129,7 @@ def ceiling(cross: Array, own: tuple[Array, Array], personas: Numbers, over: str
 
     known = np.isfinite(cross) & np.isfinite(own[0]) & np.isfinite(own[1])
     columns = [sums(np.where(known, one, np.nan), personas) for one in (cross, *own)]
-    parts = np.stack([*columns, sums(known * 1.0, personas)], axis=1)
+    parts = np.stack([*columns, sums(known.astype(np.float64), personas)], axis=1)
 
     def most(total: Array) -> float:
         a, b = (max(float(total[n] / total[3]), 0.0) for n in (1, 2))

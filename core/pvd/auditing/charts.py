@@ -83,7 +83,7 @@ def reliability(cards: Sequence[Card]) -> Chart | None:
             sure = "less sure than it could be" if slope["low"] > 1 else sure
             said.append(f"{_short(card['label'])} is {sure} (slope {slope['value']:.2g})")
     return Chart(
-        "Do its utilities say how sure it is?",
+        "How sure the utilities say it is, and how sure it is",
         svg(paint, 3.0 + 0.12 * len(shown)),
         f"{'; '.join(said)}. On the dotted line what is predicted is what happens; below it the "
         "differences between utilities promise too much. 95 % intervals.",

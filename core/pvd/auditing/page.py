@@ -7,6 +7,7 @@ from typing import Any
 
 from pvd import pages
 from pvd.auditing import charts, wording
+from pvd.auditing.wording import in_words
 from pvd.errors import BadInput
 from pvd.money.amounts import count
 from pvd.records import Item
@@ -28,13 +29,14 @@ def render(found: Mapping[str, Any], items: Mapping[str, Item]) -> str:
     pictures = [charts.by_place(cards), charts.reliability(cards)]
     return pages.render(
         "audit.html.j2",
-        *(count, show, percent, plain, dollars, seconds),
+        *(count, show, in_words, plain, dollars, seconds),
+        wide=wording.plain,
+        in_percent=wording.percent,
         audit=found,
         cards=cards,
         design=found["design"],
         headline=headline(found),
-        bias=wording.bias,
-        steadiness=wording.steadiness,
+        favour=wording.favour,
         probability=wording.probability,
         rows=wording.rows(found),
         pictures=shown,
@@ -55,11 +57,6 @@ def headline(found: Mapping[str, Any]) -> str:
     )
 
 
-def percent(estimate: Mapping[str, Any] | None) -> str:
-    """A share with its interval, in percent."""
-    return str(wording.percent(estimate))
-
-
 def plain(estimate: Mapping[str, Any] | None) -> str:
     """A number with its interval."""
     return str(wording.plain(estimate))
@@ -72,7 +69,7 @@ def dollars(estimate: Mapping[str, Any] | None) -> str:
 
 def seconds(estimate: Mapping[str, Any] | None) -> str:
     """Seconds with their interval."""
-    return str(wording.significant(estimate))
+    return str(wording.significant(estimate, 2))
 
 
 def _picture(item: Item) -> dict[str, str]:

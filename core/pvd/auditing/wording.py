@@ -52,9 +52,9 @@ def plain(estimate: Found | None, decimals: int = 2) -> Cell:
     return _cell(estimate, lambda value: number(value, decimals))
 
 
-def significant(estimate: Found | None) -> Cell:
-    """A number of any size, with three digits."""
-    return _cell(estimate, lambda value: f"{value:z.3g}".replace("-", MINUS))
+def significant(estimate: Found | None, digits: int = 3) -> Cell:
+    """A number of any size, with so many digits."""
+    return _cell(estimate, lambda value: f"{value:z.{digits}g}".replace("-", MINUS))
 
 
 def dollars(estimate: Found | None) -> Cell:
@@ -82,21 +82,26 @@ def probability(p: float | None) -> str:
     return "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 
-def bias(card: Found) -> str:
+def favour(card: Found) -> str:
     """What the place does to a rank, as the end of a sentence about the teacher."""
     slope, p = card["place"]["ranks"], card["place"]["p"]
     if slope is None or p is None:
-        return "what the place does to a rank is unknown"
-    low, high = sorted(abs(slope[name]) for name in ("low", "high"))
-    by = plain({"value": abs(slope["value"]), "low": low, "high": high})
+        return "has too few usable answers to tell what a place does"
     if slope["low"] > 0:
-        return f"favours what is shown first, by {by} ranks over the last place"
+        return "favours what is shown first"
     if slope["high"] < 0:
-        return f"favours what is shown last, by {by} ranks over the first place"
-    gain = f"the first place gains {plain(slope)} ranks on the last"
+        return "favours what is shown last"
     if p < 0.05:
-        return f"treats places differently (p {_equals(p)}), though not from first to last ({gain})"
-    return f"shows no clear favour for a place ({gain})"
+        return "treats places differently, though not from first to last"
+    return "shows no clear favour for a place"
+
+
+def bias(card: Found) -> str:
+    """The same with numbers."""
+    slope, p = card["place"]["ranks"], card["place"]["p"]
+    if slope is None or p is None:
+        return favour(card)
+    return f"{favour(card)} (the first gains {plain(slope)} ranks on the last; p {_equals(p)})"
 
 
 def _equals(p: float) -> str:
@@ -181,12 +186,14 @@ def rows(found: Found) -> list[Row]:
              lambda c: plain(c["cost"]["tokens_in"], 0)),
         _row("tokens out, a slate", "written, hidden thinking included", cards,
              lambda c: plain(c["cost"]["tokens_out"], 0)),
-        Row("seconds a call, p50", "half are faster", tuple(significant(t["p50"]) for t in times)),
-        Row("seconds a call, p95", "one of twenty is slower",
-            tuple(significant(t["p95"]) for t in times)),
+        *(
+            Row(f"seconds a call, {name}", about,
+                tuple(significant(time[name], 2) for time in times))
+            for name, about in (("p50", "half are faster"), ("p95", "one of twenty is slower"))
+        ),
     ]  # fmt: skip
-    return [row for row in table if any(str(cell) not in ("0 (0 to 0)", NOTHING) for cell in
-                                        row.cells)]  # fmt: skip
+    empty = ("0 (0 to 0)", NOTHING)
+    return [row for row in table if any(str(cell) not in empty for cell in row.cells)]
 
 
 WRONG = {
