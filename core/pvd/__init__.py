@@ -48,6 +48,7 @@ from pvd.records import (
 
 if TYPE_CHECKING:
     from pvd.auditing import Audit
+    from pvd.comparing.comparison import Compared
     from pvd.pipeline import Run
     from pvd.search.index import Index
 
@@ -87,6 +88,7 @@ __all__ = [
     "Tokens",
     "__version__",
     "audit",
+    "compare",
     "export",
     "hookimpl",
     "load",
@@ -157,3 +159,15 @@ def audit(*teachers: str | Mapping[str, Any] | Teacher, **settings: Any) -> Audi
     from pvd.auditing import audit
 
     return audit(*teachers, **settings)
+
+
+def compare(**settings: Any) -> Compared:
+    """The same student taught in different ways, or the result of a finished comparison:
+    `pvd.compare(vary={"sampler": ["uniform", "four-bin"]}, seeds=5, out="runs/compare")`.
+
+    Other keywords are `judges`, `margin` (points), `jobs` (processes), `recipe`, `plugins`, and
+    what a TOML file holds. Returns the numbers of compare.json and the paths.
+    """
+    from pvd.comparing.comparison import compare
+
+    return compare(**settings)

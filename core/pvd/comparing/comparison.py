@@ -6,7 +6,7 @@ plan -> exam questions of each judge -> cells -> marks -> findings -> report
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,13 +25,15 @@ from pvd.comparing import (
     transcripts,
 )
 from pvd.comparing import report as pages
-from pvd.comparing.design import Design, Judge
+from pvd.comparing.design import Design, Judge, make
+from pvd.discovery import registry
 from pvd.exam import Paper
 from pvd.folder import locked, read_json, write_bytes, write_json
 from pvd.money import account
 from pvd.money.plan import Plan
 from pvd.progress import Progress, Silent
 from pvd.session import opened_session
+from pvd.settings import recipe as read_recipe
 from pvd.store import Store, default_path
 
 RESULT, REPORT, USAGE = "compare.json", "report.html", "usage.json"
@@ -46,6 +48,26 @@ class Compared:
     findings: dict[str, Any]
     folder: Path
     report: Path
+
+
+def compare(
+    *,
+    vary: Mapping[str, Sequence[Any]],
+    out: str | Path,
+    judges: Sequence[Any] = (),
+    seeds: int = 5,
+    margin: float = 1.0,
+    jobs: int | None = None,
+    recipe: str = "default",
+    plugins: Iterable[str | Path] = (),
+    progress: Progress | None = None,
+    **tables: Any,
+) -> Compared:
+    """`pvd compare` for programs: other keywords are what a TOML file holds."""
+    for file in plugins:
+        registry.load_file(Path(file))
+    made = make((read_recipe(recipe), tables), vary, judges, seeds, margin)
+    return execute(made, Path(out), jobs=jobs, progress=progress)
 
 
 def plan(design: Design, out: Path, progress: Progress | None = None) -> tuple[Plan, list[str]]:
@@ -143,7 +165,7 @@ def _found(
         for paper in papers:
             sheets.append(marking.mark(paper, written, settings.evaluators, seed))
             progress.advance()
-    views = marking.views([judge.label for judge in design.judges], sheets)
+    views = marking.views(design.judges, sheets)
     with progress.stage("findings"):
         return {
             "schema": SCHEMA,

@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pvd import exam
+from pvd.comparing.design import Judge
 from pvd.comparing.transcripts import Stop, Transcript
 from pvd.errors import BadInput
 from pvd.exam import Paper
@@ -77,6 +78,7 @@ class View:
     sheet: Sheet
     metric: str
     is_truth: bool
+    is_independent: bool  # it taught none of the arms, nor is it the truth of one that did
 
     def values(self, arms: Sequence[int]) -> Grid:
         """[S, P], the mean over arms of their students."""
@@ -91,18 +93,18 @@ class View:
         return self.sheet.marks[arm].curves
 
 
-def views(judges: Sequence[str], sheets: Sequence[Sheet]) -> list[View]:
+def views(judges: Sequence[Judge], sheets: Sequence[Sheet]) -> list[View]:
     """The truth first, where it is known (once, if all judges know the same), then each judge."""
-    knowing = [
-        (judge, sheet)
-        for judge, sheet in zip(judges, sheets, strict=True)
+    pairs = list(zip(judges, sheets, strict=True))
+    truths = [
+        View(f"truth of {judge.label}", sheet, "mpr_true", True, not judge.taught)
+        for judge, sheet in pairs
         if "mpr_true" in sheet.metrics
     ]
-    truths = [View(f"truth of {judge}", sheet, "mpr_true", True) for judge, sheet in knowing]
     if truths and all(_alike(truths[0], other) for other in truths[1:]):
-        truths = [View("truth", truths[0].sheet, "mpr_true", True)]
-    found = [View(j, sheet, "mpr", False) for j, sheet in zip(judges, sheets, strict=True)]
-    return [*truths, *found]
+        truths = [View("truth", truths[0].sheet, "mpr_true", True, True)]
+    judged = [View(judge.label, sheet, "mpr", False, not judge.taught) for judge, sheet in pairs]
+    return [*truths, *judged]
 
 
 def _alike(one: View, other: View) -> bool:

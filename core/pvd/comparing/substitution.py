@@ -32,10 +32,9 @@ def find(design: Design, views: Sequence[View], seed: int) -> dict[str, Any] | N
         teacher: {label: view.gain(own) for label, view in by_label.items()}
         for teacher, own in arms.items()
     }
-    # An independent reference taught nobody: another judge, a person, or the simulated truth.
-    taught = {judge.label for judge in design.judges if judge.taught}
     square = [teacher for teacher in arms if teacher in by_label]
-    references = [label for label in by_label if label not in taught]
+    # Another judge, a person, or the simulated truth.
+    references = [view.label for view in views if view.is_independent]
     return {
         "matrix": {
             teacher: {label: plain(estimate(grid, seed)) for label, grid in row.items()}

@@ -1,0 +1,138 @@
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pvd.comparing.design import VARIED, Cell, Design, make
+from pvd.errors import BadInput, PvdError, UnknownName, UsageError
+from pvd.settings import recipe
+
+NOISY = {"use": "simulated", "noise": 3.0}
+
+
+def design(
+    vary: Mapping[str, Sequence[Any]], tables: Mapping[str, Any] | None = None, **more: Any
+) -> Design:
+    return make((recipe("default"), tables or {}), vary, **more)
+
+
+def test_the_arms_are_the_product_of_the_factors() -> None:
+    made = design({"sampler": ["uniform", "four-bin"], "train.slates": [100, 300, 1000]}, seeds=2)
+
+    assert [arm.label for arm in made.arms] == [
+        "uniform, slates=100", "uniform, slates=300", "uniform, slates=1000",
+        "four-bin, slates=100", "four-bin, slates=300", "four-bin, slates=1000",
+    ]  # fmt: skip
+    assert len(made.cells) == 12
+    assert {cell.arm for cell in made.cells[:6]} == set(range(6)), "all arms of a seed come first"
+    settings = made.settings(Cell(4, 1))
+    assert (settings.sampler.label, settings.train.slates) == ("four-bin", 300)
+
+
+def test_a_seed_varies_what_is_drawn_trained_and_answered_and_nothing_of_the_exam() -> None:
+    made = design({"sampler": ["uniform", "four-bin"]}, seeds=3)
+    streams = [[made.settings(Cell(a, s)) for s in range(3)] for a in range(2)]
+
+    for name in VARIED:
+        seeds = {settings.stream(name) for settings in streams[0]}
+        assert len(seeds) == 3
+        assert seeds == {settings.stream(name) for settings in streams[1]}, "paired"
+    for name in ("split", "exam", "judge"):
+        assert len({settings.stream(name) for row in streams for settings in row}) == 1
+
+
+def test_every_teacher_judges_where_nobody_is_named() -> None:
+    made = design({"teacher": ["simulated", NOISY], "sampler": ["uniform", "four-bin"]})
+
+    assert [judge.label for judge in made.judges] == ["simulated", "simulated (noise=3.0)"]
+    assert all(judge.taught for judge in made.judges)
+    assert made.taught == {"simulated": (0, 1), "simulated (noise=3.0)": (2, 3)}
+    assert made.settings(Cell(3, 0)).teacher == made.examining(made.judges[1]).judge
+
+
+def test_teachers_that_differ_in_two_factors_are_told_apart() -> None:
+    made = design({"teacher.noise": [1, 2], "teacher.position_bias": [0, 1]})
+
+    assert list(made.taught) == [
+        "noise=1, position_bias=0", "noise=1, position_bias=1",
+        "noise=2, position_bias=0", "noise=2, position_bias=1",
+    ]  # fmt: skip
+    assert [judge.label for judge in made.judges] == list(made.taught)
+
+
+def test_the_judge_of_the_settings_judges_alone() -> None:
+    made = design({"teacher.noise": [1, 2]}, {"judge": {"use": "simulated", "noise": 0.0}})
+
+    (judge,) = made.judges
+    assert not judge.taught
+    assert made.settings(Cell(1, 0)).judge.options()["noise"] == 0.0
+
+
+def test_a_named_judge_is_set_up_as_the_teacher_of_that_name() -> None:
+    noisy = {"teacher": NOISY}
+    made = design({"sampler": ["uniform", "four-bin"]}, noisy, judges=["simulated"])
+
+    (judge,) = made.judges
+    assert judge.taught
+    assert judge.table["noise"] == 3.0
+
+
+def test_a_judge_that_taught_nobody_is_a_reference() -> None:
+    truth = {"use": "simulated", "noise": 0.0}
+    made = design({"teacher": ["simulated", NOISY]}, judges=["simulated", truth])
+
+    assert [judge.taught for judge in made.judges] == [True, False]
+
+
+def test_folders_are_distinct_and_plain() -> None:
+    made = design({"teacher": ["simulated", NOISY]}, seeds=2)
+    folders = [made.folder(Path("out"), cell) for cell in made.cells]
+
+    assert str(folders[1]) == "out/cells/simulated-noise=3.0/seed-0"
+    assert len(set(folders)) == 4
+    assert made.exam_folder(Path("out"), made.judges[1]) == Path("out/exams/simulated-noise=3.0")
+
+
+def test_the_digest_changes_with_what_changes_a_number_and_with_nothing_else() -> None:
+    vary = {"sampler": ["uniform", "four-bin"]}
+    digest = design(vary).digest()
+
+    assert design(vary, {"max_cost": 3.0, "ask": {"workers": 2}}).digest() == digest
+    assert design(vary, margin=2.0).digest() != digest
+    assert design(vary, seeds=6).digest() != digest
+    assert design(vary, {"train": {"rounds": 2}}).digest() != digest
+
+
+@pytest.mark.parametrize(
+    ("vary", "more", "kind", "said"),
+    [
+        ({}, {}, UsageError, "Nothing varies"),
+        ({"sampler": ["uniform"]}, {}, UsageError, "two values"),
+        ({"sampler": ["uniform", "uniform"]}, {}, UsageError, "has uniform twice"),
+        ({"exam.items": [10, 20]}, {}, UsageError, "would change the exam"),
+        ({"judge": ["a", "b"]}, {}, UsageError, "name several --judges"),
+        ({"seed": [1, 2]}, {}, UsageError, "--seeds varies the seed"),
+        ({"ask.workers": [1, 2]}, {}, UsageError, "none of its numbers"),
+        ({"sampler": ["uniform", "fuor-bin"]}, {}, UnknownName, "four-bin"),
+        ({"train.slatse": [1, 2]}, {}, UnknownName, "slates"),
+        ({"train.slates": [1, "many"]}, {}, BadInput, "whole number"),
+        ({"sampler": ["uniform", "four-bin"]}, {"seeds": 0}, UsageError, "at least 1"),
+        ({"sampler": ["uniform", "four-bin"]}, {"margin": -1.0}, UsageError, "--margin"),
+        (
+            {"sampler": ["uniform", "four-bin"]},
+            {"judges": ["simulated", "simulated"]},
+            UsageError,
+            "twice",
+        ),
+        ({"teacher.noise": [1, 2]}, {"judges": ["simulated"]}, BadInput, "'noise=1', 'noise=2'"),
+    ],
+)
+def test_what_makes_no_comparison_is_said_in_a_sentence(
+    vary: Mapping[str, Sequence[Any]], more: dict[str, Any], kind: type[PvdError], said: str
+) -> None:
+    with pytest.raises(kind, match=".*".join(said.split("*"))) as error:
+        design(vary, **more)
+    assert "\n" not in str(error.value)
