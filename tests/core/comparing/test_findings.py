@@ -50,6 +50,14 @@ def sheet(grids: list[Grid], costs: list[tuple[int, float]] | None = None) -> Sh
     return Sheet(tuple(map(str, range(PEOPLE))), ("mpr",), tuple(marks))
 
 
+def judged(gains: Mapping[str, Sequence[float]]) -> dict[str, Sheet]:
+    """What each judge says of each teacher's student, all with noise of their own."""
+    return {
+        judge: sheet([gain + noise(6, 10 * place + n) for n, gain in enumerate(row)])
+        for place, (judge, row) in enumerate(gains.items())
+    }
+
+
 def views(made: Design, sheets: Mapping[str, Sheet]) -> list[View]:
     taught = {judge.label: judge.taught for judge in made.judges}
     return [
@@ -146,7 +154,7 @@ def test_arms_that_cost_alike_need_no_look_at_equal_cost() -> None:
 def test_the_carried_gain_is_the_share_of_the_own_teachers() -> None:
     made = design(teacher__noise=[1, 2])
     gains = {"noise=1": [8.0, 6.0], "noise=2": [3.0, 12.0]}
-    sheets = {j: sheet([g + noise(6, n) for n, g in enumerate(two)]) for j, two in gains.items()}
+    sheets = judged(gains)
     carried = found(made, sheets)["substitution"]["carried"]
 
     shares = {(row["taught"], row["judged"]): row for row in carried}
@@ -168,7 +176,7 @@ def test_no_share_of_a_gain_that_is_not_there() -> None:
 def test_own_judges_advantage_is_inflation_only_against_a_reference() -> None:
     people = ["noise=1", "noise=2"]
     gains = {"noise=1": [9.0, 5.0], "noise=2": [4.0, 8.0], "simulated (noise=0.0)": [6.0, 6.0]}
-    sheets = {j: sheet([g + noise(6, n) for n, g in enumerate(two)]) for j, two in gains.items()}
+    sheets = judged(gains)
 
     with_truth = found(design(judges=[*people, REFERENCE], teacher__noise=[1, 2]), sheets)
     own = with_truth["substitution"]["own_judge"]
