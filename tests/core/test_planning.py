@@ -132,6 +132,39 @@ def test_each_question_of_a_composite_counts(settings: Make, tmp_path: Path) -> 
     ]
 
 
+def test_dear_and_cheap_members_are_priced_each_by_its_own_questions(
+    settings: Make, tmp_path: Path
+) -> None:
+    """Of thousands of questions a few hundred are estimated: as many of each member."""
+    train = {"rounds": 3, "slates": 400, "steps": 4, "batch": 8, "validation_slates": 20}
+
+    def training(teacher: pvd.Teacher) -> Part:
+        made = settings(teacher=teacher, judge={"use": "simulated"}, train=train)
+        return pipeline.plan(made, tmp_path / "run").parts[2]
+
+    dear, free = training(Paid()), training(Simulated())
+    members = (Simulated(), Paid(), Simulated(noise=2.0))
+    both = training(pvd.load("teacher", "ensemble", members=members, orders=3))
+
+    assert (dear.new, both.new) == (1200, 9 * 1200)
+    assert dear.dollars is not None
+    assert free.dollars == (0, 0, 0)
+    assert both.dollars == pytest.approx([3 * part for part in dear.dollars], rel=0.01)
+    assert both.forecast.expected.input == pytest.approx(3 * dear.forecast.expected.input, rel=0.01)
+
+
+def test_members_wait_for_each_others_batches(settings: Make, tmp_path: Path) -> None:
+    def submissions(*members: str) -> int:
+        teacher = {"use": "ensemble", "members": list(members)}
+        made = settings(teacher=teacher, judge={"use": "simulated"})
+        return pipeline.plan(made, tmp_path / "run").submissions
+
+    # A batch for validation, and one for each of the three rounds.
+    assert submissions("simulated", "simulated") == 0
+    assert submissions("gemini", "simulated") == 4
+    assert submissions("gemini", "claude", "simulated") == 8
+
+
 def test_dollars_and_tokens_are_those_of_the_run(
     settings: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

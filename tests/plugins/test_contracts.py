@@ -15,6 +15,7 @@ from pvd.testing import assert_contract
 BUNDLED = [row.name for row in registry.listing() if row.module.startswith("pvd_plugins.")]
 OPTIONS: dict[str, dict[str, Any]] = {
     "teacher.consistent": {"of": "simulated"},
+    "teacher.ensemble": {"members": ["simulated", "simulated"]},
     "teacher.pairwise": {"of": "simulated"},
 }
 HOSTED = {f"teacher.{name}" for name in (*KEYS, "gpt-4o")}  # they speak with a provider
@@ -63,6 +64,10 @@ def test_the_contract(
         ("teacher.simulated", {"noise": 0.0}),
         ("teacher.simulated", {"position_bias": 3.0}),
         ("teacher.consistent", {"orders": 1}),
+        ("teacher.consistent", {"method": "kemeny"}),
+        ("teacher.consistent", {"method": "plackett-luce", "orders": 5, "balanced": True}),
+        ("teacher.ensemble", {"orders": 3}),
+        ("teacher.ensemble", {"weights": [2.0, 1.0]}),
         ("teacher.openai", {"detail": "high", "temperature": 0.0, "prompt": "brief"}),
         ("teacher.gemini", {"temperature": 0.0, "thinking": "minimal"}),
         ("teacher.claude", {"max_side": 100}),
@@ -70,6 +75,7 @@ def test_the_contract(
         ("sampler.four-bin", {"by": "quantile"}),
         ("sampler.four-bin", {"fallback": "uniform"}),
         ("sampler.four-bin", {"by": "quantile", "fallback": "uniform"}),
+        ("sampler.within-bin", {"by": "range"}),
         ("loss.bradley-terry", {"scale": 1.0, "reduction": "mean"}),
         ("loss.plackett-luce", {"scale": 1.0}),
         ("evaluator.grades", {"k": 3}),
