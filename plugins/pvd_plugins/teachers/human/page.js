@@ -69,6 +69,8 @@ async function act(path, value, said) {
   if (busy) return;
   busy = true;
   try {
+    stale = false; // the answer says it all
+    if (drafting) await drafting.catch(() => {});
     take(await post(path, value));
     notify(said);
   } catch (error) {
@@ -85,9 +87,9 @@ async function draft() {
   do {
     stale = false;
     drafting = post("draft", { id: state.slate.id, order, window: windowName }, { keepalive: true });
-    try { await drafting; } catch { /* the slate is gone, or the next look at the state says so */ }
+    try { await drafting; } catch { /* another window was first: the next look at the state says so */ }
     drafting = null;
-  } while (stale && state.slate);
+  } while (stale && state.slate && !busy);
 }
 addEventListener("pagehide", () => {
   if (stale && state.slate) post("draft", { id: state.slate.id, order, window: windowName }, { keepalive: true }).catch(() => {});

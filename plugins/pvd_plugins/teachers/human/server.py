@@ -25,6 +25,7 @@ class Page(ThreadingHTTPServer):
     """The page of one person, from `join` to the last `leave`."""
 
     daemon_threads = True
+    allow_reuse_port = False  # two commands on one port would share its visitors
 
     def __init__(self, port: int, board: Board) -> None:
         super().__init__((HOST, port), Handler)

@@ -176,13 +176,19 @@ class Tab:
 
     def value(self, script: str) -> Any:
         """What an expression of JavaScript gives in the page."""
-        got = self.call("Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True)
+        got = self.call(
+            "Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True
+        )
         assert "exceptionDetails" not in got, got["exceptionDetails"]
         return got["result"].get("value")
 
-    def until(self, script: str, seconds: float = LONG) -> Any:
-        """Wait until an expression is true, also across reloads; its value."""
-        return wait(lambda: self.value(script), f"{script}; the page says: {self.text()!r}", seconds)
+    def until(self, script: str, seconds: float = LONG) -> None:
+        """Wait until an expression is true, also across reloads."""
+        wait(
+            lambda: self.value(f"Boolean({script})"),
+            f"{script}; the page says: {self.text()!r}",
+            seconds,
+        )
 
     def text(self) -> str:
         """All that can be read."""
@@ -191,12 +197,21 @@ class Tab:
     def middle(self, selector: str) -> tuple[float, float]:
         """Where an element is, after it was scrolled into view."""
         found = self.value(
-            f"(() => {{ const e = document.querySelector({json.dumps(selector)}); if (!e) return null;"
-            "e.scrollIntoView({block: 'nearest'}); const r = e.getBoundingClientRect();"
+            f"(() => {{ const e = document.querySelector({json.dumps(selector)});"
+            "if (!e) return null; e.scrollIntoView({block: 'nearest'});"
+            "const r = e.getBoundingClientRect();"
             "return [r.x + r.width / 2, r.y + r.height / 2]; })()"
         )
         assert found, f"there is no {selector}"
         return found[0], found[1]
+
+    def boxes(self, selector: str) -> list[list[float]]:
+        """Left, top, width and height of each element."""
+        found: list[list[float]] = self.value(
+            f"[...document.querySelectorAll({json.dumps(selector)})].map((e) => "
+            "{ const r = e.getBoundingClientRect(); return [r.left, r.top, r.width, r.height]; })"
+        )
+        return found
 
     def screenshot(self, path: Path) -> None:
         """What is seen, as PNG."""
@@ -240,7 +255,9 @@ class Tab:
 
     def finger(self, kind: str, *points: tuple[float, float]) -> None:
         """One event: touchStart, touchMove, touchEnd."""
-        self.call("Input.dispatchTouchEvent", type=kind, touchPoints=[{"x": x, "y": y} for x, y in points])
+        self.call(
+            "Input.dispatchTouchEvent", type=kind, touchPoints=[{"x": x, "y": y} for x, y in points]
+        )
 
     def tap(self, selector: str) -> None:
         """With a finger."""
@@ -248,11 +265,12 @@ class Tab:
         self.finger("touchStart", where)
         self.finger("touchEnd")
 
-    def lift(self, source: str, target: str) -> None:
-        """With a finger: rest on it until it is lifted, and carry it to another place."""
+    def carry(self, source: str, target: str, rest: bool) -> None:
+        """With a finger, to another place; `rest` on it first, until it is lifted."""
         (x, y), (to_x, to_y) = self.middle(source), self.middle(target)
         self.finger("touchStart", (x, y))
-        self.until("document.querySelector('.ghost')")
+        if rest:
+            self.until("document.querySelector('.ghost')")
         for step in (0.1, 0.5, 1.0):
             self.finger("touchMove", (x + (to_x - x) * step, y + (to_y - y) * step))
         self.finger("touchEnd")
