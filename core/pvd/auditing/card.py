@@ -73,10 +73,15 @@ def _shares(answers: Answers, over: str) -> JSON:
     asked = intervals.sums(np.full(len(wrong), orders), answers.personas)
     there = {one for row in wrong for one in row if one}
     kinds = {"malformed": there - {REFUSED, REJECTED}, "refused": {REFUSED}, "rejected": {REJECTED}}
+    hits = {
+        name: np.array([sum(one in some for one in row) for row in wrong], dtype=float)
+        for name, some in {**kinds, "unusable": there}.items()
+    }
+    known_items = np.isfinite(answers.ranks)
+    hits["partial"] = (known_items.any(axis=2) & ~known_items.all(axis=2)).sum(axis=1) * 1.0
     found: JSON = {"asked": len(wrong) * orders}
-    for name, some in {**kinds, "unusable": there}.items():
-        hits = np.array([sum(one in some for one in row) for row in wrong], dtype=float)
-        above = intervals.sums(hits, answers.personas)
+    for name, many in hits.items():
+        above = intervals.sums(many, answers.personas)
         found[name] = known(intervals.share(above, asked, float(asked.sum()), over))
     counts = Counter(one for row in wrong for one in row if one in kinds["malformed"])
     return found | {"kinds": dict(sorted(counts.items()))}

@@ -69,9 +69,10 @@ def _made(
     here = option_names(registry.get("teacher", name))
     fitting = {key: value for key, value in shared.items() if key in here}
     taken.update(fitting)
-    table = options.merge(options.dump(known), {"use": name})
-    table = options.merge(options.merge(table, fitting), own)
-    made = options.build("teacher", table, "teacher")
+    table: options.Table = {"teacher": options.dump(known)}
+    for over in ({"use": name}, fitting, own):
+        table = options.merge(table, {"teacher": over})
+    made = options.build("teacher", table["teacher"], "teacher")
     assert isinstance(made, Teacher)
     return made
 

@@ -200,6 +200,7 @@ WRONG = {
     "malformed": "no ranking could be read",
     "refused": "the model would not answer",
     "rejected": "the provider did not take the question",
+    "partial": "usable, but without a place for every item",
 }
 
 
