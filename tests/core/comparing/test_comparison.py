@@ -1,0 +1,285 @@
+"""Whole comparisons, with cells in real processes."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from click.testing import CliRunner, Result
+
+from pvd.cli import main
+from pvd.folder import read_json, read_lines
+
+ROOT = Path(__file__).parents[3]
+SMALL = {
+    "catalog.size": 100, "personas.people": 60, "train.rounds": 2, "train.slates": 20,
+    "train.steps": 4, "train.batch": 8, "train.validation_slates": 20, "exam.personas": 6,
+    "exam.repeats": 0,
+}  # fmt: skip
+VARY = ["--vary", 'teacher=["simulated", {use="simulated", noise=3.0}]']
+VARY += ["--vary", "sampler=uniform,four-bin"]
+LONG = 120.0
+
+
+def words(out: Path, *more: str) -> list[str]:
+    options = [word for name, value in SMALL.items() for word in ("-o", f"{name}={value}")]
+    colours = str(ROOT / "examples/colours.py")
+    return [
+        "compare", "-p", colours, "--student", "colours", *options, *VARY, "--seeds", "1",
+        "--jobs", "2", "--out", str(out), *more,
+    ]  # fmt: skip
+
+
+def compare(out: Path, *more: str) -> Result:
+    return CliRunner().invoke(main, words(out, "--store", str(store(out)), *more))
+
+
+def store(out: Path) -> Path:
+    return out.with_name(f"{out.name}.sqlite")
+
+
+def count(path: Path, query: str) -> int:
+    with sqlite3.connect(path) as db:
+        return int(db.execute(query).fetchone()[0])
+
+
+def used(out: Path) -> set[str]:
+    """The digests of all answers that anything in the folder rests on."""
+    files = [*out.glob("exams/*/exam/test.jsonl"), *out.glob("cells/*/*/exam/validation.jsonl")]
+    files += out.glob("cells/*/*/rounds/*/judgments.jsonl")
+    return {row["digest"] for file in files for row in read_lines(file)}
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A comparison that nothing disturbed."""
+    out = tmp_path_factory.mktemp("whole") / "out"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PVD_CACHE_DIR", str(out.with_name("cache")))
+        result = compare(out)
+    assert result.exit_code == 0, result.output
+    return out
+
+
+def test_each_distinct_question_is_asked_once(whole: Path) -> None:
+    asked, found = used(whole), read_json(whole / "compare.json")
+
+    assert count(store(whole), "SELECT count(*) FROM answers") == len(asked)
+    assert count(store(whole), "SELECT sum(calls) FROM spending") == len(asked)
+    assert count(store(whole), "SELECT count(DISTINCT run) FROM spending") == 1, "one account"
+    assert found["cost"]["together"]["answers"] == len(asked)
+    assert found["cost"]["used"] > len(asked), "cells have questions in common"
+    assert read_json(whole / "usage.json")["run_questions"] == len(asked)
+
+
+def test_every_cell_is_an_ordinary_run(whole: Path, tmp_path: Path) -> None:
+    cells = sorted(whole.glob("cells/*/seed-*/metrics.json"))
+    assert len(cells) == 4
+    shutil.copytree(cells[0].parent, tmp_path / "run")
+
+    result = CliRunner().invoke(main, ["report", str(tmp_path / "run")])
+    assert result.exit_code == 0, result.output
+    config = cells[0].parent.with_name("seed-0.toml")
+    again = ["run", "--config", str(config), "--out", str(cells[0].parent), "--json"]
+    result = CliRunner().invoke(main, again)
+    assert json.loads(result.output)["metrics"] == read_json(cells[0])
+
+
+def test_the_first_judges_marks_are_those_of_the_runs_own_exams(whole: Path) -> None:
+    found = read_json(whole / "compare.json")
+    for arm, folder in zip(found["arms"], arms(whole), strict=True):
+        values = [
+            read_json(run / "exam/values.json")["systems"]["distilled"] for run in sorted(folder)
+        ]
+        for metric, mine in found["metrics"]["simulated"][arm["label"]].items():
+            numbers = [number for run in values for number in run[metric]]
+            assert mine["value"] == pytest.approx(sum(numbers) / len(numbers)), metric
+
+
+def arms(out: Path) -> list[list[Path]]:
+    labels = [arm["label"] for arm in read_json(out / "compare.json")["arms"]]
+    slugs = [label.replace(", ", "-").replace(" (", "-").replace(")", "") for label in labels]
+    return [sorted((out / "cells" / slug).glob("seed-?")) for slug in slugs]
+
+
+def test_the_untrained_catalogue_is_embedded_once(whole: Path) -> None:
+    views = [
+        *whole.glob("exams/*/rounds/000/items.npy"),
+        *whole.glob("cells/*/*/rounds/000/items.npy"),
+    ]
+    assert len(views) == 6
+    # The second judge has a folder of its own; all cells share the first one's file.
+    assert len({view.stat().st_ino for view in views}) == 2
+
+
+def test_finished_it_prints_its_result_again_and_asks_nothing(whole: Path) -> None:
+    before = (whole / "compare.json").read_bytes()
+    start = time.monotonic()
+    result = compare(whole)
+
+    assert result.exit_code == 0
+    assert "too few seeds" in result.output
+    assert "These preferences are simulated" in result.output
+    assert (whole / "compare.json").read_bytes() == before
+    assert json.loads(compare(whole, "--json").stdout)["findings"] == json.loads(before)
+    assert time.monotonic() - start < LONG
+
+
+def test_more_seeds_go_on_with_the_runs_that_are_there(whole: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    shutil.copytree(whole, out)
+    shutil.copy(store(whole), store(out))
+    done = {path: path.stat().st_mtime_ns for path in out.glob("cells/*/*/metrics.json")}
+
+    result = compare(out, "--seeds", "2")
+    assert result.exit_code == 0, result.output
+    assert read_json(out / "compare.json")["seeds"] == 2
+    assert all(path.stat().st_mtime_ns == when for path, when in done.items())
+    assert len(list(out.glob("cells/*/*/metrics.json"))) == 8
+
+
+def test_other_settings_in_the_same_folder_are_refused(whole: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    shutil.copytree(whole, out)
+    shutil.copy(store(whole), store(out))
+
+    result = compare(out, "-o", "train.steps=5")
+    assert result.exit_code == 5
+    assert "train.steps" in result.stderr
+    assert result.stderr.strip().splitlines()[-1].startswith("Error: ")
+
+
+def start(out: Path, cache: Path) -> subprocess.Popen[bytes]:
+    with out.with_name("said.txt").open("ab") as said:
+        return subprocess.Popen(
+            [sys.executable, "-m", "pvd", *words(out, "--store", str(store(out)))],
+            stdout=subprocess.DEVNULL,
+            stderr=said,
+            env={**os.environ, "PVD_CACHE_DIR": str(cache), "OMP_NUM_THREADS": "1"},
+        )
+
+
+def until(true: Callable[[], object], process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + LONG
+    while not true():
+        assert process.poll() is None, "it ended before it was disturbed"
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def children(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
+    found: list[psutil.Process] = psutil.Process(process.pid).children(recursive=True)
+    return found
+
+
+def labelling(out: Path) -> Callable[[], object]:
+    """Two cells ask their first round."""
+    return lambda: len(list(out.glob("cells/*/*/rounds/001/slates.jsonl"))) >= 2
+
+
+def test_killed_it_goes_on_to_the_same_numbers(whole: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    process = start(out, tmp_path / "cache")
+    until(labelling(out), process)
+    orphans = children(process)
+    process.kill()
+    process.wait()
+
+    assert len(orphans) == 2
+    _, alive = psutil.wait_procs(orphans, timeout=LONG)
+    assert not alive, "cells end with the comparison"
+
+    process = start(out, tmp_path / "cache")
+    until(lambda: list(out.glob("cells/*/*/exam/transcript.json")), process)
+    for child in children(process):  # now a cell is killed, as by a machine that is out of memory
+        child.kill()
+    assert process.wait(LONG) == 1
+    assert "was ended by SIGKILL" in out.with_name("said.txt").read_text()
+
+    result = compare(out)
+    assert result.exit_code == 0, result.output
+    assert (out / "compare.json").read_bytes() == (whole / "compare.json").read_bytes()
+    assert count(store(out), "SELECT count(*) FROM answers") == len(used(out))
+    assert count(store(out), "SELECT sum(calls) FROM spending") >= len(used(out))
+
+
+def test_stopped_by_ctrl_c_it_keeps_all_answers_and_says_so(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    process = start(out, tmp_path / "cache")
+    until(labelling(out), process)
+    running = children(process)
+    process.send_signal(signal.SIGINT)
+
+    assert process.wait(LONG) == 130
+    assert "the same command goes on from here" in out.with_name("said.txt").read_text()
+    assert not any(child.is_running() for child in running)
+    assert count(store(out), "SELECT count(*) FROM leases") == 0
+
+
+def test_a_cell_that_fails_ends_the_comparison_with_its_sentence(tmp_path: Path) -> None:
+    broken = tmp_path / "broken.py"
+    broken.write_text(
+        "from dataclasses import dataclass\nimport pvd\n\n\n"
+        "@dataclass(kw_only=True)\nclass Twice(pvd.Sampler):\n"
+        "    def draw(self, pool, size, rng):\n"
+        "        import torch\n"
+        "        return torch.zeros(len(pool.personas), size, dtype=torch.long)\n\n\n"
+        "@pvd.hookimpl\ndef register_samplers(register):\n    register('twice', Twice)\n"
+    )
+    line = words(tmp_path / "out", "--store", str(tmp_path / "s.sqlite"), "-p", str(broken))
+    line[line.index("sampler=uniform,four-bin")] = "sampler=uniform,twice"
+    result = CliRunner().invoke(main, line)
+
+    assert result.exit_code == 5, result.output
+    last = result.stderr.strip().splitlines()[-1]
+    assert last.startswith("Error: A run of the comparison stopped (simulated")
+    assert "twice, seed 0): twice must draw" in last
+
+
+@pytest.mark.parametrize(
+    ("vary", "code", "said"),
+    [
+        (["--vary", "sampler"], 5, "is no KEY=A,B"),
+        (["--vary", "sampler=uniform,four-bin"], 2, "given twice"),
+        (["--vary", "loss=[bradley"], 5, "cannot be read as TOML"),
+        (["--vary", "loss=bradley-terry,plackett-luec"], 5, "did you mean"),
+        (["--judges", "simulatd"], 5, "simulated"),
+        (["--margin", "-1"], 2, "--margin"),
+        (["--seeds", "0"], 2, "--seeds"),
+        (["--jobs", "0"], 2, "--jobs"),
+    ],
+)
+def test_mistakes_get_a_sentence(tmp_path: Path, vary: list[str], code: int, said: str) -> None:
+    result = compare(tmp_path / "out", *vary)
+
+    assert result.exit_code == code, result.output
+    assert said in result.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_dry_run_asks_nothing_and_says_what_it_could_see(tmp_path: Path) -> None:
+    result = compare(tmp_path / "out", "--dry-run", "--seeds", "5")
+
+    assert result.exit_code == 0, result.output
+    assert "4 arms x 5 seeds = 20 runs" in result.stdout
+    assert "80 % power" in result.stdout
+    assert not (tmp_path / "out").exists()
+    plan: dict[str, Any] = json.loads(compare(tmp_path / "out", "--dry-run", "--json").stdout)
+    parts = {part["name"]: part["questions"] for part in plan["parts"]}
+    # Validation counts once for a teacher and a seed, though two samplers share it.
+    assert parts["training"] == 4 * 2 * 20
+    assert parts["validation"] == 2 * 20
+    assert plan["what"] == "comparison"
+    names = [(part["name"], part["teacher"]) for part in plan["parts"]]
+    assert len(names) == len(set(names))
