@@ -1,78 +1,81 @@
-"""Audits of a simulated teacher whose noise, bias and failures are known."""
+"""Findings of comparisons that nobody ran: grids with a planted truth."""
 
 from __future__ import annotations
 
-import random
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-import pvd
-from pvd import Item, Persona
-from pvd.asking import Desk, opened
-from pvd.auditing.answers import Answers, counted
-from pvd.auditing.asking import ask
-from pvd.auditing.card import card
-from pvd.auditing.questions import Design, draw
-from pvd.auditing.teachers import Member, label
-from pvd.settings import AskSettings
-from pvd.store import Store
+from pvd.comparing import findings, substitution
+from pvd.comparing.design import Design, make
+from pvd.comparing.marking import Curve, Mark, Sheet, View
+from pvd.comparing.transcripts import Stop
+from pvd.settings import recipe
 
-COLOURS = ("red", "green", "blue", "yellow", "white", "black")
-SIZES = ("small", "large", "huge")
+PEOPLE = 40
+Grid = Any
 
 
-def items(count: int = 80) -> list[Item]:
-    lot = random.Random(1)
+REFERENCE = {"use": "simulated", "noise": 0.0}
+
+
+def design(seeds: int = 6, judges: Sequence[Any] = (), **vary: Any) -> Design:
+    factors = {path.replace("__", "."): values for path, values in vary.items()}
+    return make((recipe("default"), {}), factors, judges, seeds)
+
+
+def noise(seeds: int, seed: int, spread: float = 1.0) -> Grid:
+    return np.random.default_rng(seed).normal(0, spread, (seeds, PEOPLE))
+
+
+SYSTEMS = {"distilled": 1.0, "persona-blind": 0.2, "shuffled-persona": 0.1}
+ZERO = np.random.default_rng(5).uniform(20, 80, PEOPLE)  # the untrained student's
+
+
+def sheet(grids: list[Grid], costs: list[tuple[int, float]] | None = None) -> Sheet:
+    """From the gains of each arm, and what its runs cost in answers and dollars."""
+    marks = []
+    for number, grid in enumerate(grids):
+        answers, dollars = costs[number] if costs else (100, 0.0)
+        stops = [
+            Stop(0, 0, 0.0, 0), Stop(1, answers // 2, dollars / 2, 1), Stop(2, answers, dollars, 2),
+        ]  # fmt: skip
+        curves = [
+            Curve(stops, {"mpr": np.array([ZERO, ZERO + row / 2, ZERO + row])}) for row in grid
+        ]
+        trained = {system: {"mpr": ZERO + grid * share} for system, share in SYSTEMS.items()}
+        marks.append(Mark(trained, {"zero-shot": {"mpr": ZERO}}, curves))
+    return Sheet(tuple(map(str, range(PEOPLE))), ("mpr",), tuple(marks))
+
+
+def judged(gains: Mapping[str, Sequence[float]]) -> dict[str, Sheet]:
+    """What each judge says of each teacher's student, all with noise of their own."""
+    return {
+        judge: sheet([gain + noise(6, 10 * place + n) for n, gain in enumerate(row)])
+        for place, (judge, row) in enumerate(gains.items())
+    }
+
+
+def views(made: Design, sheets: Mapping[str, Sheet]) -> list[View]:
+    taught = {judge.label: judge.taught for judge in made.judges}
     return [
-        Item(f"i{n}", lambda: b"", f"Thing {n}",
-             {"colour": lot.choice(COLOURS), "size": lot.choice(SIZES)})
-        for n in range(count)
-    ]  # fmt: skip
+        View(label, one, "mpr", False, not taught.get(label, True)) for label, one in sheets.items()
+    ]
 
 
-def people(count: int = 40) -> list[Persona]:
-    lot = random.Random(2)
-    return [
-        Persona(
-            f"p{n}",
-            f"person {n}",
-            {"tastes": {f"colour={lot.choice(COLOURS)}": lot.uniform(0.5, 2.5),
-                        f"size={lot.choice(SIZES)}": lot.uniform(-1, 1)}},
-        )
-        for n in range(count)
-    ]  # fmt: skip
-
-
-ITEMS, PEOPLE = items(), people()
-
-
-def answers(folder: Path, seed: int, design: Design, **options: Any) -> tuple[Member, Answers]:
-    """What a simulated teacher with these options says, asked as an audit asks."""
-    teacher = pvd.load("teacher", "simulated", **options)
-    sheet = draw(PEOPLE, ITEMS, design, seed)
-    with Store(folder / f"{seed}.sqlite") as store, opened(teacher, seed) as ready:
-        said = ask(Desk(store, AskSettings(attempts=1)), ready, sheet.all())
-    return Member(label(teacher), teacher), counted(sheet, said)
-
-
-def audited(folder: Path, seed: int, design: Design, **options: Any) -> dict[str, Any]:
-    """The card of such a teacher."""
-    return card(*answers(folder, seed, design, **options), seed)
-
-
-def covers(estimate: Any, truth: float) -> bool:
-    return bool(estimate["low"] <= truth <= estimate["high"])
-
-
-def expected_ranks(size: int, noise: float, bias: float, slates: int = 200_000) -> Any:
-    """By brute force: the mean rank [size] of what such a teacher is shown at each place."""
-    lot = np.random.default_rng(3)
-    teacher = pvd.load("teacher", "simulated")
-    table = np.array([teacher.utilities(person, ITEMS) for person in PEOPLE])
-    person = lot.integers(len(PEOPLE), size=slates)
-    chosen = lot.random((slates, len(ITEMS))).argpartition(size, axis=1)[:, :size]
-    worth = table[person[:, None], chosen] + noise * lot.gumbel(size=(slates, size))
-    worth += bias * (1 - np.arange(size) / (size - 1))
-    return (worth[:, None, :] > worth[:, :, None]).sum(axis=2).mean(axis=0) + 1
+def found(made: Design, sheets: Mapping[str, Sheet]) -> dict[str, Any]:
+    seen = views(made, sheets)
+    whole = findings.find(made, list(sheets.values()), seen, seed=0)
+    return {
+        **whole,
+        "factors": [{"path": f.path, "labels": list(f.labels)} for f in made.factors],
+        "seeds": made.seeds, "margin": made.margin, "student": "tiny", "catalog": "shop.csv",
+        "items": 50, "simulated": True, "pvd": "0",
+        "judges": [{"label": j.label, "taught": j.taught, "personas": PEOPLE, "lost": 0}
+                   for j in made.judges],
+        "substitution": substitution.find(made, seen, seed=0),
+        "cost": {"runs": [{"answers": 100, "dollars": 0.0} for _ in made.arms],
+                 "exams": {label: {"answers": 9, "dollars": 0.0} for label in sheets},
+                 "used": 300, "together": {"answers": 200, "dollars": 0.0}},
+    }  # fmt: skip

@@ -2,84 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
-
-import numpy as np
 import pytest
+from planted import PEOPLE, REFERENCE, ZERO, design, found, judged, noise, sheet
 
-from pvd.comparing import findings, substitution, wording
-from pvd.comparing.design import Design, make
-from pvd.comparing.marking import Curve, Mark, Sheet, View
-from pvd.comparing.transcripts import Stop
-from pvd.settings import recipe
-
-PEOPLE = 40
-Grid = Any
-
-
-REFERENCE = {"use": "simulated", "noise": 0.0}
-
-
-def design(seeds: int = 6, judges: Sequence[Any] = (), **vary: Any) -> Design:
-    factors = {path.replace("__", "."): values for path, values in vary.items()}
-    return make((recipe("default"), {}), factors, judges, seeds)
-
-
-def noise(seeds: int, seed: int, spread: float = 1.0) -> Grid:
-    return np.random.default_rng(seed).normal(0, spread, (seeds, PEOPLE))
-
-
-SYSTEMS = {"distilled": 1.0, "persona-blind": 0.2, "shuffled-persona": 0.1}
-ZERO = np.random.default_rng(5).uniform(20, 80, PEOPLE)  # the untrained student's
-
-
-def sheet(grids: list[Grid], costs: list[tuple[int, float]] | None = None) -> Sheet:
-    """From the gains of each arm, and what its runs cost in answers and dollars."""
-    marks = []
-    for number, grid in enumerate(grids):
-        answers, dollars = costs[number] if costs else (100, 0.0)
-        stops = [
-            Stop(0, 0, 0.0, 0), Stop(1, answers // 2, dollars / 2, 1), Stop(2, answers, dollars, 2),
-        ]  # fmt: skip
-        curves = [
-            Curve(stops, {"mpr": np.array([ZERO, ZERO + row / 2, ZERO + row])}) for row in grid
-        ]
-        trained = {system: {"mpr": ZERO + grid * share} for system, share in SYSTEMS.items()}
-        marks.append(Mark(trained, {"zero-shot": {"mpr": ZERO}}, curves))
-    return Sheet(tuple(map(str, range(PEOPLE))), ("mpr",), tuple(marks))
-
-
-def judged(gains: Mapping[str, Sequence[float]]) -> dict[str, Sheet]:
-    """What each judge says of each teacher's student, all with noise of their own."""
-    return {
-        judge: sheet([gain + noise(6, 10 * place + n) for n, gain in enumerate(row)])
-        for place, (judge, row) in enumerate(gains.items())
-    }
-
-
-def views(made: Design, sheets: Mapping[str, Sheet]) -> list[View]:
-    taught = {judge.label: judge.taught for judge in made.judges}
-    return [
-        View(label, one, "mpr", False, not taught.get(label, True)) for label, one in sheets.items()
-    ]
-
-
-def found(made: Design, sheets: Mapping[str, Sheet]) -> dict[str, Any]:
-    seen = views(made, sheets)
-    whole = findings.find(made, list(sheets.values()), seen, seed=0)
-    return {
-        **whole,
-        "factors": [{"path": f.path, "labels": list(f.labels)} for f in made.factors],
-        "seeds": made.seeds, "margin": made.margin, "student": "tiny", "catalog": "shop.csv",
-        "items": 50, "simulated": True, "pvd": "0",
-        "judges": [{"label": j.label, "taught": j.taught, "personas": PEOPLE, "lost": 0}
-                   for j in made.judges],
-        "substitution": substitution.find(made, seen, seed=0),
-        "cost": {"runs": [{"answers": 100, "dollars": 0.0} for _ in made.arms],
-                 "exams": {label: {"answers": 9, "dollars": 0.0} for label in sheets},
-                 "used": 300, "together": {"answers": 200, "dollars": 0.0}},
-    }  # fmt: skip
+from pvd.comparing import wording
+from pvd.comparing.marking import Curve, Mark, Sheet
 
 
 def test_a_planted_difference_is_found_and_the_other_factor_is_not_blamed() -> None:

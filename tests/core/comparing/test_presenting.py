@@ -1,0 +1,158 @@
+"""What people see of a comparison: sentences, the terminal, the page."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from planted import design, found, judged, noise, sheet
+
+from pvd.comparing import report, screen, wording
+
+
+def row(**given: Any) -> dict[str, Any]:
+    base = {
+        "view": "judge", "factor": "teacher", "a": "gemini", "b": "qwen-vl", "p_holm": 0.3,
+        "difference": {"value": -0.2, "low": -0.7, "high": 0.3}, "verdict": "not resolved",
+        "b_replaces_a": False, "a_replaces_b": False,
+    }  # fmt: skip
+    return base | given
+
+
+SAID = {"margin": 1.0, "seeds": 5}
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence", "tag"),
+    [
+        ({}, "qwen-vl against gemini is not resolved: the difference is −0.7 to +0.3 points.",
+         "not resolved"),
+        ({"b_replaces_a": True},
+         "qwen-vl replaces gemini: it is surely not 1 point worse (−0.7 to +0.3).", "replaces"),
+        ({"a_replaces_b": True},
+         "gemini replaces qwen-vl: it is surely not 1 point worse (−0.3 to +0.7).", "not resolved"),
+        ({"a_replaces_b": True, "b_replaces_a": True},
+         "qwen-vl and gemini differ by less than 1 point (−0.7 to +0.3): either will do.",
+         "either will do"),
+        ({"verdict": "worse"}, "qwen-vl is worse than gemini by 0.2 points (−0.7 to +0.3).",
+         "worse"),
+        ({"verdict": "worse", "b_replaces_a": True},
+         "qwen-vl is worse than gemini by 0.2 points (−0.7 to +0.3), though surely by less than "
+         "1 point: it replaces gemini.", "worse, replaces"),
+        ({"verdict": "better"}, "qwen-vl is better than gemini by 0.2 points (−0.7 to +0.3).",
+         "better"),
+        ({"verdict": "same numbers"}, "qwen-vl and gemini gave the same numbers in every run.",
+         "same numbers"),
+        ({"verdict": "too few seeds"},
+         "qwen-vl minus gemini is −0.2 points in these 5 seeds (−0.7 to +0.3); too few seeds for a "
+         "verdict.", "too few seeds"),
+    ],
+)  # fmt: skip
+def test_a_verdict_in_words(given: dict[str, Any], sentence: str, tag: str) -> None:
+    assert wording.sentence(row(**given), SAID) == sentence
+    assert wording.tag(row(**given)) == tag
+
+
+def test_no_sentence_says_that_two_are_equal() -> None:
+    everything = Path(wording.__file__).read_text() + Path(report.__file__).read_text()
+    everything += (Path(report.__file__).parents[1] / "templates/compare.html.j2").read_text()
+    words = re.sub(r'"""[\s\S]*?"""|at equal|At equal|equal_\w+|equal\.|in equal', "", everything)
+    assert not re.search(r"\bequal(ly)?\b.{0,30}(good|teacher|arm)|no difference", words)
+
+
+@pytest.fixture
+def findings() -> dict[str, Any]:
+    made = design(teacher__noise=[1, 2], sampler=["uniform", "four-bin"], seeds=6)
+    gains = {"noise=1": [9.0, 10.0, 5.0, 6.0], "noise=2": [4.0, 5.0, 8.0, 9.0]}
+    return found(made, judged(gains))
+
+
+@pytest.mark.parametrize("columns", [40, 60, 80, 120, 200])
+def test_the_screen_fits_its_window(
+    findings: dict[str, Any],
+    columns: int,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    screen.show(findings, Path("runs/compare/report.html"))
+
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= columns
+    text = "\n".join(lines)
+    for number in (findings["comparisons"][0]["difference"]["value"],):
+        assert wording.signed(number) in text
+    assert "Report: runs/compare/report.html" in text
+    assert "noise=2" in text
+
+
+def test_the_first_words_answer_for_each_factor(findings: dict[str, Any]) -> None:
+    teacher, sampler = wording.answers(findings)
+
+    assert teacher.headline.startswith("noise=2 is worse than noise=1 by ")
+    assert any(line.startswith("Judged by noise=2: noise=2 is better") for line in teacher.rest)
+    assert sampler.headline.startswith("four-bin is better than uniform by ")
+    assert sampler.cost == "A run of each learns from 100 answers."
+
+
+def test_of_several_levels_the_highest_is_named_and_how_it_stands() -> None:
+    made = design(train__slates=[100, 200, 300])
+    grids = [2 + noise(6, 1), 6 + noise(6, 2), 6.1 + noise(6, 3)]
+    (answer,) = wording.answers(found(made, {"judge": sheet(grids)}))
+
+    assert re.match(r"slates=[23]00 comes out highest, at \d+\.\d points; ", answer.headline)
+    assert "better than slates=100" in answer.headline
+    assert "not resolved against slates=" in answer.headline
+
+
+def test_the_page_is_one_file_that_loads_and_runs_nothing(findings: dict[str, Any]) -> None:
+    page = report.render(findings)
+
+    assert "default-src 'none'" in page
+    assert not re.search(r"<script|javascript:|https?://(?!www\.w3\.org)|@import", page)
+    for judge in ("noise=1", "noise=2"):
+        assert judge in page
+    first = page[page.index("<body>") : page.index("<section>")]
+    for answer in wording.answers(findings):
+        assert answer.headline in first
+    for number in ("difference", "verdict on B", "distinct answer"):
+        assert number in first
+
+
+def test_names_are_escaped_on_the_page(findings: dict[str, Any]) -> None:
+    evil = "<script>alert(1)</script>"
+    text = json.dumps(findings).replace("four-bin", evil)
+    page = report.render(json.loads(text))
+
+    assert evil not in page
+    assert "&lt;script&gt;" in page
+
+
+def test_few_seeds_make_a_page_too() -> None:
+    made = design(sampler=["uniform", "four-bin"], seeds=1)
+    findings = found(made, {"judge": sheet([noise(1, 1), noise(1, 2)])})
+    page = report.render(findings)
+
+    assert "too few seeds" in page
+    assert "With fewer than five seeds nothing can be said about other seeds." in page
+    assert wording.how_sure(findings).startswith("Intervals are over personas")
+
+
+def test_the_same_findings_give_the_same_page(findings: dict[str, Any]) -> None:
+    assert report.render(findings) == report.render(findings)
+
+
+def test_unknown_prices_are_not_free() -> None:
+    made = design(sampler=["uniform", "four-bin"])
+    findings = found(made, {"judge": sheet([noise(6, 1), noise(6, 2)])})
+    findings["cost"]["runs"] = [{"answers": 10, "dollars": None}, {"answers": 20, "dollars": 2.5}]
+    findings["cost"]["together"]["dollars"] = None
+    (answer,) = wording.answers(findings)
+
+    assert "price that nobody knows" in answer.cost
+    assert "$2.50" in answer.cost
+    assert "price that nobody knows" in wording.spent(findings)
+    assert "unknown" in report.render(findings)
