@@ -159,6 +159,22 @@ def test_prompts_are_compared(fake: Fake, keys: None, shop: Path, out: Path) -> 
     assert len(fake.asked) == 2 * QUESTIONS
 
 
+def test_batches_take_no_call(fake: Fake, keys: None, shop: Path, out: Path) -> None:
+    given = [*words(fake, shop, out), "--batch", "-o", "ask.poll=0.1", "--max-cost", "5"]
+    fake.batch_seconds = 0.1
+
+    result = pvd(*given)
+
+    assert result.exit_code == 0, result.output
+    assert "In batches: 1 submissions one after the other. Each is" in " ".join(
+        result.stderr.split()
+    )
+    assert json.loads((out / "usage.json").read_text())["batched"] == QUESTIONS
+    found = numbers(out)
+    assert [time["calls"] for time in found["latency"].values()] == [0]
+    assert found["teachers"][0]["cost"]["per_thousand"]["value"] > 0
+
+
 def test_a_killed_audit_goes_on_where_it_was(fake: Fake, shop: Path, out: Path) -> None:
     given = [*words(fake, shop, out), "--max-cost", "5", "-o", "ask.workers=1"]
     environment = {

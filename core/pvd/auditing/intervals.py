@@ -131,14 +131,16 @@ def resampled(of: Callable[[Array], Array], parts: Array, seed: int, over: str) 
     """A function of sums [B, M] that has kinks, with the percentiles of resampled personas."""
     import numpy as np
 
+    parts = parts.reshape(len(parts), -1)
+    parts = parts[np.any(parts != 0, axis=1)]
     groups = len(parts)
     if groups < 2:
         return None
     lot = np.random.default_rng(seed)
     weights = lot.multinomial(groups, np.full(groups, 1 / groups), size=RESAMPLES)
-    values = of(weights @ parts.reshape(groups, -1))
+    values = of(weights @ parts)
     low, high = np.quantile(values, ((1 - LEVEL) / 2, (1 + LEVEL) / 2))
-    value = float(of(parts.reshape(groups, -1).sum(axis=0)[None])[0])
+    value = float(of(parts.sum(axis=0)[None])[0])
     return Estimate(value, float(min(low, value)), float(max(high, value)), over)
 
 

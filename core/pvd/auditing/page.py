@@ -7,7 +7,6 @@ from typing import Any
 
 from pvd import pages
 from pvd.auditing import charts, wording
-from pvd.auditing.wording import in_words
 from pvd.errors import BadInput
 from pvd.money.amounts import count
 from pvd.records import Item
@@ -55,6 +54,11 @@ def headline(found: Mapping[str, Any]) -> str:
         f"{who}, asked about {count(design['slates'], 'slate')} in {design['orders']} orders"
         f"{each}: how far can the answers be trusted?"
     )
+
+
+def in_words(estimate: Mapping[str, Any]) -> str:
+    """A share with its interval, whose percent sign stays with it."""
+    return wording.in_words(estimate).replace(" %", "\N{NO-BREAK SPACE}%")
 
 
 def plain(estimate: Mapping[str, Any] | None) -> str:

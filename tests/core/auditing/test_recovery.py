@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from planted import audited, covers, expected_ranks
+from simulated_answers import audited, covers, expected_ranks
 
 from pvd.auditing.questions import Design
 
@@ -71,6 +71,25 @@ def test_without_bias_none_is_found_more_often_than_it_may(tmp_path: Path) -> No
     assert 0.3 < np.mean(probabilities) < 0.7
     assert sum(covers(card["place"]["ranks"], 0) for card in cards) >= ENOUGH
     assert sum(covers(card["place"]["utility"], 0) for card in cards) >= ENOUGH
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_hardly_any_answer_is_enough_for_no_number_and_no_accident(
+    seed: int, tmp_path: Path
+) -> None:
+    """Whatever is left: numbers with ordered intervals, or none."""
+    design = Design(slates=6, orders=2, size=3, pairs=2)
+    card = audited(tmp_path, seed, design, malformed=(0.5, 0.8, 0.95)[seed % 3])
+
+    def look(value: Any) -> int:
+        if not isinstance(value, dict):
+            return sum(map(look, value)) if isinstance(value, list) else 0
+        if "low" in value:
+            assert value["low"] <= value["value"] <= value["high"]
+            return 1
+        return sum(map(look, value.values()))
+
+    assert look(card) >= 3  # of unusable answers, tokens, dollars
 
 
 def test_who_never_errs_agrees_with_itself(tmp_path: Path) -> None:
