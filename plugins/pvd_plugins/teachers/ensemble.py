@@ -57,9 +57,7 @@ class Ensemble(pvd.CompositeTeacher):
                     f"weights has {len(self.weights)} numbers for {len(self.members)} members"
                 )
             if not all(0 < weight < math.inf for weight in self.weights):  # NaN is neither
-                raise ValueError(
-                    "weights must be above 0 and finite; leave out who shall not count"
-                )
+                raise ValueError("weights must be above 0 and finite; or leave a member out")
 
     def questions(self, slate: pvd.Slate) -> Sequence[pvd.Question]:
         found = [orders.shown(slate, order) for order in self._orders(slate)]
