@@ -72,6 +72,12 @@ def show(metrics: Mapping[str, Any], report: Path) -> None:
         f"held-out items, seed {metrics['seed']}.\nPercentages; 95 % intervals over personas, "
         "given this one trained student."
     )
+    asked = metrics["answers"]["exam"]
+    if asked.get("silent"):  # not in runs of older versions
+        console.print(
+            f"Without any preference: {asked['silent']} of the judge's {asked['judgments']} "
+            "answers; there the lot decided."
+        )
     if metrics["simulated"]:
         console.print("These preferences are simulated: a made-up teacher, not people or a model.")
     console.print(f"Report: {report}", soft_wrap=True)

@@ -148,12 +148,15 @@ def _people(paper: Paper, scores: Mapping[str, Tensor]) -> list[dict[str, Any]]:
 
 
 def _answers(judgments: Iterable[Judgment]) -> dict[str, Any]:
-    """Distinct answers and what they cost once, whenever that was."""
-    replies = {judgment.digest: judgment.reply for judgment in judgments}
+    """Distinct answers and what they cost once, whenever that was. Silent are those that state no
+    preference: where it is the judge's, the lot decided who went on in the tournament."""
+    distinct = {judgment.digest: judgment for judgment in judgments}
+    replies = {digest: judgment.reply for digest, judgment in distinct.items()}
     tokens = sum((reply.tokens for reply in replies.values()), Tokens())
     dollars = added(reply.dollars for reply in replies.values())
     return {
         "judgments": len(replies),
+        "silent": sum(not j.ranking.pairs(len(j.slate.items)) for j in distinct.values()),
         "models": sorted({reply.model for reply in replies.values()}),
         "tokens": asdict(tokens),
         "dollars": dollars,

@@ -21,6 +21,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
 HOSTED = {f"teacher.{name}" for name in (*KEYS, "gpt-4o")}  # they speak with a provider
 # With weights that their own tests make:
 ELSEWHERE = {"teacher.qwen-vl", "student.clip", "student.fashionclip", "student.siglip"}
+ELSEWHERE |= {"teacher.human"}  # with somebody who answers
 ELSEWHERE |= {"student.open-clip", "student.marqo-fashionclip", "student.marqo-fashionsiglip"}
 
 

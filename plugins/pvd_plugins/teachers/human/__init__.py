@@ -107,6 +107,9 @@ class Human(pvd.Teacher):
         if self._page is not None:
             self._page.board.stop()
 
+    def prices(self) -> str:
+        return f"The answers of {self.person} cost time: one question after the other."
+
     def read(self, request: pvd.Request, reply: pvd.Reply) -> pvd.Ranking:
         return replies.read(request, reply.text)
 

@@ -25,10 +25,13 @@ if TYPE_CHECKING:
 NAMES = ("127.0.0.1", "localhost")  # with any port: an ssh tunnel has one of its own
 MOST = 16_384  # bytes that the page may send at once
 WATCH = 20.0  # seconds until a page that waits for news asks again
+SCRIPT = "text/javascript; charset=utf-8"
 FILES = {
     "": ("page.html", "text/html; charset=utf-8"),
     "page.css": ("page.css", "text/css; charset=utf-8"),
-    "page.js": ("page.js", "text/javascript; charset=utf-8"),
+    "page.js": ("page.js", SCRIPT),
+    "showing.js": ("showing.js", SCRIPT),
+    "dragging.js": ("dragging.js", SCRIPT),
     "icon.svg": ("icon.svg", "image/svg+xml"),
 }
 HEADERS = {
@@ -111,12 +114,24 @@ class Handler(BaseHTTPRequestHandler):
             self._send(200, kind, (resources.files(__package__) / name).read_bytes())
         elif path == "state":
             seen = parse_qs(query).get("seen", [""])[0]
-            known = int(seen) if seen.isdecimal() else -1
-            self._json(200, self.server.board.view(known, WATCH))
+            self._state(int(seen) if seen.isdecimal() else None)
         elif path.startswith("picture/"):
             self._picture(path.removeprefix("picture/"))
         else:
             raise Wrong(404, "There is nothing here.")
+
+    def _state(self, seen: int | None) -> None:
+        """What there is, or for a window that has seen a version what is newer than that."""
+        board, server = self.server.board, self.server
+        if seen is None:
+            self._json(200, board.view())
+            return
+        with server.calm:
+            server.expected = max(server.expected - 1, 0)
+        view = board.view(seen, WATCH)
+        with server.calm:
+            server.expected += not view["over"]
+        self._json(200, view)
 
     def _picture(self, digest: str) -> None:
         try:

@@ -22,7 +22,8 @@ def read(request: pvd.Request, text: str) -> pvd.Ranking:
     """The ranking in a reply; one tier for a slate that was skipped."""
     said = kit.read_json(text)
     if said == {"skipped": True}:
-        return pvd.Ranking((tuple(range(len(request.slate.items))),))
+        everything = tuple(range(len(request.slate.items)))
+        return pvd.Ranking((everything,), attributes={"skipped": True})
     try:
         return pvd.Ranking(tuple(tuple(map(int, tier)) for tier in said["ranking"]))
     except (TypeError, KeyError, ValueError):

@@ -19,6 +19,7 @@ from pvd_plugins.teachers.human.journal import Journal
 HOST = "127.0.0.1"
 SIDE = 1200  # pixels of a picture's longer side
 PICTURES = 64  # encoded ones in memory
+LAST = 1.0  # seconds in which open windows are told that it is over
 
 
 class Page(ThreadingHTTPServer):
@@ -33,6 +34,7 @@ class Page(ThreadingHTTPServer):
         self.token = secrets.token_urlsafe(16)
         self.users = 0  # teachers that have it
         self.under_way = 0  # requests
+        self.expected = 0  # windows that were told news, and look for more at once
         self.calm = Condition()
         self._pictures: OrderedDict[str, bytes] = OrderedDict()
 
@@ -71,7 +73,7 @@ class Page(ThreadingHTTPServer):
         """Tell the open pages that it is over, and let go of the port."""
         self.board.close()
         with self.calm:
-            self.calm.wait_for(lambda: not self.under_way, timeout=1.0)
+            self.calm.wait_for(lambda: not (self.under_way or self.expected), timeout=LAST)
         self.shutdown()
         self.server_close()
 

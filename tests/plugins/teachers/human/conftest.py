@@ -68,7 +68,7 @@ class Client:
         return status, json.loads(data)
 
     def state(self, seen: int = -1) -> dict[str, Any]:
-        status, data = self.get(f"state?seen={seen}")
+        status, data = self.get("state" if seen < 0 else f"state?seen={seen}")
         assert status == 200, data
         found: dict[str, Any] = json.loads(data)
         return found
@@ -105,6 +105,7 @@ class Sitting:
     store: Path
     slates: list[pvd.Slate]
     options: dict[str, Any] = field(default_factory=dict)
+    ask: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.teacher = pvd.load("teacher", "human", **self.options)
@@ -119,7 +120,7 @@ class Sitting:
         try:
             with Store(self.store) as store, opened(self.teacher, 7) as teacher:
                 # Who is told to hurry is not called again, as in a command that ends.
-                desk = Desk(store, AskSettings(retries=0), self.said)
+                desk = Desk(store, AskSettings(**{"retries": 0, **self.ask}), self.said)
                 self.judgments = desk.judgments(
                     teacher, len(self.slates), lambda n, attempt: self.slates[n]
                 )
@@ -169,8 +170,10 @@ def sit(tmp_path: Path) -> Iterator[Callable[..., Sitting]]:
     """Begins to ask; what is still asked when the test ends is stopped."""
     with ExitStack() as stack:
 
-        def begin(slates: list[pvd.Slate], **options: Any) -> Sitting:
-            sitting = Sitting(tmp_path / "store" / "answers.sqlite", slates, options)
+        def begin(
+            slates: list[pvd.Slate], ask: dict[str, Any] | None = None, **options: Any
+        ) -> Sitting:
+            sitting = Sitting(tmp_path / "store" / "answers.sqlite", slates, options, ask or {})
             stack.callback(sitting.stop)
             return sitting
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from importlib import resources
@@ -17,7 +18,9 @@ from pvd import kit, testing
 from pvd.cli import main
 from pvd.progress import Live, Plain, Silent
 from pvd.settings import recipe, resolve
+from pvd.store import Store
 from pvd.testing import slate
+from pvd_plugins.teachers.human import board, handler
 
 
 def human(**options: Any) -> Any:
@@ -174,6 +177,32 @@ def test_tomorrow_goes_on(sit: Callable[..., Any], slates: Any) -> None:
     assert all(tomorrow.end())
 
 
+def test_a_deadline_waits_for_nobody(sit: Callable[..., Any], slates: Any) -> None:
+    sitting = sit(slates(3), ask={"deadline": 2.0})
+    said = sitting.client.answer()
+    with pytest.raises(kit.ProviderFailure, match=r"ask\.deadline allows"):
+        sitting.end()
+    assert set(sitting.stored()) == {said}
+
+
+def test_one_call_at_a_time_is_enough(
+    sit: Callable[..., Any], slates: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With `ask.workers` of 1 nothing is next while an answer is held: it goes in by itself."""
+    monkeypatch.setattr(board, "PAUSE", 0.0)
+    sitting = sit(slates(3), ask={"workers": 1})
+    said = [sitting.client.answer() for _ in range(3)]
+    assert [judgment.digest for judgment in sitting.end()] == said
+
+
+def test_nobody_else_may_ask_for_a_day(sit: Callable[..., Any], slates: Any) -> None:
+    sitting = sit(slates(2))
+    sitting.client.shown()
+    with Store(sitting.store) as store:
+        (until,) = store._read("SELECT min(until) FROM leases")
+    assert until[0] > time.time() + 80_000
+
+
 def test_two_windows(sit: Callable[..., Any], slates: Any) -> None:
     """What one answers the other cannot, and is told."""
     sitting = sit(slates(5))
@@ -226,7 +255,7 @@ def test_the_address_is_said_however_quiet(capsys: pytest.CaptureFixture[str]) -
 
 def test_the_page_is_in_the_package() -> None:
     package = resources.files("pvd_plugins.teachers.human")
-    for name in ("page.html", "page.css", "page.js", "icon.svg"):
+    for name in (name for name, _ in handler.FILES.values()):
         assert (package / name).is_file()
 
 

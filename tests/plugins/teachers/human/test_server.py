@@ -159,7 +159,7 @@ def test_every_answer_says_what_may_be_loaded(sitting: Any) -> None:
 
 
 def test_the_page_loads_nothing_from_elsewhere(sitting: Any) -> None:
-    for path in ("", "page.js", "page.css"):
+    for path in ("", "page.js", "showing.js", "dragging.js", "page.css"):
         status, data = sitting.client.get(path)
         text = data.decode()
         assert status == 200
