@@ -63,7 +63,7 @@ def two_way(values: Sequence[Sequence[float]]) -> Estimate:
     degrees of freedom. It is never taken to be below what the residual alone leaves. An interval
     over personas alone would call other seeds of the same method a different method.
     """
-    from pvd.crossed import analyse
+    from pvd.crossed.analysis import analyse
 
     return analyse(values).interval()
 
