@@ -121,20 +121,23 @@ class Design:
 
     @cached_property
     def base(self) -> Settings:
-        """What the cells have in common, with the first judge."""
-        return resolve(*self.tables, {"judge": self.judges[0].table})
+        """What the cells have in common; where they differ, the first arm's."""
+        return resolve(*self.tables, *self._laid(self.arms[0]), {"judge": self.judges[0].table})
+
+    def _laid(self, arm: Arm) -> list[Table]:
+        return [f.overlay(n) for f, n in zip(self.factors, arm.levels, strict=True)]
 
     def settings(self, cell: Cell, **more: Any) -> Settings:
         """A cell's run, each time made anew. `more` are tables that are laid upon it."""
-        arm = self.arms[cell.arm]
-        laid = [f.overlay(n) for f, n in zip(self.factors, arm.levels, strict=True)]
+        laid = self._laid(self.arms[cell.arm])
         streams = {name: derive(self.base.seed, name, cell.seed) % 2**32 for name in VARIED}
         judge = self.judges[0].table
         return resolve(*self.tables, *laid, {"streams": streams, "judge": judge}, more)
 
     def examining(self, judge: Judge, **more: Any) -> Settings:
         """Settings under which this judge's exam is asked; the judge is its own teacher there."""
-        return resolve(*self.tables, {"teacher": judge.table, "judge": judge.table}, more)
+        both = {"teacher": judge.table, "judge": judge.table}
+        return resolve(*self.tables, *self._laid(self.arms[0]), both, more)
 
     def folder(self, out: Path, cell: Cell) -> Path:
         """Where a cell's run lies."""
