@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
@@ -177,7 +177,7 @@ def _power(found: crossed.Comparison, design: Design) -> dict[str, Any] | None:
     if design.margin > 0:
         needed = crossed.seeds_needed(parts, personas, design.margin)
     return {
-        "components": asdict(parts),
+        "components": {name: plain(part) for name, part in found.crossed.spreads().items()},
         "detectable": crossed.detectable(parts, found.crossed.seeds, personas),
         "seeds_for_margin": needed,
     }
