@@ -97,19 +97,38 @@ def _varied(texts: tuple[str, ...]) -> dict[str, list[Any]]:
 
 
 def _values(raw: str) -> list[Any]:
-    """Values between commas; or a list in TOML, where tables give a component its options."""
+    """Values between commas, in brackets or not; a table in TOML gives a component its options."""
     raw = raw.strip()
-    if not raw:
-        return []
-    if raw.startswith(("[", "{")):
-        found = options.toml_value(raw if raw.startswith("[") else f"[{raw}]")
-        if isinstance(found, str):
-            raise BadInput(
-                f"{raw!r} cannot be read as TOML; write for example "
-                '[{use = "simulated", noise = 2}, "gemini"].'
-            )
-        return list(found)
-    return [options.toml_value(text.strip()) for text in raw.split(",")]
+    if raw.startswith("[") and raw.endswith("]"):
+        raw = raw[1:-1]
+    return [_value(part) for part in _parts(raw)]
+
+
+def _value(text: str) -> Any:
+    found = options.toml_value(text)
+    if isinstance(found, str) and text.startswith(("{", "[")):
+        raise BadInput(
+            f"{text} cannot be read as TOML; write a table such as "
+            '{use = "simulated", noise = 2}.'
+        )
+    return found
+
+
+def _parts(raw: str) -> list[str]:
+    """What stands between the commas that are in no table, list or quotes."""
+    found, depth, quote = [""], 0, ""
+    for letter in raw:
+        if quote:
+            quote = "" if letter == quote else quote
+        elif letter in "\"'":
+            quote = letter
+        else:
+            depth += (letter in "[{") - (letter in "]}")
+        if letter == "," and not depth and not quote:
+            found.append("")
+        else:
+            found[-1] += letter
+    return [part.strip() for part in found if part.strip()]
 
 
 @click.command("compare-cell", hidden=True)

@@ -19,6 +19,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from pvd.cli import main
+from pvd.cli.comparing import _values
 from pvd.folder import read_json, read_lines
 
 ROOT = Path(__file__).parents[3]
@@ -252,7 +253,7 @@ def test_a_cell_that_fails_ends_the_comparison_with_its_sentence(tmp_path: Path)
     [
         (["--vary", "sampler"], 5, "is no KEY=A,B"),
         (["--vary", "sampler=uniform,four-bin"], 2, "given twice"),
-        (["--vary", "loss=[bradley"], 5, "cannot be read as TOML"),
+        (["--vary", "loss={use=bradley,x"], 5, "cannot be read as TOML"),
         (["--vary", "loss=bradley-terry,plackett-luec"], 5, "did you mean"),
         (["--judges", "simulatd"], 5, "simulated"),
         (["--margin", "-1"], 2, "--margin"),
@@ -283,3 +284,20 @@ def test_a_dry_run_asks_nothing_and_says_what_it_could_see(tmp_path: Path) -> No
     assert plan["what"] == "comparison"
     names = [(part["name"], part["teacher"]) for part in plan["parts"]]
     assert len(names) == len(set(names))
+
+
+@pytest.mark.parametrize(
+    ("raw", "values"),
+    [
+        ("gemini,gpt-4o", ["gemini", "gpt-4o"]),
+        (" 100, 300 ", [100, 300]),
+        ("0.5,true", [0.5, True]),
+        ('gemini, {use="simulated", noise=0}', ["gemini", {"use": "simulated", "noise": 0}]),
+        ('[{use="a", members=["x", "y"]}, b]', [{"use": "a", "members": ["x", "y"]}, "b"]),
+        ("'with, comma',b", ["with, comma", "b"]),
+        ("[[1, 2], [3]]", [[1, 2], [3]]),
+        ("", []),
+    ],
+)
+def test_values_between_commas(raw: str, values: list[Any]) -> None:
+    assert _values(raw) == values
