@@ -170,4 +170,4 @@ function walk(key, tile) {
   if (tiles[to]) tiles[to].focus();
 }
 
-watch();
+addEventListener("DOMContentLoaded", watch); // the other scripts are there then

@@ -27,7 +27,9 @@ function showCount() {
   at("bar").setAttribute("aria-valuenow", done);
   const minutes = seconds === null ? null : Math.ceil(seconds / 60);
   const time = minutes === null || done >= of ? "" : minutes >= 90 ? `, about ${Math.round(minutes / 60)} hours left` : `, about ${minutes} min left`;
-  at("count").textContent = of ? `${done} of ${of} answered${time}` : "";
+  const word = document.createElement("span");
+  word.textContent = " answered";
+  if (of) at("count").replaceChildren(`${done} of ${of}`, word, time);
   document.title = of ? `${done}/${of} · pvd` : "pvd";
 }
 
@@ -41,6 +43,7 @@ function showSlate(before) {
   if (!same) { void heading.offsetWidth; heading.classList.add("new"); heading.scrollTop = 0; }
   at("pictures").dataset.id = id;
   at("pictures").replaceChildren(...pictures.map(tileOf));
+  shownOrder = "";
   at("pictures").scrollTop = 0;
   layout();
   heading.focus({ preventScroll: true });
@@ -179,7 +182,7 @@ function prefetch() {
 function layout() {
   if (!state.slate || at("asking").hidden) return;
   const room = at("pictures"), gap = parseFloat(getComputedStyle(room).columnGap) || 0, edge = 4;
-  const width = room.clientWidth - 8, height = room.clientHeight - 8, count = size();
+  const width = room.clientWidth - 12, height = room.clientHeight - 12, count = size();
   const shapes = [...room.querySelectorAll("img")].map((image) => (image.naturalWidth ? image.naturalWidth / image.naturalHeight : 0.8));
   const cells = (columns, rows) => ({ columns, wide: (width - gap * (columns - 1)) / columns - edge, high: (height - gap * (rows - 1)) / rows - edge });
   const drawn = ({ wide, high }) => shapes.reduce((sum, shape) => sum + Math.min(wide, high * shape) * Math.min(high, wide / shape), 0);

@@ -255,6 +255,8 @@ def test_done_for_now(person: Callable[..., Person]) -> None:
     who = person(3, seed=3)
     digits(who)
     assert who.tab.value("state.undo") == 1
+    who.look()
+    who.tab.key("2")
     who.tab.click("#done")
     who.tab.until("rested && !busy && state.undo === 0")
     assert "Done for now" in who.tab.text()
@@ -262,6 +264,11 @@ def test_done_for_now(person: Callable[..., Person]) -> None:
     assert len(who.sitting.stored()) == 1
     who.tab.key("1")  # nothing is shown, so that nothing can be placed
     who.tab.click("#on")
+    who.tab.until("!rested && document.querySelectorAll('.tile').length === 5")
+    assert who.order() == [1], "what was placed before is still there"
+    shown = "[...document.querySelectorAll('.badge')].filter((one) => one.checkVisibility()).length"
+    assert who.tab.value(shown) == 1
+    who.tab.key("2")
     digits(who)
     digits(who)
     who.end()
