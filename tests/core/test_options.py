@@ -437,6 +437,8 @@ def test_dump_is_what_build_makes_it_from() -> None:
             "delay": 0.0,
         },
         "orders": 2,
+        "method": "kemeny",
+        "balanced": True,
     }
     made = build("teacher", table, "teacher")
     assert dump(made) == table
