@@ -60,7 +60,7 @@ class Chromium:
         flags = [
             "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
             "--no-first-run", "--no-default-browser-check", "--disable-background-networking",
-            "--disable-component-update", "--disable-extensions", "--disable-sync", "--mute-audio",
+            "--disable-component-update", "--disable-extensions", "--disable-sync", "--mute-audio", "--disable-breakpad",
             "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1",
             "--remote-debugging-pipe", f"--user-data-dir={self._folder}", "about:blank",
         ]  # fmt: skip
@@ -86,6 +86,7 @@ class Chromium:
         os.close(self._out)
         os.close(self._in)
         self._log.close()
+        shutil.rmtree(self._folder, ignore_errors=True)  # many megabytes that nobody looks at
 
     def call(self, method: str, session: str = "", **parameters: Any) -> dict[str, Any]:
         """Give a command and wait for what it answers."""
