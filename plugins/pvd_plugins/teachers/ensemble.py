@@ -11,7 +11,8 @@ import pvd
 from pvd_plugins.teachers import aggregation, orders
 
 # Comparisons that equal weights count for. The agreement measured on one slate has a variance of
-# about 1.3 / n (simulated), and teachers differ in theirs by about 0.25: 1.3 / 0.25^2.
+# about 1.3 / n (two orders, simulated), and teachers are assumed to differ in theirs by about 0.25:
+# 1.3 / 0.25^2.
 PRIOR = 20
 
 
@@ -28,8 +29,8 @@ class Ensemble(pvd.CompositeTeacher):
     where a is the mean Kendall's tau-b between its own orders of this slate, at least 0, n the
     comparisons that this rests on, (orders - 1) x pairs of items, M the number of members, and
     PRIOR = 20: of two orders of five items (n = 10) a third of the weight is earned, two thirds
-    are equal. With simulated members that gained .03 to .05 of Kendall's tau where their noise
-    differed three- to sixfold, and changed nothing where they were alike. To agree with oneself is
+    are equal. With simulated members that gained .03 to .06 of Kendall's tau where their noise
+    differed three- to sixfold, and next to nothing elsewhere (docs/teachers.md). To agree with oneself is
     not to be right: a stubborn member earns weight, and one with a favourite place loses it where
     as many orders as items would cancel that anyway. `weights` are for who knows better, for
     instance from `pvd audit`.
