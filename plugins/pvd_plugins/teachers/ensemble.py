@@ -30,10 +30,10 @@ class Ensemble(pvd.CompositeTeacher):
     comparisons that this rests on, (orders - 1) x pairs of items, M the number of members, and
     PRIOR = 20: of two orders of five items (n = 10) a third of the weight is earned, two thirds
     are equal. With simulated members that gained .03 to .06 of Kendall's tau where their noise
-    differed three- to sixfold, and next to nothing elsewhere (docs/teachers.md). To agree with oneself is
-    not to be right: a stubborn member earns weight, and one with a favourite place loses it where
-    as many orders as items would cancel that anyway. `weights` are for who knows better, for
-    instance from `pvd audit`.
+    differed three- to sixfold, and lost .00 to .01 where they were alike; docs/teachers.md has the
+    other cases. To agree with oneself is not to be right: a stubborn member earns weight, and one
+    with a favourite place loses it where as many orders as items would cancel that anyway.
+    `weights` are for who knows better, for instance from `pvd audit`.
 
     `attributes["members"]` keep what each one said: label, weight, agreement, and the tiers of
     its own mean rank over its orders, as positions of the slate.

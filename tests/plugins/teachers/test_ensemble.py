@@ -120,7 +120,7 @@ def test_two_members_of_one_name_have_seeds_of_their_own(desk: Desk) -> None:
     assert one.seed != two.seed
     with opened(teacher, seed=3):
         assert one.request(SLATES[0]).digest != two.request(SLATES[0]).digest
-    assert [m["label"] for m in judgment.ranking.attributes["members"]] == ["Simulated"] * 2
+    assert [m["label"] for m in judgment.ranking.attributes["members"]] == [one.label] * 2
 
 
 def test_a_member_is_asked_what_it_would_be_asked_alone(desk: Desk) -> None:
@@ -274,6 +274,7 @@ def test_together_they_know_more_than_each_alone(desk: Desk) -> None:
 class Paid(Simulated):
     """Two calls at once, a quarter of a dollar each."""
 
+    name: ClassVar[str] = "teacher.paid"  # another than the one that it inherits from
     capabilities: ClassVar[pvd.Capabilities] = pvd.Capabilities(paid=True, workers=2)
 
     def check(self, personas: Sequence[Persona], items: Sequence[Item]) -> None:
