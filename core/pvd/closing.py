@@ -72,7 +72,7 @@ def show(metrics: Mapping[str, Any], report: Path) -> None:
         f"held-out items, seed {metrics['seed']}.\nPercentages; 95 % intervals over personas, "
         "given this one trained student."
     )
-    asked = metrics["answers"]["exam"]
+    asked = metrics.get("answers", {}).get("exam", {})
     if asked.get("silent"):  # not in runs of older versions
         console.print(
             f"Without any preference: {asked['silent']} of the judge's {asked['judgments']} "

@@ -91,3 +91,14 @@ def test_what_was_forgotten_is_two_lines(
     lines = shown(capsys, metrics)
     assert "Drift: 0.205. Titles and attributes are too" in lines
     assert "few to tell what was forgotten." in lines
+
+
+@pytest.mark.parametrize("silent", [0, 3])
+def test_answers_without_a_preference_are_said(
+    silent: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answers = {"exam": {"judgments": 40, "silent": silent}}
+    closing.show({**METRICS, "answers": answers}, Path("report.html"))
+    said = " ".join(capsys.readouterr().out.split())
+    line = "Without any preference: 3 of the judge's 40 answers; there the lot decided."
+    assert (line in said) == bool(silent)

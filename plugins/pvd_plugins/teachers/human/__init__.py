@@ -60,8 +60,7 @@ class Human(pvd.Teacher):
         if self._page is None:
             self._page = server.join(self.who, QUESTION, self.port, self.store_folder)
         return [
-            f"The teacher {self.label} is {self.person}: open this page on this machine, or "
-            "through an ssh tunnel.",
+            f"Now {self.person} is asked: open this page here, or elsewhere through an ssh tunnel.",
             f"  {self._page.address}",
         ]
 
@@ -108,7 +107,7 @@ class Human(pvd.Teacher):
             self._page.board.stop()
 
     def prices(self) -> str:
-        return f"The answers of {self.person} cost time: one question after the other."
+        return f"By hand: {self.person} answers one question after the other."
 
     def read(self, request: pvd.Request, reply: pvd.Reply) -> pvd.Ranking:
         return replies.read(request, reply.text)
