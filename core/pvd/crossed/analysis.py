@@ -103,7 +103,7 @@ class Crossed:
         return max(by_t, float(weights @ ndtr(-distance / errors)))
 
     def spreads(self, level: float = LEVEL) -> dict[str, Estimate]:
-        """The components with their intervals: few seeds say little about how much seeds vary.
+        """The components by name, with intervals: few seeds tell little about how much seeds vary.
 
         Seeds and personas by Tukey and Williams (Williams 1962, Biometrika 49), the residual by
         the chi-square of its mean square.
@@ -192,12 +192,15 @@ def chi_squares(seeds: int, personas: int) -> tuple[Grid, Grid]:
     """Chi-squares over their freedom, [3, N], and the weights of these N points: to average over
     them is to integrate, by Gauss and Hermite in the normal scores of the three."""
     import numpy as np
-    from scipy.special import chdtri, ndtr
+    from scipy.special import gammainccinv, gammaincinv, ndtr
 
-    axes = [np.polynomial.hermite_e.hermegauss(count) for count in (32, 16, 8)]
+    axes = [np.polynomial.hermite_e.hermegauss(count) for count in (24, 12, 6)]
     degrees = _degrees(seeds, personas)
-    # chdtri() counts from above: the score is turned round.
-    scores = [chdtri(d, ndtr(-nodes)) / d for d, (nodes, _) in zip(degrees, axes, strict=True)]
+    # From the nearer end of the scale, where the chance does not round to 1.
+    scores = [
+        np.where(x < 0, gammaincinv(d / 2, ndtr(x)), gammainccinv(d / 2, ndtr(-x))) * 2 / d
+        for d, (x, _) in zip(degrees, axes, strict=True)
+    ]
     draws = np.stack([grid.ravel() for grid in np.meshgrid(*scores, indexing="ij")])
     weights = np.einsum("i,j,k->ijk", *(w / w.sum() for _, w in axes)).ravel()
     return draws, weights

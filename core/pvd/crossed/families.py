@@ -46,8 +46,9 @@ def compare(differences: Sequence[npt.ArrayLike], margin: float, seed: int) -> l
     """One comparison for each grid of B - A in points; all of them are one family (Holm)."""
     import numpy as np
 
+    grids: list[Any] = [np.atleast_2d(np.asarray(grid, dtype=np.float64)) for grid in differences]
     # Beyond the ninth decimal of a percentile is rounding, which is no spread.
-    grids: list[Any] = [np.round(np.atleast_2d(np.asarray(g, float)), 9) for g in differences]
+    grids = [g if np.ptp(g) > 1e-9 else np.full_like(g, round(float(g.mean()), 9)) for g in grids]
     told = [analyse(g) if len(g) >= FEW_SEEDS and g.any() else None for g in grids]
     tested = [found for found in told if found]
     many = len(tested) > 1

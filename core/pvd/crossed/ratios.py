@@ -46,7 +46,7 @@ def ratio(numerator: npt.ArrayLike, denominator: npt.ArrayLike, level: float = L
         rest = np.cos(angle) * (above - value * below) - np.sin(angle) * step * below
         return (1 - level) - analyse(rest).p_differs()
 
-    angles = np.linspace(-np.pi / 2, np.pi / 2, 201)
+    angles = np.linspace(-np.pi / 2, np.pi / 2, 31)
     inside = np.flatnonzero([told(angle) < 0 for angle in angles])
     low, high = (
         value + step * math.tan(brentq(told, angles[i], angles[i + side]))
