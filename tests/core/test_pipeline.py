@@ -18,7 +18,7 @@ import pvd.pipeline
 import pvd.testing
 from pvd.discovery import registry
 from pvd.errors import BadInput, MissingFile, PartialResult, UsageError
-from pvd.folder import read_json
+from pvd.folder import read_json, read_lines
 
 Tables = dict[str, Any]
 
@@ -210,6 +210,22 @@ def test_validation_by_mpr_and_replay_and_pairs_in_the_exam(small: Tables, tmp_p
     assert run.metrics["validation"] == "mpr"
     # 11 pairs a persona; 6 personas, and 3 again.
     assert run.metrics["exam"]["judgments"] == 11 * (6 + 3)
+
+
+def test_the_teacher_plays_the_validation_tournaments_and_the_judge_the_exam(
+    small: Tables, tmp_path: Path
+) -> None:
+    small["train"] |= {"validate": "mpr", "rounds": 1}
+    run = pvd.run(out=tmp_path / "run", judge={"use": "simulated", "noise": 0.0}, **small)
+
+    def noise(part: str) -> float:
+        """What the utilities that were heard have beside multiples of a tenth, as tastes are."""
+        rows = read_lines(run.folder / "exam" / f"{part}.jsonl")
+        heard = [utility for row in rows for utility in row["utilities"]]
+        return max(abs(10 * utility - round(10 * utility)) for utility in heard)
+
+    assert noise("validation") > 0.1
+    assert noise("test") < 1e-6
 
 
 def test_nothing_paid_is_asked_without_a_limit(small: Tables, tmp_path: Path) -> None:
