@@ -42,7 +42,10 @@ SETTINGS: dict[str, Any] = {
         "rounds": 1, "slates": 120, "steps": 20, "batch": 16,
         "learning_rate": 0.005, "validation_slates": 100,
     },
-    "exam": {"personas": 24, "items": 40, "repeats": 0, "repeat_personas": 0, "gallery": 0},
+    # One group of all items: true MPR does not depend on how the winner is found.
+    "exam": {
+        "personas": 24, "items": 40, "group": 40, "repeats": 0, "repeat_personas": 0, "gallery": 0,
+    },
 }  # fmt: skip
 
 
