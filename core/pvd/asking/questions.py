@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from pvd.protocols import Teacher
+from pvd.protocols import CompositeTeacher, Teacher
 from pvd.records import Request, Slate
 
 
@@ -53,3 +53,18 @@ class Questions:
                 found.setdefault(leader, []).append(digest)
         self._shared = {*found, *(digest for others in found.values() for digest in others)}
         return found
+
+
+def answering(teacher: Teacher) -> list[Teacher]:
+    """Those who really answer: a composite asks others."""
+    if not isinstance(teacher, CompositeTeacher):
+        return [teacher]
+    return [one for inner in teacher.inner() for one in answering(inner)]
+
+
+def really_asked(teacher: Teacher, slate: Slate) -> list[tuple[Teacher, Slate]]:
+    """What is really asked about a slate, and whom."""
+    if not isinstance(teacher, CompositeTeacher):
+        return [(teacher, slate)]
+    questions = teacher.questions(slate)
+    return [pair for one in questions for pair in really_asked(one.teacher, one.slate)]

@@ -8,9 +8,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from pvd.asking import Desk
+from pvd.asking.questions import answering, really_asked
 from pvd.errors import BadInput
 from pvd.failures import Malformed, Refused
-from pvd.protocols import CompositeTeacher, Teacher
+from pvd.protocols import Teacher
 from pvd.records import Ranking, Reply, Request, Slate, Tokens, added
 from pvd.store import Store
 
@@ -69,14 +70,6 @@ def _replies(store: Store, digests: Sequence[Sequence[str]]) -> dict[str, Reply]
     return {digest: reply for digest, (reply, _) in store.get(wanted).items()}
 
 
-def really_asked(teacher: Teacher, slate: Slate) -> list[tuple[Teacher, Slate]]:
-    """What is really asked about a slate, and whom: a composite asks others."""
-    if not isinstance(teacher, CompositeTeacher):
-        return [(teacher, slate)]
-    questions = teacher.questions(slate)
-    return [pair for one in questions for pair in really_asked(one.teacher, one.slate)]
-
-
 def trouble(teacher: Teacher, slate: Slate, reply: Reply | None) -> str:
     """What is wrong with a reply; nothing if it can be read."""
     if reply is None:
@@ -90,13 +83,6 @@ def trouble(teacher: Teacher, slate: Slate, reply: Reply | None) -> str:
     except Refused:
         return REFUSED
     return ""
-
-
-def answering(teacher: Teacher) -> list[Teacher]:
-    """Those who really answer."""
-    if not isinstance(teacher, CompositeTeacher):
-        return [teacher]
-    return [one for inner in teacher.inner() for one in answering(inner)]
 
 
 @contextmanager

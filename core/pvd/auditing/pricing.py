@@ -6,14 +6,11 @@ from collections.abc import Sequence
 from random import Random
 
 from pvd.asking import Desk
-from pvd.asking.questions import Questions
-from pvd.auditing.asking import answering, really_asked
+from pvd.asking.questions import Questions, answering, really_asked
 from pvd.auditing.questions import Sheet
 from pvd.auditing.teachers import Member
-from pvd.errors import UsageError
-from pvd.money import quote
-from pvd.money.plan import Dollars, Part, Plan
-from pvd.progress import Progress
+from pvd.money.plan import Part, Plan
+from pvd.money.planning import Estimated, priced
 from pvd.protocols import BatchTeacher, Teacher
 from pvd.records import Forecast, Slate
 from pvd.settings import Settings
@@ -43,21 +40,6 @@ def plan(settings: Settings, members: Sequence[Member], sheet: Sheet, desk: Desk
     )
 
 
-def agree(settings: Settings, members: Sequence[Member], plan: Plan, progress: Progress) -> None:
-    """What costs money is shown first, asked about no drawn shop, and not without a limit."""
-    paid = [member.label for member in members if member.teacher.capabilities.paid]
-    if not paid:
-        return
-    if not settings.catalog.path:
-        raise UsageError(
-            f"The answers of {paid[0]} cost money, and the source {settings.catalog.label} only "
-            "serves to try things out; name your --catalog."
-        )
-    for line in quote.lines(plan):
-        progress.say(line)
-    plan.check(settings)
-
-
 def _part(member: Member, slates: Sequence[Slate], store: Store) -> Part:
     """What is asked of one teacher: distinct questions, and a sample of the new ones."""
     by_teacher: dict[int, tuple[Teacher, list[Slate]]] = {}
@@ -75,8 +57,8 @@ def _part(member: Member, slates: Sequence[Slate], store: Store) -> Part:
             if digest not in here and not handed_in.get(digest):
                 new.append((one, some[questions.places(digest)[0]]))
     sample = Random(0).sample(new, min(len(new), SAMPLE))
-    estimated = [(one, one.estimate(slate)) for one, slate in sample]
     times = len(new) / max(len(sample), 1)
+    estimated: list[Estimated] = [(one, [one.estimate(slate)], times) for one, slate in sample]
     batches = any(isinstance(one, BatchTeacher) for one, _ in by_teacher.values())
     return Part(
         name=member.label,
@@ -84,23 +66,8 @@ def _part(member: Member, slates: Sequence[Slate], store: Store) -> Part:
         questions=stored + waiting + len(new),
         stored=stored,
         waiting=waiting,
-        forecast=sum((forecast for _, forecast in estimated), Forecast()) * times,
-        dollars=_priced(estimated, times, batch=False),
-        batch_dollars=_priced(estimated, times, batch=True),
+        forecast=sum((forecast for _, (forecast,), _ in estimated), Forecast()) * times,
+        dollars=priced(estimated, batch=False),
+        batch_dollars=priced(estimated, batch=True),
         submissions=int(batches and bool(new)),
     )
-
-
-def _priced(
-    sample: Sequence[tuple[Teacher, Forecast]], times: float, batch: bool
-) -> Dollars | None:
-    """Low, expected and high of so many times the sample; None if nobody knows a price."""
-    sums = [0.0, 0.0, 0.0]
-    for one, forecast in sample:
-        batched = batch and isinstance(one, BatchTeacher)
-        for place, tokens in enumerate((forecast.low, forecast.expected, forecast.high)):
-            price = one.dollars(tokens, batched)
-            if price is None:
-                return None
-            sums[place] += price * times
-    return sums[0], sums[1], sums[2]

@@ -175,9 +175,10 @@ def _ready(task: Task, progress: Progress) -> Iterator[tuple[Sheet, Desk, Catalo
 
 
 def _agree(task: Task, sheet: Sheet, desk: Desk, progress: Progress) -> None:
-    if any(member.teacher.capabilities.paid for member in task.members):
+    teachers = [member.teacher for member in task.members]
+    if any(teacher.capabilities.paid for teacher in teachers):
         found = pricing.plan(task.settings, task.members, sheet, desk)
-        pricing.agree(task.settings, task.members, found, progress)
+        account.agree(task.settings, found, progress, teachers)
 
 
 def _check_same(task: Task) -> None:

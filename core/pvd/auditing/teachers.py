@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import MISSING, Field, dataclass, fields, replace
-from pathlib import Path
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from pvd import options
 from pvd.discovery import registry
 from pvd.errors import UnknownName, UsageError
+from pvd.naming import label
 from pvd.protocols import Component, Teacher
-from pvd.settings import OPERATIONAL
 
 
 @dataclass(frozen=True)
@@ -106,39 +105,6 @@ def _prompted(made: Sequence[Teacher], prompts: Sequence[str]) -> Iterator[Teach
             yield from (replace(teacher, prompt=one) for one in prompts)  # type: ignore[type-var]
         else:
             yield teacher
-
-
-def label(teacher: Teacher) -> str:
-    """The teacher's name, and its options that are not the defaults."""
-    said = ", ".join(f"{name}={value}" for name, value in _unusual(teacher))
-    return f"{teacher.label} ({said})" if said else teacher.label
-
-
-def _unusual(component: Component, prefix: str = "") -> Iterator[tuple[str, str]]:
-    for f in fields(component):  # type: ignore[arg-type]
-        value, path = getattr(component, f.name), prefix + f.name
-        if f".{f.name}".endswith(OPERATIONAL):  # how it asks, not what
-            continue
-        if isinstance(value, Component):
-            yield path, value.label
-            yield from _unusual(value, f"{path}.")
-        elif value != _default(f):
-            yield path, _short(value)
-
-
-def _default(f: Field[Any]) -> Any:
-    return f.default_factory() if f.default_factory is not MISSING else f.default
-
-
-def _short(value: Any) -> str:
-    if isinstance(value, tuple):
-        return " + ".join(_short(one) for one in value)
-    if isinstance(value, Teacher):
-        return label(value)
-    if isinstance(value, float):
-        return f"{value:g}"
-    text = str(value)
-    return Path(text).name if isinstance(value, Path) or text.endswith(".j2") else text
 
 
 def differ_in_prompt_only(a: Teacher, b: Teacher) -> bool:

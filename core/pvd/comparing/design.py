@@ -10,7 +10,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from pvd import options
+from pvd import naming, options
 from pvd.discovery import KINDS
 from pvd.errors import BadInput, UsageError
 from pvd.options import Table
@@ -216,6 +216,8 @@ def _word(value: Any) -> str:
         return _label("", value)
     if isinstance(value, list | tuple):
         return "[" + ", ".join(map(_word, value)) + "]"
+    if isinstance(value, float):
+        return f"{value:g}"
     text = str(value).lower() if isinstance(value, bool) else str(value)
     return Path(text).stem if "/" in text else text
 
@@ -233,21 +235,21 @@ def _teachers(tables: Sequence[Mapping[str, Any]], factors: Sequence[Factor]) ->
 def _judges(
     tables: Sequence[Mapping[str, Any]], named: Sequence[Any], teachers: Mapping[str, Table]
 ) -> tuple[Judge, ...]:
+    """Those who are named; else the judge of the settings; else all teachers."""
+    if not named and any(table.get("judge") for table in tables):
+        named = [options.dump(resolve(*tables).judge)]
     if not named:
-        own = [table["judge"] for table in tables if table.get("judge")]
-        if not own:
-            return tuple(Judge(label, table, True) for label, table in teachers.items())
-        judge = options.dump(resolve(*tables).judge)
-        return (Judge(_label("teacher", own[-1]), judge, judge in teachers.values()),)
+        return tuple(Judge(label, table, True) for label, table in teachers.items())
     found: dict[str, Judge] = {}
     for one in named:
-        label = _label("teacher", one)
-        same = teachers.get(label) or _only(one, teachers)
-        judge = same or options.dump(resolve(*tables, {"teacher": one}).teacher)
-        label = next((name for name, table in teachers.items() if table == judge), label)
+        table = teachers.get(str(one)) or _only(one, teachers)
+        judge = resolve(*tables, {"teacher": table or one}).teacher
+        table = options.dump(judge)
+        taught = [name for name, own in teachers.items() if own == table]
+        label = taught[0] if taught else naming.label(judge)
         if label in found:
             raise UsageError(f"--judges has {label} twice; give each judge once.")
-        found[label] = Judge(label, judge, judge in teachers.values())
+        found[label] = Judge(label, table, bool(taught))
     return tuple(found.values())
 
 

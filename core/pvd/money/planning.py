@@ -16,12 +16,12 @@ from pvd import exam, tournament, validation
 from pvd.asking import Desk
 from pvd.asking.clerk import Take
 from pvd.asking.post import Post
-from pvd.asking.questions import Questions
+from pvd.asking.questions import Questions, answering, really_asked
 from pvd.catalog import PARTS, Data, bounded
 from pvd.drawing import Drawn
 from pvd.ledger import Ledger
 from pvd.money.plan import Dollars, Part, Plan
-from pvd.protocols import BatchTeacher, CompositeTeacher, Teacher
+from pvd.protocols import BatchTeacher, Teacher
 from pvd.records import Forecast, Slate
 from pvd.settings import Settings
 from pvd.store import Store
@@ -30,7 +30,7 @@ from pvd.streams import derive, stream
 PARTS_OF_A_RUN = ("exam", "validation", "training")
 SAMPLE = 200  # questions of a part, and of one teacher, that are estimated for all of them
 
-_Estimated = tuple[Teacher, list[Forecast], float]
+Estimated = tuple[Teacher, list[Forecast], float]
 
 
 def plan(
@@ -42,7 +42,7 @@ def plan(
 ) -> Plan:
     """The plan of the run in this folder, begun or not, or of some parts of it, that will ask at
     this desk; teacher and judge are opened."""
-    asked = [inner for top in (settings.teacher, settings.judge) for inner in _asked_by(top)]
+    asked = [inner for top in (settings.teacher, settings.judge) for inner in answering(top)]
     ask, planning = settings.ask, _Planning(settings, data, desk.post.store, folder)
     return Plan(
         parts=tuple(getattr(planning, part)() for part in parts),
@@ -60,24 +60,9 @@ def plan(
     )
 
 
-def _asked_by(teacher: Teacher) -> list[Teacher]:
-    """Those who are really asked."""
-    if not isinstance(teacher, CompositeTeacher):
-        return [teacher]
-    return [asked for inner in teacher.inner() for asked in _asked_by(inner)]
-
-
 def _with_batches(teacher: Teacher) -> int:
     """How many of those who are asked take batches; one waits for the other's."""
-    return sum(isinstance(one, BatchTeacher) for one in _asked_by(teacher))
-
-
-def _asked_about(teacher: Teacher, slate: Slate) -> list[tuple[Teacher, Slate]]:
-    """What is really asked about a slate, and whom."""
-    if not isinstance(teacher, CompositeTeacher):
-        return [(teacher, slate)]
-    questions = teacher.questions(slate)
-    return [pair for one in questions for pair in _asked_about(one.teacher, one.slate)]
+    return sum(isinstance(one, BatchTeacher) for one in answering(teacher))
 
 
 @dataclass
@@ -119,7 +104,7 @@ class _Count:
         self.missing[slate.persona.id] += 1
         self.samples.setdefault(id(teacher), _Sample(teacher)).add(slate, self.lot)
 
-    def estimated(self) -> list[_Estimated]:
+    def estimated(self) -> list[Estimated]:
         """The sampled questions of each teacher, and how many of the new ones each stands for."""
         seen = sum(sample.new for sample in self.samples.values())
         return [
@@ -193,7 +178,7 @@ class _Planning:
         undrawn = (len(unasked) - len(drawn)) * train.slates
         if undrawn:
             some = [d.shown(0, 0) for d in self._uniform("train", min(undrawn, SAMPLE))]
-            asked = [_asked_about(teacher, slate) for slate in some]
+            asked = [really_asked(teacher, slate) for slate in some]
             for pair in (pair for pairs in asked for pair in pairs):
                 count.add(*pair)
             count.new += (undrawn - len(some)) * len(asked[0])
@@ -230,7 +215,7 @@ class _Planning:
                 sitting = bounded(sat, settings.repeat_personas, derive(seed, "repeat"))
         # Rounds that wait for answers: nobody knows yet which items meet there.
         example = Slate(people[0], tuple(shelf[: settings.group]))
-        asked = open_slates * len(_asked_about(judge, example)) - count.waiting
+        asked = open_slates * len(really_asked(judge, example)) - count.waiting
         count.new = max(asked, count.new)
         return self._part(name, judge, count, turns)
 
@@ -258,13 +243,13 @@ class _Planning:
             stored=count.stored,
             waiting=count.waiting,
             forecast=sum((sum(each, Forecast()) * times for _, each, times in samples), Forecast()),
-            dollars=_priced(samples, batch=False),
-            batch_dollars=_priced(samples, batch=True),
+            dollars=priced(samples, batch=False),
+            batch_dollars=priced(samples, batch=True),
             submissions=submissions * _with_batches(teacher) if count.new else 0,
         )
 
 
-def _priced(samples: Sequence[_Estimated], batch: bool) -> Dollars | None:
+def priced(samples: Sequence[Estimated], batch: bool) -> Dollars | None:
     """What the questions cost that the samples stand for: low, expected, high; None if nobody
     knows."""
     low = expected = high = 0.0

@@ -28,7 +28,7 @@ SMALL = {
     "train.steps": 4, "train.batch": 8, "train.validation_slates": 20, "exam.personas": 6,
     "exam.repeats": 0,
 }  # fmt: skip
-VARY = ["--vary", 'teacher=["simulated", {use="simulated", noise=3.0}]']
+VARY = ["--vary", 'teacher=["simulated", {use="simulated", noise=3}]']
 VARY += ["--vary", "sampler=uniform,four-bin"]
 LONG = 120.0
 

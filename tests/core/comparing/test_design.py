@@ -47,9 +47,9 @@ def test_a_seed_varies_what_is_drawn_trained_and_answered_and_nothing_of_the_exa
 def test_every_teacher_judges_where_nobody_is_named() -> None:
     made = design({"teacher": ["simulated", NOISY], "sampler": ["uniform", "four-bin"]})
 
-    assert [judge.label for judge in made.judges] == ["simulated", "simulated (noise=3.0)"]
+    assert [judge.label for judge in made.judges] == ["simulated", "simulated (noise=3)"]
     assert all(judge.taught for judge in made.judges)
-    assert made.taught == {"simulated": (0, 1), "simulated (noise=3.0)": (2, 3)}
+    assert made.taught == {"simulated": (0, 1), "simulated (noise=3)": (2, 3)}
     assert made.settings(Cell(3, 0)).teacher == made.examining(made.judges[1]).judge
 
 
@@ -91,9 +91,9 @@ def test_folders_are_distinct_and_plain() -> None:
     made = design({"teacher": ["simulated", NOISY]}, seeds=2)
     folders = [made.folder(Path("out"), cell) for cell in made.cells]
 
-    assert str(folders[1]) == "out/cells/simulated-noise=3.0/seed-0"
+    assert str(folders[1]) == "out/cells/simulated-noise=3/seed-0"
     assert len(set(folders)) == 4
-    assert made.exam_folder(Path("out"), made.judges[1]) == Path("out/exams/simulated-noise=3.0")
+    assert made.exam_folder(Path("out"), made.judges[1]) == Path("out/exams/simulated-noise=3")
 
 
 def test_the_digest_changes_with_what_changes_a_number_and_with_nothing_else() -> None:

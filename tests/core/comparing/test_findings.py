@@ -102,18 +102,18 @@ def test_no_share_of_a_gain_that_is_not_there() -> None:
 
 def test_own_judges_advantage_is_inflation_only_against_a_reference() -> None:
     people = ["noise=1", "noise=2"]
-    gains = {"noise=1": [9.0, 5.0], "noise=2": [4.0, 8.0], "simulated (noise=0.0)": [6.0, 6.0]}
+    gains = {"noise=1": [9.0, 5.0], "noise=2": [4.0, 8.0], "simulated (noise=0)": [6.0, 6.0]}
     sheets = judged(gains)
 
     with_truth = found(design(judges=[*people, REFERENCE], teacher__noise=[1, 2]), sheets)
     own = with_truth["substitution"]["own_judge"]
     assert own["low"] < (9 + 8 - 5 - 4) / 2 < own["high"]
     (inflation,) = with_truth["substitution"]["inflation"]
-    assert inflation["reference"] == "simulated (noise=0.0)"
+    assert inflation["reference"] == "simulated (noise=0)"
     assert inflation["low"] < (9 - 6 + 8 - 6) / 2 < inflation["high"]
     assert any("inflates the gain by" in line for line in wording.substitution(with_truth))
 
-    del sheets["simulated (noise=0.0)"]
+    del sheets["simulated (noise=0)"]
     alone = found(design(teacher__noise=[1, 2]), sheets)
     assert alone["substitution"]["inflation"] == []
     said = " ".join(wording.substitution(alone))
