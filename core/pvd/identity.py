@@ -43,27 +43,33 @@ def empty(folder: Path) -> None:
 
 def check_same_run(settings: Settings, folder: Path) -> None:
     """Raise BadInput if the folder holds a run with other settings."""
+    if what := difference(settings, folder):
+        raise BadInput(
+            f"{folder} {what}; give the same again, use another folder, or start over with "
+            "`pvd run --fresh`."
+        )
+
+
+def difference(settings: Settings, folder: Path) -> str:
+    """By what the run in the folder is another one; nothing if it is the same, or none is there."""
     path = folder / "run.toml"
     if not path.exists():
-        return
+        return ""
     here, there = flat(_table(settings)), flat(options.read_toml(path))
     differ = [n for n in {**here, **there} if not unrecorded(n) and here.get(n) != there.get(n)]
     if not differ:
-        return
+        return ""
     # Another component has other options: say that it is another one.
     name = min(differ, key=lambda name: not name.endswith(".use"))
     was, now, label = there.get(name), here.get(name), name.removesuffix(".use")
     begun = f"without {label}" if was is None else f"with {label} {was}"
     said = "gives none" if now is None else f"says {now}"
-    what = f"was begun {begun}, and this command {said}"
     if name.startswith("plugins."):
-        what = f"was begun with another version of the plug-in {name.removeprefix('plugins.')}"
-    elif isinstance(was, list) or isinstance(now, list):  # of components with all their options
-        what = f"was begun with other {label}"
-    raise BadInput(
-        f"{folder} {what}; give the same again, use another folder, or start over with "
-        "`pvd run --fresh`."
-    )
+        plugin = name.removeprefix("plugins.")
+        return f"was begun with another version of the plug-in {plugin}"
+    if isinstance(was, list) or isinstance(now, list):  # of components with all their options
+        return f"was begun with other {label}"
+    return f"was begun {begun}, and this command {said}"
 
 
 def record(settings: Settings, folder: Path) -> None:

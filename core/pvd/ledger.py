@@ -196,6 +196,7 @@ class Ledger:
             reply,
             row.get("teacher", ""),
             row.get("date", ""),
+            tuple((digest, dollars) for digest, dollars in row.get("parts", ())),
         )
 
     def _item(self, id: str) -> Item:
@@ -303,6 +304,7 @@ def judgment_row(judgment: Judgment) -> dict[str, Any]:
         "dollars": reply.dollars,
         "digest": judgment.digest,
         "date": judgment.date,
+        **({"parts": judgment.parts} if judgment.parts else {}),
     }
 
 

@@ -7,7 +7,8 @@ from dataclasses import MISSING, Field, fields
 from pathlib import Path
 from typing import Any
 
-from pvd.protocols import Component
+from pvd.asking.questions import answering
+from pvd.protocols import Component, Teacher
 from pvd.settings import OPERATIONAL
 
 
@@ -42,3 +43,25 @@ def _short(value: Any) -> str:
         return f"{value:g}"
     text = str(value)
     return Path(text).name if isinstance(value, Path) or text.endswith(".j2") else text
+
+
+MINDS = ("model", "who")  # options that name who thinks, of teachers that are not made up
+
+
+def share_a_mind(one: Teacher, other: Teacher) -> bool:
+    """Whether somebody answers in both: the same model with another prompt or other options, the
+    same person, one inside a composite. Simulated teachers are as many minds as they have options.
+    """
+    return any(_is_one(a, b) for a in answering(one) for b in answering(other))
+
+
+def _is_one(one: Teacher, other: Teacher) -> bool:
+    if type(one) is not type(other):
+        return False
+    options = [
+        {k: v for k, v in teacher.options().items() if not f".{k}".endswith(OPERATIONAL)}
+        for teacher in (one, other)
+    ]
+    named = [{k: o[k] for k in MINDS if k in o} for o in options]
+    made_up = one.capabilities.simulated
+    return options[0] == options[1] if made_up or not named[0] else named[0] == named[1]

@@ -291,6 +291,8 @@ class Judgment:
     reply: Reply
     teacher: str
     date: str
+    # Of a composite: the digest of each answer inside, and what it cost once.
+    parts: tuple[tuple[str, float | None], ...] = ()
 
 
 @dataclass(frozen=True)

@@ -77,9 +77,11 @@ def opened_session(
     progress: Progress,
     fresh: bool = False,
     team: Team | None = None,
+    charged: str | None = None,
 ) -> Iterator[Session]:
     """Lock the folder, load what the run is about, open teacher, judge and store; at the end,
-    write down what was used. `fresh` empties the folder first.
+    write down what was used. `fresh` empties the folder first. `charged` is the account of a
+    comparison that this run is part of: whoever pays has seen the plan of all of it.
     """
     import torch
 
@@ -94,13 +96,12 @@ def opened_session(
             check_same_run(settings, folder)
         everything, personas, data = loading.read(settings, progress)
         store = stack.enter_context(Store(settings.store or default_path()))
-        desk = Desk(
-            store, settings.ask, progress, account.budget_of(settings, folder, store, fresh)
-        )
+        budget = account.budget_of(settings, folder, store, fresh, charged)
+        desk = Desk(store, settings.ask, progress, budget)
         teacher = stack.enter_context(opened(settings.teacher, settings.stream("teacher")))
         judge = stack.enter_context(opened(settings.judge, settings.stream("judge")))
         paid = teacher.capabilities.paid or judge.capabilities.paid
-        if paid and settings.account is None:  # else whoever shares the account has agreed
+        if paid and charged is None:
             account.agree(settings, _plan(settings, data, desk, folder, fresh), progress)
         for one in (teacher, judge):
             desk.prepare(one)

@@ -25,7 +25,6 @@ UNRECORDED = (
     "store",
     "max_cost",
     "max_calls",
-    "account",
     "prepared_gb",
     "train.chunk",
     "ask.batch",
@@ -152,9 +151,6 @@ class Settings:
     store: Annotated[Path | None, "the answers' database; the user's cache folder if none"] = None
     max_cost: Annotated[float | None, "dollars that the run may cost in all"] = None
     max_calls: Annotated[int | None, "questions that the run may send in all"] = None
-    account: Annotated[
-        str | None, "whose limits and spending these are, where runs share them; its own if none"
-    ] = None
     prepared_gb: Annotated[float, "gigabytes of prepared pictures on disk, at most; 0: memory"] = (
         20.0
     )

@@ -58,10 +58,8 @@ def judged(gains: Mapping[str, Sequence[float]]) -> dict[str, Sheet]:
 
 
 def views(made: Design, sheets: Mapping[str, Sheet]) -> list[View]:
-    taught = {judge.label: judge.taught for judge in made.judges}
-    return [
-        View(label, one, "mpr", False, not taught.get(label, True)) for label, one in sheets.items()
-    ]
+    free = {judge.label: judge.independent for judge in made.judges}
+    return [View(label, one, "mpr", False, free.get(label, False)) for label, one in sheets.items()]
 
 
 def found(made: Design, sheets: Mapping[str, Sheet]) -> dict[str, Any]:
@@ -71,10 +69,12 @@ def found(made: Design, sheets: Mapping[str, Sheet]) -> dict[str, Any]:
         **whole,
         "factors": [{"path": f.path, "labels": list(f.labels)} for f in made.factors],
         "seeds": made.seeds, "margin": made.margin, "student": "tiny", "catalog": "shop.csv",
-        "items": 50, "simulated": True, "pvd": "0",
-        "judges": [{"label": j.label, "taught": j.taught, "personas": PEOPLE, "lost": 0}
+        "items": 50, "simulated": ["simulated"], "pvd": "0",
+        "judges": [{"label": j.label, "teaches": j.teaches, "personas": PEOPLE, "lost": 0,
+                    "stability": None}
                    for j in made.judges],
         "substitution": substitution.find(made, seen, seed=0),
+        "asked": ["simulated"],
         "cost": {"runs": [{"answers": 100, "dollars": 0.0} for _ in made.arms],
                  "exams": {label: {"answers": 9, "dollars": 0.0} for label in sheets},
                  "used": 300, "together": {"answers": 200, "dollars": 0.0}},

@@ -215,4 +215,8 @@ def _combined(teacher: CompositeTeacher, slate: Slate, parts: Sequence[Judgment]
         dollars=added(part.reply.dollars for part in parts),
     )
     key = digest_of([teacher.label, [part.digest for part in parts]])
-    return Judgment(slate, ranking, key, reply, teacher.label, max(part.date for part in parts))
+    date = max(part.date for part in parts)
+    inside = tuple(
+        pair for part in parts for pair in part.parts or ((part.digest, part.reply.dollars),)
+    )
+    return Judgment(slate, ranking, key, reply, teacher.label, date, inside)

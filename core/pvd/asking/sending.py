@@ -114,7 +114,7 @@ class _Sending:
             affordable = budget.affordable(prices)
             self._short = affordable < count
             if not affordable:
-                if not (self._running or self._pausing):
+                if not (self._running or self._pausing or budget.may_grow()):
                     budget.check(prices[:1])
                 return False
             aside = dict(islice(zip(requests, prices, strict=True), affordable))

@@ -98,10 +98,10 @@ def _varied(texts: tuple[str, ...]) -> dict[str, list[Any]]:
 
 def _values(raw: str) -> list[Any]:
     """Values between commas, in brackets or not; a table in TOML gives a component its options."""
-    raw = raw.strip()
-    if raw.startswith("[") and raw.endswith("]"):
-        raw = raw[1:-1]
-    return [_value(part) for part in _parts(raw)]
+    parts = _parts(raw)
+    if len(parts) == 1 and raw.strip().startswith("["):
+        parts = _parts(raw.strip().removeprefix("[").removesuffix("]"))
+    return [_value(part) for part in parts]
 
 
 def _value(text: str) -> Any:
@@ -134,7 +134,9 @@ def _parts(raw: str) -> list[str]:
 @click.command("compare-cell", hidden=True)
 @click.argument("config", type=click.Path(path_type=Path))
 @click.argument("folder", type=click.Path(path_type=Path))
-def cell(config: Path, folder: Path) -> None:
+@click.option("--account")
+@click.option("--parent", type=int)
+def cell(config: Path, folder: Path, account: str | None, parent: int | None) -> None:
     """One run of a comparison, in a process that ends with the one that began it."""
     from pvd import pipeline, progress
     from pvd.comparing import transcripts
@@ -143,10 +145,10 @@ def cell(config: Path, folder: Path) -> None:
     from pvd.session import opened_session
     from pvd.settings import recipe, resolve
 
-    threading.Thread(target=_follow, args=(os.getppid(),), daemon=True).start()
+    threading.Thread(target=_follow, args=(parent or os.getppid(),), daemon=True).start()
     settings = resolve(recipe("default"), configuration(config))
     released(folder, WAIT)
-    with opened_session(settings, folder, progress.Plain()) as session:
+    with opened_session(settings, folder, progress.Plain(), charged=account) as session:
         pipeline.go_through(session)
         transcripts.write(session)
 

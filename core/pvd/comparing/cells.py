@@ -14,9 +14,9 @@ from pathlib import Path
 
 from pvd.comparing import transcripts
 from pvd.comparing.design import Cell, Design
-from pvd.errors import ERRORS, Interrupted, PvdError
+from pvd.errors import ERRORS, BadInput, Interrupted, PvdError
 from pvd.folder import write_bytes
-from pvd.identity import toml_of
+from pvd.identity import difference, toml_of
 from pvd.ledger import SEEN, VIEW, WEIGHTS
 from pvd.progress import Progress
 from pvd.settings import Settings
@@ -34,6 +34,17 @@ class _Job:
     @property
     def log(self) -> Path:
         return _beside(self.folder, ".log")
+
+
+def check(design: Design, out: Path) -> None:
+    """Raise BadInput if a run that is there was begun with other settings, by an earlier design."""
+    for cell in design.cells:
+        folder = design.folder(out, cell)
+        if what := difference(design.settings(cell), folder):
+            raise BadInput(
+                f"{folder} {what}; give the same again, or compare in another --out: of runs that "
+                "were taught differently nothing can be said together."
+            )
 
 
 def run(
@@ -70,18 +81,20 @@ def run(
 
 
 def _start(design: Design, out: Path, cell: Cell, account: str, jobs: int, donor: Path) -> _Job:
-    settings, folder = design.settings(cell, account=account), design.folder(out, cell)
+    settings, folder = design.settings(cell), design.folder(out, cell)
     if not (folder / "rounds").exists() and settings.table()["student"] == _student_of(design):
         _lend(settings, donor, folder)
     config = _beside(folder, ".toml")
     write_bytes(config, toml_of(settings).encode())
     threads = str(max(1, (os.cpu_count() or 1) // jobs))
+    command = [sys.executable, "-m", "pvd", "compare-cell", str(config), str(folder)]
     with _beside(folder, ".log").open("ab") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "pvd", "compare-cell", str(config), str(folder)],
+            [*command, "--account", account, "--parent", str(os.getpid())],
             stdin=subprocess.DEVNULL,
             stdout=log,
-            stderr=log,
+            # Whom a person can find only if its address is shown.
+            stderr=None if settings.teacher.capabilities.person else log,
             start_new_session=True,  # Ctrl-C comes to us alone, and we pass it on
             env={"OMP_NUM_THREADS": threads, **os.environ},
         )

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pvd
-from pvd import exam, loading, pipeline
+from pvd import catalog, exam, loading, pipeline
+from pvd.asking import Desk, opened
 from pvd.catalog import Data
 from pvd.comparing import (
     cells,
@@ -25,18 +26,23 @@ from pvd.comparing import (
     transcripts,
 )
 from pvd.comparing import report as pages
-from pvd.comparing.design import Design, Judge, make
+from pvd.comparing.design import Cell, Design, Judge, make
+from pvd.comparing.marking import Mark
 from pvd.discovery import registry
+from pvd.errors import BadInput, UsageError
 from pvd.exam import Paper
 from pvd.folder import locked, read_json, write_bytes, write_json
 from pvd.money import account
 from pvd.money.plan import Plan
 from pvd.progress import Progress, Silent
+from pvd.protocols import Teacher
 from pvd.session import opened_session
+from pvd.settings import Settings
 from pvd.settings import recipe as read_recipe
 from pvd.store import Store, default_path
 
 RESULT, REPORT, USAGE = "compare.json", "report.html", "usage.json"
+OURS = {RESULT, REPORT, USAGE, "cells", "exams"}
 SCHEMA = 1
 JOBS = 4  # at most, where nobody says how many
 
@@ -71,9 +77,10 @@ def compare(
 
 
 def plan(design: Design, out: Path, progress: Progress | None = None) -> tuple[Plan, list[str]]:
-    """What the comparison would ask and cost, and what it can see."""
+    """What the comparison would ask and cost, and what it could see."""
     shown = progress or Silent()
-    data = _read(design, shown)
+    check_ours(out)
+    data = _read(design, out, shown)
     with Store(design.base.store or default_path()) as store:
         budget = account.budget_of(design.base, out, store)
         priced = pricing.plan(design, data, out, store, budget, shown)
@@ -85,14 +92,15 @@ def execute(
 ) -> Compared:
     """All of it, or the rest of it, or the result of a finished comparison."""
     digest, shown = design.digest(), progress or Silent()
-    if (out / RESULT).exists() and read_json(out / RESULT)["design"] == digest:
+    check_ours(out)
+    if (out / RESULT).exists() and read_json(out / RESULT).get("design") == digest:
         return finished(out)
     with locked(out):
-        number = _agreed(design, out, shown)
+        charged = _agreed(design, out, shown)
         try:
-            papers = [_asked(design, judge, out, number, shown) for judge in design.judges]
+            papers = [_asked(design, judge, out, charged, shown) for judge in design.judges]
             donor = design.exam_folder(out, design.judges[0])
-            cells.run(design, out, number, jobs or _jobs(design), donor, shown)
+            cells.run(design, out, charged, jobs or _jobs(design), donor, shown)
         finally:
             with Store(design.base.store or default_path()) as store:
                 budget = account.budget_of(design.base, out, store)
@@ -104,22 +112,40 @@ def execute(
     return finished(out)
 
 
+def check_ours(out: Path) -> None:
+    """Raise UsageError if something else lies in the folder, whose files are not ours."""
+    inside = {path.name for path in out.iterdir()} if out.is_dir() else set()
+    if others := sorted(name for name in inside - OURS if not name.startswith(".")):
+        raise UsageError(f"{out} holds {others[0]}, which no comparison wrote; name another --out.")
+
+
 def finished(out: Path) -> Compared:
     """The result that lies in a comparison's folder."""
     return Compared(read_json(out / RESULT), out, out / REPORT)
 
 
 def _jobs(design: Design) -> int:
-    """On a processor a run uses one core well; a GPU is not shared."""
-    on_processor = design.base.device == "cpu"
-    return min(os.cpu_count() or 1, JOBS, len(design.cells)) if on_processor else 1
+    """On a processor a run uses one core well; a GPU, a local model and a person are not shared."""
+    alone = design.base.device != "cpu" or any(
+        teacher.capabilities.local or teacher.capabilities.person for teacher in design.teachers
+    )
+    return 1 if alone else min(os.cpu_count() or 1, JOBS, len(design.cells))
 
 
-def _read(design: Design, progress: Progress) -> Data:
-    """The data that all cells share, after every teacher has looked at them."""
+def _read(design: Design, out: Path, progress: Progress) -> Data:
+    """The data that all cells share, after every arm was held against them."""
+    cells.check(design, out)
     everything, personas, data = loading.read(design.base, progress)
     for teacher in design.teachers:
         loading.check_teacher(teacher, personas, everything)
+    for number in range(len(design.arms)):
+        settings = design.settings(Cell(number, 0))
+        catalog.check_sizes(data, settings.train.size, settings.exam)
+    if (sitting := _sitting(design, data)) < 2:
+        raise BadInput(
+            f"The exam has {sitting} persona, and intervals over personas need two at least; "
+            "raise exam.personas, or bring more."
+        )
     return data
 
 
@@ -131,25 +157,42 @@ def _sitting(design: Design, data: Data) -> int:
 
 
 def _agreed(design: Design, out: Path, progress: Progress) -> str:
-    """The account that all runs of the comparison charge. Whoever pays has seen the plan."""
+    """The account that all runs of the comparison charge. Whoever pays has seen the plan, and
+    every key is there."""
     settings = design.base
-    data = _read(design, progress)
+    data = _read(design, out, progress)
     with Store(settings.store or default_path()) as store:
         budget = account.budget_of(settings, out, store)
         spending.save(out / USAGE, budget)
         for line in outlook.lines(design, _sitting(design, data)):
             progress.say(line)
-        if any(teacher.capabilities.paid for teacher in design.teachers):
+        paid = [teacher for teacher in design.teachers if teacher.capabilities.paid]
+        if paid:
             priced = pricing.plan(design, data, out, store, budget, progress)
             account.agree(settings, priced, progress, design.teachers)
+            _prepare(design, paid, Desk(store, settings.ask, progress, budget))
         return budget.run
 
 
-def _asked(design: Design, judge: Judge, out: Path, number: str, progress: Progress) -> Paper:
+def _prepare(design: Design, paid: Sequence[Teacher], desk: Desk) -> None:
+    """Find a missing key, package or model of any arm before another one is paid."""
+    for teacher in paid:
+        with opened(teacher, 0):
+            desk.prepare(teacher)
+    students: dict[str, Settings] = {}
+    for number in range(len(design.arms)):
+        settings = design.settings(Cell(number, 0))
+        students.setdefault(str(settings.table()["student"]), settings)
+    if len(students) > 1:  # else the exam loads the only one before it asks
+        for settings in students.values():
+            settings.student.load(settings.device)
+
+
+def _asked(design: Design, judge: Judge, out: Path, charged: str, progress: Progress) -> Paper:
     """Play one judge's tournaments; they depend on no student."""
     progress.say(f"Exam by {judge.label}")
-    settings = design.examining(judge, account=number)
-    with opened_session(settings, design.exam_folder(out, judge), progress) as session:
+    settings, folder = design.examining(judge), design.exam_folder(out, judge)
+    with opened_session(settings, folder, progress, charged=charged) as session:
         return pipeline.ask_exam(session)
 
 
@@ -159,12 +202,15 @@ def _found(
     settings = design.base
     seed = settings.stream("exam")
     folders = [[design.folder(out, cell) for cell in row] for row in design.rows]
-    with progress.stage("marking", len(papers), "judges"):
-        written = [[transcripts.read(folder) for folder in row] for row in folders]
-        sheets = []
-        for paper in papers:
-            sheets.append(marking.mark(paper, written, settings.evaluators, seed))
+    marks: list[list[Mark]] = [[] for _ in papers]
+    with progress.stage("marking", len(folders), "arms"):
+        for row in folders:  # one arm in memory at a time
+            written = [transcripts.read(folder) for folder in row]
+            for paper, own in zip(papers, marks, strict=True):
+                own.append(marking.marked(paper, written, settings.evaluators, seed))
             progress.advance()
+    sheets = [marking.sheet(paper, own) for paper, own in zip(papers, marks, strict=True)]
+    ends = [[curve.stops[-1] for curve in mark.curves] for mark in marks[0]]
     views = marking.views(design.judges, sheets)
     with progress.stage("findings"):
         return {
@@ -174,7 +220,7 @@ def _found(
             **_about(design, papers),
             **findings.find(design, sheets, views, seed),
             "substitution": substitution.find(design, views, seed),
-            "cost": spending.cost(design, out, folders, written),
+            "cost": spending.cost(design, out, folders, ends),
         }
 
 
@@ -183,9 +229,11 @@ def _about(design: Design, papers: Sequence[Paper]) -> dict[str, Any]:
     judges = [
         {
             "label": judge.label,
-            "taught": judge.taught,
+            "teaches": judge.teaches,
+            "independent": judge.independent,
             "personas": len(paper.personas),
             "lost": paper.lost,
+            "stability": paper.stability,
         }
         for judge, paper in zip(design.judges, papers, strict=True)
     ]
@@ -195,8 +243,9 @@ def _about(design: Design, papers: Sequence[Paper]) -> dict[str, Any]:
         "seeds": design.seeds,
         "margin": design.margin,
         "items": items,
-        "student": base.student.label,
+        "student": "" if any(f.path == "student" for f in design.factors) else base.student.label,
         "catalog": Path(base.catalog.path).name or base.catalog.label,
         "chance": {k: v for one in base.evaluators for k, v in one.chance(items).items()},
-        "simulated": any(teacher.capabilities.simulated for teacher in design.teachers),
+        "simulated": sorted({t.label for t in design.teachers if t.capabilities.simulated}),
+        "asked": sorted({teacher.label for teacher in design.teachers}),
     }

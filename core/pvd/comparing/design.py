@@ -57,11 +57,14 @@ class Arm:
 
 @dataclass(frozen=True)
 class Judge:
-    """Who examines all cells. `taught`: it is the teacher of some arms, under another seed."""
+    """Who examines all cells. `teaches`: it is the teacher of some arms, under another seed.
+    `independent`: no mind that taught is in it, so that it can say whether another judge flatters.
+    """
 
     label: str
     table: Table
-    taught: bool
+    teaches: bool
+    independent: bool
 
 
 @dataclass(frozen=True)
@@ -102,7 +105,7 @@ class Design:
 
     def teacher_of(self, arm: Arm) -> str:
         """The label of who teaches it, among the judges' labels if it also judges."""
-        return taught_by(self.factors, arm.levels) or self.base.teacher.label
+        return _teacher_label(self.factors, arm.levels) or naming.label(self.base.teacher)
 
     @cached_property
     def teachers(self) -> tuple[Teacher, ...]:
@@ -111,7 +114,7 @@ class Design:
         return (*arms, *(self.examining(judge).teacher for judge in self.judges))
 
     @cached_property
-    def taught(self) -> Mapping[str, tuple[int, ...]]:
+    def arms_of(self) -> Mapping[str, tuple[int, ...]]:
         """The arms of each teacher, by its label."""
         found: dict[str, tuple[int, ...]] = {}
         for number, arm in enumerate(self.arms):
@@ -125,19 +128,19 @@ class Design:
         return resolve(*self.tables, *self._laid(self.arms[0]), {"judge": self.judges[0].table})
 
     def _laid(self, arm: Arm) -> list[Table]:
-        return [f.overlay(n) for f, n in zip(self.factors, arm.levels, strict=True)]
+        return _laid(self.factors, arm.levels)
 
-    def settings(self, cell: Cell, **more: Any) -> Settings:
-        """A cell's run, each time made anew. `more` are tables that are laid upon it."""
+    def settings(self, cell: Cell) -> Settings:
+        """A cell's run, each time made anew."""
         laid = self._laid(self.arms[cell.arm])
         streams = {name: derive(self.base.seed, name, cell.seed) % 2**32 for name in VARIED}
         judge = self.judges[0].table
-        return resolve(*self.tables, *laid, {"streams": streams, "judge": judge}, more)
+        return resolve(*self.tables, *laid, {"streams": streams, "judge": judge})
 
-    def examining(self, judge: Judge, **more: Any) -> Settings:
+    def examining(self, judge: Judge) -> Settings:
         """Settings under which this judge's exam is asked; the judge is its own teacher there."""
         both = {"teacher": judge.table, "judge": judge.table}
-        return resolve(*self.tables, *self._laid(self.arms[0]), both, more)
+        return resolve(*self.tables, *self._laid(self.arms[0]), both)
 
     def folder(self, out: Path, cell: Cell) -> Path:
         """Where a cell's run lies."""
@@ -156,9 +159,16 @@ class Design:
         return digest_of([tables, self.base.files(), self.margin])
 
 
-def taught_by(factors: Sequence[Factor], levels: Sequence[int]) -> str:
+def _teacher_label(factors: Sequence[Factor], levels: Sequence[int]) -> str:
     """What tells this arm's teacher from others; empty if teachers do not vary."""
     return ", ".join(f.labels[n] for f, n in zip(factors, levels, strict=True) if f.teaches)
+
+
+def _laid(factors: Sequence[Factor], levels: Sequence[int]) -> list[Table]:
+    """The tables of some levels. A component comes before its options, in whatever order they were
+    named, or a level would be lost without a word."""
+    pairs = sorted(zip(factors, levels, strict=True), key=lambda pair: pair[0].path.count("."))
+    return [factor.overlay(level) for factor, level in pairs]
 
 
 def make(
@@ -170,21 +180,26 @@ def make(
 ) -> Design:
     """The design, with every arm's settings checked. Without `judges` it is the judge that the
     settings name; else every teacher of the design judges too."""
+    if isinstance(judges, str):
+        judges = [judges]
     if not vary:
         raise UsageError("Nothing varies; add for example --vary teacher=gemini,gpt-4o.")
     if seeds < 1:
         raise UsageError(f"--seeds must be at least 1, not {seeds}.")
     if not 0 <= margin < 100:
         raise UsageError(f"--margin is in points of percentile rank, from 0 on, not {margin:g}.")
-    factors = tuple(_factor(path, values) for path, values in vary.items())
-    teachers = _teachers(tables, factors)
-    made = Design(tuple(tables), factors, _judges(tables, judges, teachers), seeds, margin)
+    last = [path.rpartition(".")[2] for path in vary]
+    factors = tuple(_factor(p, values, last) for p, values in vary.items())
+    # Who judges is said once: options of the settings' judge must not reach others.
+    bare = [{k: v for k, v in table.items() if k != "judge"} for table in tables]
+    sat = _judges(tables, bare, judges, _teachers(bare, factors))
+    made = Design(tuple(bare), factors, sat, seeds, margin)
     for number in range(len(made.arms)):
         made.settings(Cell(number, 0))
     return made
 
 
-def _factor(path: str, values: Sequence[Any]) -> Factor:
+def _factor(path: str, values: Sequence[Any], last: Sequence[str]) -> Factor:
     head = path.partition(".")[0]
     if head in COMMON:
         mend = "; name several --judges instead" if head == "judge" else ""
@@ -195,7 +210,9 @@ def _factor(path: str, values: Sequence[Any]) -> Factor:
         )
     if unrecorded(path):
         raise UsageError(f"--vary {path} changes how a run is done, but none of its numbers.")
-    labels = tuple(_label(path, value) for value in values)
+    name = path.rpartition(".")[2]
+    name = path if last.count(name) > 1 else name  # two options may have one name
+    labels = tuple(_label(path, name, value) for value in values)
     if len(values) < 2:
         raise UsageError(f"--vary {path} needs two values at least, such as {path}=A,B.")
     if twice := next((label for label in labels if labels.count(label) > 1), None):
@@ -203,54 +220,67 @@ def _factor(path: str, values: Sequence[Any]) -> Factor:
     return Factor(path, tuple(values), labels)
 
 
-def _label(path: str, value: Any) -> str:
+def _label(path: str, name: str, value: Any) -> str:
     """How a level is called."""
     if isinstance(value, Mapping):
-        rest = ", ".join(f"{k}={_word(v)}" for k, v in value.items() if k != "use")
-        return f"{value.get('use', path)}" + (f" ({rest})" if rest else "")
-    return _word(value) if path in KINDS else f"{path.rpartition('.')[2]}={_word(value)}"
+        return _word(value)
+    return _word(value) if path in KINDS else f"{name}={_word(value)}"
 
 
 def _word(value: Any) -> str:
     if isinstance(value, Mapping):
-        return _label("", value)
+        rest = ", ".join(f"{k}={_word(v)}" for k, v in value.items() if k != "use")
+        return f"{value.get('use', '')} ({rest})".strip() if rest else str(value.get("use", ""))
     if isinstance(value, list | tuple):
         return "[" + ", ".join(map(_word, value)) + "]"
     if isinstance(value, float):
         return f"{value:g}"
-    text = str(value).lower() if isinstance(value, bool) else str(value)
-    return Path(text).stem if "/" in text else text
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _teachers(tables: Sequence[Mapping[str, Any]], factors: Sequence[Factor]) -> dict[str, Table]:
     """The distinct teachers of the arms, by label."""
     found: dict[str, Table] = {}
     for levels in product(*(range(len(f.values)) for f in factors)):
-        laid = [f.overlay(n) for f, n in zip(factors, levels, strict=True)]
-        teacher = resolve(*tables, *laid).teacher
-        found.setdefault(taught_by(factors, levels) or teacher.label, options.dump(teacher))
+        teacher = resolve(*tables, *_laid(factors, levels)).teacher
+        label = _teacher_label(factors, levels) or naming.label(teacher)
+        found.setdefault(label, options.dump(teacher))
     return found
 
 
 def _judges(
-    tables: Sequence[Mapping[str, Any]], named: Sequence[Any], teachers: Mapping[str, Table]
+    tables: Sequence[Mapping[str, Any]],
+    bare: Sequence[Mapping[str, Any]],
+    named: Sequence[Any],
+    teachers: Mapping[str, Table],
 ) -> tuple[Judge, ...]:
-    """Those who are named; else the judge of the settings; else all teachers."""
+    """Those who are named; else the judge of the settings, unless it is just their teacher once
+    more, as each run.toml has it; else all teachers."""
     if not named and any(table.get("judge") for table in tables):
-        named = [options.dump(resolve(*tables).judge)]
-    if not named:
-        return tuple(Judge(label, table, True) for label, table in teachers.items())
+        judge = options.dump(resolve(*tables).judge)
+        named = [] if judge == options.dump(resolve(*bare).teacher) else [judge]
     found: dict[str, Judge] = {}
-    for one in named:
-        table = teachers.get(str(one)) or _only(one, teachers)
-        judge = resolve(*tables, {"teacher": table or one}).teacher
+    minds = [resolve(*bare, {"teacher": table}).teacher for table in teachers.values()]
+    for one in named or list(teachers):
+        given = teachers.get(str(one)) or _only(one, teachers) or one
+        judge = resolve(*bare, {"teacher": given}).teacher
         table = options.dump(judge)
-        taught = [name for name, own in teachers.items() if own == table]
-        label = taught[0] if taught else naming.label(judge)
+        same = [name for name, own in teachers.items() if _alike(own, table)]
+        label = same[0] if same else naming.label(judge)
         if label in found:
             raise UsageError(f"--judges has {label} twice; give each judge once.")
-        found[label] = Judge(label, table, bool(taught))
+        independent = not any(naming.share_a_mind(judge, mind) for mind in minds)
+        found[label] = Judge(label, teachers[label] if same else table, bool(same), independent)
     return tuple(found.values())
+
+
+def _alike(one: Table, other: Table) -> bool:
+    """Whether they ask the same; how they ask does not matter."""
+    tables = [
+        {k: v for k, v in flat({"teacher": table}).items() if not unrecorded(k)}
+        for table in (one, other)
+    ]
+    return tables[0] == tables[1]
 
 
 def _only(name: Any, teachers: Mapping[str, Table]) -> Table | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
@@ -164,21 +164,22 @@ def _family(
             "verdict": ours.verdict,
             "b_replaces_a": ours.replaces,
             "a_replaces_b": theirs.replaces,
-            "power": _power(ours, design),
+            "power": _power(ours, design, len(asked)),
         }
 
 
-def _power(found: crossed.Comparison, design: Design) -> dict[str, Any] | None:
-    """Where the spread of a difference comes from, and what it takes to see one of the margin."""
+def _power(found: crossed.Comparison, design: Design, family: int) -> dict[str, Any] | None:
+    """Where the spread of a difference comes from, and what it takes to see one of the margin;
+    as one of a family, it must be seen at Holm's first and strictest level."""
     if found.crossed is None:
         return None
     parts, personas = found.crossed.components, found.crossed.personas
-    needed = None
+    level, needed = 0.05 / family, None
     if design.margin > 0:
-        needed = crossed.seeds_needed(parts, personas, design.margin)
+        needed = crossed.seeds_needed(parts, personas, design.margin, level=level)
     return {
         "components": {name: plain(part) for name, part in found.crossed.spreads().items()},
-        "detectable": crossed.detectable(parts, found.crossed.seeds, personas),
+        "detectable": crossed.detectable(parts, found.crossed.seeds, personas, level=level),
         "seeds_for_margin": needed,
     }
 
@@ -187,28 +188,37 @@ def _power(found: crossed.Comparison, design: Design) -> dict[str, Any] | None:
 
 
 def _cost(curve: Curve, key: str) -> list[float]:
-    """What the run had cost at each stop, in answers or dollars; unknown prices count as none."""
-    return [float(getattr(stop, key) or 0.0) for stop in curve.stops]
+    """What the run had cost at each stop, in answers or dollars."""
+    return [float(getattr(stop, key)) for stop in curve.stops]
+
+
+def _is_known(curves: Iterable[Curve], key: str) -> bool:
+    return all(getattr(stop, key) is not None for curve in curves for stop in curve.stops)
 
 
 def _at(curve: Curve, metric: str, key: str, budget: float) -> Grid:
-    """[P], what the run was worth when it had cost so much: its best round until then."""
-    reached = [n for n, cost in enumerate(_cost(curve, key)) if cost <= budget * (1 + 1e-9)]
-    row: Grid = curve.values[metric][max(reached, default=0)]
+    """[P], what the run was worth when it had cost so much; between two rounds, in proportion."""
+    import numpy as np
+
+    costs, values = _cost(curve, key), curve.values[metric]
+    row: Grid = np.array([np.interp(budget, costs, column) for column in values.T])
     return row
 
 
 def _at_equal(design: Design, views: Sequence[View], key: str, seed: int) -> dict[str, Any] | None:
-    """The comparisons once more, where all arms have cost what the cheapest one that costs
-    anything cost in all; None where they cost alike, or nothing."""
+    """The comparisons once more, where all runs have cost what the cheapest one that costs
+    anything cost in all; None where they cost alike, or nothing, or nobody knows what."""
     import numpy as np
 
     arms = range(len(design.arms))
+    curves = [curve for arm in arms for curve in views[0].curves(arm)]
+    if not _is_known(curves, key):
+        return None
     costs = [float(np.mean([_cost(c, key)[-1] for c in views[0].curves(arm)])) for arm in arms]
-    paying = [cost for cost in costs if cost > 0]
+    paying = [cost for curve in curves if (cost := _cost(curve, key)[-1]) > 0]
     if not paying or max(costs) <= 1.01 * min(costs):
         return None
-    budget = min(paying)
+    budget = min(paying)  # each of them, whatever its seed, has had so much
     found = []
     for view in views:
         grids = [
@@ -247,6 +257,8 @@ def _points(view: View, arm: int, seed: int) -> list[dict[str, Any]]:
         grid = np.array([curve.values[view.metric][n] for curve, n in at])
         costs = {
             key: float(np.mean([_cost(curve, key)[n] for curve, n in at]))
+            if _is_known(curves, key)
+            else None
             for key in ("answers", "dollars")
         }
         # Before training all seeds are alike: an interval over personas alone.

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 TRAINED = ("distilled", "persona-blind", "shuffled-persona")  # vary with arm and seed
 FIXED = ("random", "zero-shot", "oracle")  # vary with the arm's student at most
+MEAN = "all teachers"  # the view of judges that taught, together: each has one favourite
 TEXT = "text"  # titles or captions, by the student's text tower
 
 
@@ -51,6 +52,7 @@ class Sheet:
     personas: tuple[str, ...]  # those whose tournament has a winner
     metrics: tuple[str, ...]
     marks: tuple[Mark, ...]  # one an arm
+    utilities: Grid | None = None  # [P, N], the judge's own without noise, where they are known
 
     def values(self, arms: Sequence[int], metric: str) -> Grid:
         """[S, P], the mean over arms of their students."""
@@ -78,7 +80,7 @@ class View:
     sheet: Sheet
     metric: str
     is_truth: bool
-    is_independent: bool  # it taught none of the arms, nor is it the truth of one that did
+    is_independent: bool  # no mind that taught is in it
 
     def values(self, arms: Sequence[int]) -> Grid:
         """[S, P], the mean over arms of their students."""
@@ -94,25 +96,74 @@ class View:
 
 
 def views(judges: Sequence[Judge], sheets: Sequence[Sheet]) -> list[View]:
-    """The truth first, where it is known (once, if all judges know the same), then each judge."""
+    """Those who have no favourite come first: the truth where it is known (once, if all judges
+    know the same), judges that taught nobody, and the mean of those that did."""
     pairs = list(zip(judges, sheets, strict=True))
-    truths = [
-        View(f"truth of {judge.label}", sheet, "mpr_true", True, not judge.taught)
-        for judge, sheet in pairs
-        if "mpr_true" in sheet.metrics
-    ]
-    if truths and all(_alike(truths[0], other) for other in truths[1:]):
-        truths = [View("truth", truths[0].sheet, "mpr_true", True, True)]
-    judged = [View(judge.label, sheet, "mpr", False, not judge.taught) for judge, sheet in pairs]
-    return [*truths, *judged]
+    knowing = [(judge, sheet) for judge, sheet in pairs if sheet.utilities is not None]
+    if len(knowing) == len(pairs) and all(_know_the_same(sheets[0], s) for s in sheets[1:]):
+        truths = [View("truth", sheets[0], "mpr_true", True, True)]
+    else:
+        truths = [
+            View(f"truth of {judge.label}", sheet, "mpr_true", True, judge.independent)
+            for judge, sheet in knowing
+        ]
+    judged = [View(judge.label, sheet, "mpr", False, judge.independent) for judge, sheet in pairs]
+    teaching = [sheet for judge, sheet in pairs if judge.teaches]
+    if len(teaching) > 1 and (mean := _together(teaching)) is not None:
+        judged.append(View(MEAN, mean, "mpr", False, False))
+    return sorted([*truths, *judged], key=_rank)
 
 
-def _alike(one: View, other: View) -> bool:
-    """Whether the same items are truly best for the same personas."""
+def _rank(view: View) -> tuple[bool, bool]:
+    return (not (view.is_independent or view.label == MEAN), not view.is_truth)
+
+
+def _know_the_same(one: Sheet, other: Sheet) -> bool:
+    """Whether the same personas like the same items as much."""
     import numpy as np
 
-    same = one.sheet.personas == other.sheet.personas
-    return same and bool(np.array_equal(one.values([0]), other.values([0])))
+    assert one.utilities is not None
+    assert other.utilities is not None
+    rows = [
+        (one.utilities[one.personas.index(id)], other.utilities[other.personas.index(id)])
+        for id in one.personas
+        if id in other.personas
+    ]
+    return bool(rows) and all(np.array_equal(a, b) for a, b in rows)
+
+
+def _together(sheets: Sequence[Sheet]) -> Sheet | None:
+    """The mean of what several judges say, for the personas that all of them have a winner for."""
+    import numpy as np
+
+    shared = [id for id in sheets[0].personas if all(id in sheet.personas for sheet in sheets)]
+    if len(shared) < 2:
+        return None
+    columns = [[sheet.personas.index(id) for id in shared] for sheet in sheets]
+
+    def mean(grids: Sequence[Grid]) -> Grid:
+        cut = [grid[..., some] for grid, some in zip(grids, columns, strict=True)]
+        together: Grid = np.mean(cut, axis=0)
+        return together
+
+    def one(marks: Sequence[Mark]) -> Mark:
+        curves = [
+            Curve(mine[0].stops, {"mpr": mean([curve.values["mpr"] for curve in mine])})
+            for mine in zip(*(mark.curves for mark in marks), strict=True)
+        ]
+        trained = {
+            system: {"mpr": mean([mark.trained[system]["mpr"] for mark in marks])}
+            for system in TRAINED
+        }
+        fixed = {
+            system: {"mpr": mean([mark.fixed[system]["mpr"] for mark in marks])}
+            for system in marks[0].fixed
+            if all(system in mark.fixed for mark in marks)
+        }
+        return Mark(trained, fixed, curves)
+
+    marks = tuple(one(marks) for marks in zip(*(sheet.marks for sheet in sheets), strict=True))
+    return Sheet(tuple(shared), ("mpr",), marks)
 
 
 def mark(
@@ -122,15 +173,25 @@ def mark(
     seed: int,
 ) -> Sheet:
     """A judge's sheet from the transcripts of all cells, a row an arm and a column a seed."""
+    return sheet(paper, [marked(paper, row, evaluators, seed) for row in transcripts])
+
+
+def sheet(paper: Paper, marks: Sequence[Mark]) -> Sheet:
+    """The marks of all arms together."""
     personas = tuple(persona.id for persona in paper.personas)
-    marks = tuple(_marked(paper, row, evaluators, seed) for row in transcripts)
-    metrics = tuple(marks[0].trained["distilled"])
-    return Sheet(personas, metrics, marks)
+    if len(personas) < 2:
+        raise BadInput(
+            f"Only {len(personas)} persona has a winner under a judge, too few to compare; raise "
+            "exam.personas."
+        )
+    utilities = None if paper.utilities is None else paper.utilities.numpy()
+    return Sheet(personas, tuple(marks[0].trained["distilled"]), tuple(marks), utilities)
 
 
-def _marked(
+def marked(
     paper: Paper, row: Sequence[Transcript], evaluators: Sequence[Evaluator], seed: int
 ) -> Mark:
+    """One arm's, from a transcript a seed."""
     import numpy as np
 
     evaluate = partial(exam.evaluate, paper, evaluators=evaluators, seed=seed)

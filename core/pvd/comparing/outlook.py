@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pvd import crossed
 from pvd.comparing.design import Design
+from pvd.comparing.findings import questions
 from pvd.crossed import Components
 from pvd.money.amounts import count
 
@@ -26,13 +27,15 @@ def lines(design: Design, personas: int) -> list[str]:
             f"Too few seeds for a verdict: {seeds} of at least {crossed.FEW_SEEDS}. Intervals will "
             "be about these very runs, not about other seeds.",
         ]
-    smallest = crossed.detectable(ASSUMED, seeds, personas)
+    # The pairs are one family for Holm's correction, and each must be seen at its strictest level.
+    level = 0.05 / len(questions(design))
+    smallest = crossed.detectable(ASSUMED, seeds, personas, level=level)
     said.append(
         "If differences spread as in docs/results.md, one of "
         f"{smallest:.1f} points is found with 80 % power."
     )
     if 0 < design.margin < smallest:
-        needed = crossed.seeds_needed(ASSUMED, personas, design.margin)
+        needed = crossed.seeds_needed(ASSUMED, personas, design.margin, level=level)
         wish = f"For one of {design.margin:g} (--margin)"
         said.append(
             f"{wish} it takes {needed} seeds."

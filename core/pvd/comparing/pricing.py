@@ -47,7 +47,8 @@ def _validates(settings: Settings) -> str:
     """Cells that are equal in this validate by the same slates and the same teacher."""
     train = settings.train
     table, seeds = settings.table(), (settings.stream("draw"), settings.stream("teacher"))
-    return digest_of([table["teacher"], *seeds, train.validate, train.validation_slates])
+    what = (train.validate, train.validation_slates, train.size)
+    return digest_of([table["teacher"], *seeds, *what])
 
 
 def _plan(

@@ -36,6 +36,13 @@ def render(findings: Mapping[str, Any]) -> str:
         about_system=wording.SYSTEMS,
         rows=_by_pair(findings["comparisons"]),
         pairs=_by_pair(findings["pairs"]),
+        equal={
+            key: (findings[f"equal_{key}"], _by_pair(findings[f"equal_{key}"]["comparisons"]))
+            for key in ("answers", "dollars")
+            if findings[f"equal_{key}"]
+        },
+        made_up=wording.made_up(findings),
+        silent=" ".join(wording.silent(findings)),
         reach=max([*ends, 1.2 * findings["margin"], 0.1]),
         charts=_charts(findings, views),
         paid=any(run["dollars"] != 0 for run in findings["cost"]["runs"]),
@@ -63,7 +70,8 @@ def _by_pair(rows: Sequence[Mapping[str, Any]]) -> list[list[Mapping[str, Any]]]
 def _charts(findings: Mapping[str, Any], views: Sequence[str]) -> list[Chart]:
     """Learning curves against answers, and against dollars where some were paid."""
     keys = {"answers": "distinct answers, for validation and training"}
-    if any(run["dollars"] for run in findings["cost"]["runs"]):
+    prices = [run["dollars"] for run in findings["cost"]["runs"]]
+    if any(prices) and None not in prices:
         keys["dollars"] = "dollars that these answers cost"
     return [
         chart

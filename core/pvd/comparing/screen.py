@@ -13,6 +13,7 @@ from pvd.comparing.wording import between, signed, tag
 if TYPE_CHECKING:
     from rich.console import Console
 
+Cells = tuple[str, list[str]]  # a row's name, and what stands in it
 GAP = 2  # columns between two numbers
 
 
@@ -38,40 +39,34 @@ def show(findings: Mapping[str, Any], report: Path) -> None:
         console.print(line, markup=False)
     if findings["substitution"]:
         console.print()
-    for line in (wording.scope(findings), wording.how_sure(findings), wording.spent(findings)):
+    last = (wording.scope(findings), wording.how_sure(findings), *wording.silent(findings))
+    for line in filter(None, (*last, wording.spent(findings), wording.made_up(findings))):
         console.print(line, markup=False)
-    if findings["simulated"]:
-        console.print("These preferences are simulated: a made-up teacher, not people or a model.")
     console.print(f"Report: {report}", soft_wrap=True, markup=False)
 
 
-def _differences(findings: Mapping[str, Any], key: str) -> dict[str, list[str]]:
-    rows: dict[str, list[str]] = {}
+def _differences(findings: Mapping[str, Any], key: str) -> list[Cells]:
+    rows: dict[tuple[str, str, str], list[str]] = {}
     for row in findings[key]:
         cell = f"{signed(row['difference']['value'])} ({between(row['difference'])})\n{tag(row)}"
-        rows.setdefault(f"{row['b']}\n- {row['a']}", []).append(cell)
-    return rows
+        rows.setdefault((row["factor"], row["a"], row["b"]), []).append(cell)
+    return [(f"{b}\n- {a}", cells) for (_, a, b), cells in rows.items()]
 
 
-def _scores(findings: Mapping[str, Any]) -> dict[str, list[str]]:
+def _scores(findings: Mapping[str, Any]) -> list[Cells]:
     views = [view["label"] for view in findings["views"]]
-    rows = {
-        arm["label"]: [
-            *(interval(arm["score"][view]) for view in views),
-            f"{run['answers']:,.0f}",
-            "?" if run["dollars"] is None else f"{run['dollars']:,.2f}",
-        ]
-        for arm, run in zip(findings["arms"], findings["cost"]["runs"], strict=True)
-    }
+    rows: list[Cells] = []
+    for arm, run in zip(findings["arms"], findings["cost"]["runs"], strict=True):
+        dollars = "?" if run["dollars"] is None else f"{run['dollars']:,.2f}"
+        scores = [interval(arm["score"][view]) for view in views]
+        rows.append((arm["label"], [*scores, f"{run['answers']:,.0f}", dollars]))
     for system in findings["rows"][views[0]]:
-        found = [findings["rows"][view].get(system) for view in views]
-        rows[system] = [*(interval(estimate) for estimate in found), "", ""]
+        found = [interval(findings["rows"][view].get(system)) for view in views]
+        rows.append((system, [*found, "", ""]))
     return rows
 
 
-def _table(
-    console: Console, first: str, heads: Sequence[str], rows: Mapping[str, Sequence[str]]
-) -> None:
+def _table(console: Console, first: str, heads: Sequence[str], rows: Sequence[Cells]) -> None:
     """A table; where it is too wide its columns come in several, each with the rows' names."""
     from rich import box
     from rich.table import Table
@@ -79,8 +74,8 @@ def _table(
     def width(*cells: str) -> int:
         return max(len(line) for cell in cells for line in cell.split("\n"))
 
-    names = min(width(first, *rows), max(console.width // 3, 12))
-    widths = [width(head, *(row[n] for row in rows.values())) for n, head in enumerate(heads)]
+    names = min(width(first, *(name for name, _ in rows)), max(console.width // 3, 12))
+    widths = [width(head, *(cells[n] for _, cells in rows)) for n, head in enumerate(heads)]
     start = 0
     while start < len(heads):
         stop = start + 1
@@ -92,7 +87,7 @@ def _table(
         table.add_column(first, max_width=names)
         for head in heads[start:stop]:
             table.add_column(head, justify="right")
-        for name, cells in rows.items():
+        for name, cells in rows:
             table.add_row(name, *cells[start:stop])
         console.print(table)
         console.print()

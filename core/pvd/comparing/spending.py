@@ -8,7 +8,7 @@ from statistics import mean
 from typing import Any
 
 from pvd.comparing.design import Design
-from pvd.comparing.transcripts import Transcript
+from pvd.comparing.transcripts import Stop
 from pvd.folder import read_lines, write_json
 from pvd.money.amounts import money
 from pvd.money.budget import Budget
@@ -40,9 +40,10 @@ def cost(
     design: Design,
     out: Path,
     folders: Sequence[Sequence[Path]],
-    transcripts: Sequence[Sequence[Transcript]],
+    ends: Sequence[Sequence[Stop]],
 ) -> dict[str, Any]:
-    """Answers and dollars of each exam and of a run of each arm, and of everything together."""
+    """Answers and dollars of each exam and of a run of each arm, which ended so, and of everything
+    together."""
     exams = {
         judge.label: _prices([design.exam_folder(out, judge) / "exam" / "test.jsonl"])
         for judge in design.judges
@@ -53,7 +54,7 @@ def cost(
         everything |= prices
     return {
         "exams": {judge: _sum(prices) for judge, prices in exams.items()},
-        "runs": [_mean_of(row) for row in transcripts],
+        "runs": [_mean_of(row) for row in ends],
         "used": sum(map(len, (*exams.values(), *runs))),
         "together": _sum(everything),
     }
@@ -66,18 +67,17 @@ def _files(folder: Path) -> Iterator[Path]:
 
 
 def _prices(files: Iterator[Path] | Sequence[Path]) -> Prices:
-    return {
-        row["digest"]: row["dollars"] for file in files if file.exists() for row in read_lines(file)
-    }
+    rows = (row for file in files if file.exists() for row in read_lines(file))
+    pairs = (pair for row in rows for pair in row.get("parts") or [(row["digest"], row["dollars"])])
+    return dict(pairs)
 
 
 def _sum(prices: Prices) -> dict[str, Any]:
     return {"answers": len(prices), "dollars": added(prices.values())}
 
 
-def _mean_of(row: Sequence[Transcript]) -> dict[str, Any]:
+def _mean_of(ends: Sequence[Stop]) -> dict[str, Any]:
     """Of one run of an arm, mean over the seeds."""
-    ends = [transcript.stops[-1] for transcript in row]
     dollars = [end.dollars for end in ends if end.dollars is not None]
     return {
         "answers": mean(end.answers for end in ends),

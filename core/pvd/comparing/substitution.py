@@ -15,6 +15,7 @@ from pvd.comparing.design import Design
 from pvd.comparing.findings import estimate
 from pvd.comparing.marking import View
 from pvd.estimates import plain
+from pvd.money.amounts import count
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 def find(design: Design, views: Sequence[View], seed: int) -> dict[str, Any] | None:
     """The matrix of teachers and judges, and what follows from it; None with one teacher."""
-    arms = design.taught
+    arms = design.arms_of
     if len(arms) < 2:
         return None
     by_label = {view.label: view for view in views}
@@ -45,7 +46,7 @@ def find(design: Design, views: Sequence[View], seed: int) -> dict[str, Any] | N
                 "taught": a,
                 "instead_of": b,
                 "judged": judge,
-                **_carried(matrix[a][judge], matrix[b][judge]),
+                **_carried(matrix[a][judge], matrix[b][judge], seed),
             }
             for b in arms
             for a in arms
@@ -54,19 +55,26 @@ def find(design: Design, views: Sequence[View], seed: int) -> dict[str, Any] | N
         ],
         "own_judge": _own_judge(matrix, by_label, square, seed),
         "inflation": [
-            {"reference": reference, **_inflation(matrix, by_label, square, reference, seed)}
+            {
+                "teacher": teacher,
+                "reference": reference,
+                **_inflation(matrix, by_label, teacher, reference, seed),
+            }
             for reference in references
-            if square
+            for teacher in square
         ],
     }
 
 
-def _carried(ours: Grid, theirs: Grid) -> dict[str, Any]:
+def _carried(ours: Grid, theirs: Grid, seed: int) -> dict[str, Any]:
     """Gain(taught by A) / gain(taught by B) under one judge, with Fieller's interval."""
+    whole = estimate(theirs, seed)
+    if whole.low <= 0:
+        why = "there is no sure gain of which it would be a share"
+        return asdict(crossed.Ratio(None, None, None, False, why))
     if len(ours) < crossed.FEW_SEEDS:
-        ratio = float(ours.mean() / theirs.mean()) if theirs.mean() else None
-        why = f"{len(ours)} seeds are too few for an interval"
-        return asdict(crossed.Ratio(ratio, None, None, False, why))
+        why = f"{count(len(ours), 'seed')} make no interval"
+        return asdict(crossed.Ratio(float(ours.mean() / theirs.mean()), None, None, False, why))
     return asdict(crossed.ratio(ours, theirs))
 
 
@@ -91,17 +99,22 @@ def _own_judge(
 def _inflation(
     matrix: Mapping[str, Mapping[str, Grid]],
     by_label: Mapping[str, View],
-    square: Sequence[str],
+    teacher: str,
     reference: str,
     seed: int,
 ) -> dict[str, Any]:
-    """By how much the gain is larger under one's own teacher than under a judge that taught
-    nobody, mean over the teachers that judge."""
+    """By how much further ahead of the others' students a teacher's student stands under its own
+    teacher than under the reference. A difference of differences: how strict or noisy a judge is
+    falls on all students alike, and cancels."""
     import numpy as np
 
-    cells = _shared(matrix, by_label, square, [*square, reference])
-    grid = np.mean([cells[a, a] - cells[a, reference] for a in square], axis=0)
-    return plain(estimate(grid, seed))
+    others = [other for other in matrix if other != teacher]
+    cells = _shared(matrix, by_label, list(matrix), [teacher, reference])
+    ahead = {
+        judge: cells[teacher, judge] - np.mean([cells[one, judge] for one in others], axis=0)
+        for judge in (teacher, reference)
+    }
+    return plain(estimate(ahead[teacher] - ahead[reference], seed))
 
 
 def _shared(

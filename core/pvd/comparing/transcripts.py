@@ -6,12 +6,13 @@ was the best so far, and what the answers until then cost.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pvd import exam, rounds, scoring
+from pvd.errors import BadInput, MissingFile
 from pvd.folder import read_json, read_tensors, write_json, write_tensors
 from pvd.records import Item, Judgment, added
 from pvd.session import Session
@@ -82,7 +83,13 @@ def write(session: Session) -> None:
 
 def read(folder: Path) -> Transcript:
     """The transcript of a run."""
-    notes, tensors = read_json(folder / "exam" / NOTES), read_tensors(folder / "exam" / TENSORS)
+    try:
+        notes, tensors = read_json(folder / "exam" / NOTES), read_tensors(folder / "exam" / TENSORS)
+    except (BadInput, MissingFile):
+        (folder / "exam" / NOTES).unlink(missing_ok=True)
+        raise BadInput(
+            f"What {folder} shows of its student cannot be read; the same command makes it again."
+        ) from None
     seen = {
         int(name.removeprefix("round.")): tensor
         for name, tensor in tensors.items()
@@ -114,18 +121,23 @@ def captions(items: Sequence[Item]) -> list[str] | None:
 def _stops(session: Session) -> list[Stop]:
     ledger = session.ledger
     path = session.folder / "exam" / "validation.jsonl"
-    asked = {j.digest: j for j in (ledger.read_judgments(path) if path.exists() else ())}
+    asked = prices(ledger.read_judgments(path) if path.exists() else ())
     found: list[Stop] = []
     best, value = 0, ledger.result(0).validation.value
     for number in range(ledger.finished() + 1):
         if number:
-            asked |= {j.digest: j for j in ledger.judgments(number)}
+            asked |= prices(ledger.judgments(number))
         validated = ledger.result(number).validation.value
         if validated > value:
             best, value = number, validated
-        found.append(Stop(number, len(asked), _cost(list(asked.values())), best))
+        found.append(Stop(number, len(asked), added(asked.values()), best))
     return found
 
 
-def _cost(judgments: Sequence[Judgment]) -> float | None:
-    return added(judgment.reply.dollars for judgment in judgments)
+def prices(judgments: Iterable[Judgment]) -> dict[str, float | None]:
+    """What each answer cost that these rest on, by its digest; a composite's rest on several."""
+    return {
+        digest: dollars
+        for one in judgments
+        for digest, dollars in one.parts or ((one.digest, one.reply.dollars),)
+    }

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from statistics import mean
 from typing import Any
 
+from pvd.crossed import FEW_SEEDS
 from pvd.money.amounts import count, money
 
 MINUS = "\N{MINUS SIGN}"
@@ -35,7 +36,7 @@ class Answer:
 
 
 def answers(findings: Mapping[str, Any]) -> list[Answer]:
-    """One for each factor, by the first view: the truth where it is known, else the first judge."""
+    """One for each factor, by the first view, which has no favourite if there is such a one."""
     return [_answer(findings, factor) for factor in findings["factors"]]
 
 
@@ -50,16 +51,35 @@ def _answer(findings: Mapping[str, Any], factor: Row) -> Answer:
     if len(factor["labels"]) > 2:
         opening = f"{best} comes out highest, at {number(scores[best])} points"
         opening += f"; {_standing(about, best)}."
+    elsewhere = [row for row in rows if row["view"] != view and best in (row["a"], row["b"])]
+    opposite = [row["view"] for row in elsewhere if _opposes(row, _twin(row, first))]
+    says = "says" if len(opposite) == 1 else "say"
+    against = f" {listed(opposite)} {says} the opposite." if opposite else ""
+    said_by = "" if len(findings["views"]) == 1 else f"{_according(view)}: "
     others = [
-        f"Judged by {row['view']}: {sentence(row, findings)}"
-        for row in rows
-        if row["view"] != view
-        and best in (row["a"], row["b"])
-        and tag(row) != tag(_twin(row, first))
+        f"{_according(row['view'])}: {sentence(row, findings)}"
+        for row in elsewhere
+        if tag(row) != tag(_twin(row, first))
     ]
     several = len(scores) > 2
     rest = [sentence(row, findings) for row in first if several or row is not about[0]]
-    return Answer(factor["path"], opening, (*rest, *others), _cost_of(findings, factor))
+    return Answer(
+        factor["path"],
+        said_by + opening + against,
+        (*rest, *others),
+        _cost_of(findings, factor),
+    )
+
+
+def _according(view: str) -> str:
+    """Who says so."""
+    if view.startswith("truth"):
+        return f"By the {view}" if view == "truth" else f"By the {view}'s tastes"
+    return f"Judged by {view}"
+
+
+def _opposes(row: Row, twin: Row) -> bool:
+    return {row["verdict"], twin["verdict"]} == {"better", "worse"}
 
 
 def _twin(row: Row, rows: Sequence[Row]) -> Row:
@@ -136,8 +156,8 @@ def substitution(findings: Mapping[str, Any]) -> list[str]:
     said = [_carried(row) for row in found["carried"] if row["value"] is not None]
     if len(said) < len(found["carried"]):
         said.append(
-            "What share of a gain another teacher carries cannot be said where that gain itself "
-            "is not told from nothing."
+            "What share of a gain another teacher carries cannot be said where there is no sure "
+            "gain to share."
         )
     own = found["own_judge"]
     if own is not None:
@@ -150,10 +170,10 @@ def substitution(findings: Mapping[str, Any]) -> list[str]:
     for row in found["inflation"]:
         sure = row["low"] > 0
         said.append(
-            f"Against {row['reference']}, which taught nobody, an exam by one's own teacher "
-            + ("inflates the gain by " if sure else "changes the gain by ")
-            + f"{signed(row['value'])} points ({between(row)})"
-            + ("." if sure or row["high"] < 0 else ", which is not told from nothing.")
+            f"Its own exam {'inflates' if sure else 'changes'} the lead of {row['teacher']}'s "
+            f"student over the others by {signed(row['value'])} points ({between(row)}), against "
+            f"{row['reference']}, which taught nobody"
+            + ("." if sure or row["high"] < 0 else "; that is not told from nothing.")
         )
     if own is not None and not found["inflation"]:
         said.append(
@@ -234,21 +254,48 @@ def between(estimate: Row) -> str:
 def scope(findings: Mapping[str, Any]) -> str:
     """What was compared, in one line."""
     arms = " x ".join(f"{len(factor['labels'])} {factor['path']}" for factor in findings["factors"])
-    judges = findings["judges"]
-    people = sorted({judge["personas"] for judge in judges})
+    people = sorted({judge["personas"] for judge in findings["judges"]})
     sat = "-".join(str(n) for n in dict.fromkeys((people[0], people[-1])))
+    student = f", student {findings['student']}" if findings["student"] else ""
     return (
-        f"{arms} x {count(findings['seeds'], 'seed')}, student {findings['student']}; the exam is "
-        f"{sat} held-out personas x {findings['items']:,} held-out items of {findings['catalog']}."
+        f"{arms} x {count(findings['seeds'], 'seed')}{student}; the exam is {sat} held-out "
+        f"personas x {findings['items']:,} held-out items of {findings['catalog']}."
     )
 
 
 def how_sure(findings: Mapping[str, Any]) -> str:
-    """What the intervals are over."""
-    if findings["comparisons"] and _few(findings["comparisons"]):
-        return "Intervals are over personas, given these very seeds: another seed may turn them."
-    return (
+    """What points are, and what the intervals are over."""
+    points = (
         "Points are percentile ranks: of the winner that a judge crowned, or, under truth, of what "
-        "is truly best. Intervals are 95 %, over seeds and personas; verdicts are corrected for "
-        "the number of pairs under one judge (Holm)."
+        "is truly best."
     )
+    if findings["seeds"] < FEW_SEEDS:
+        return (
+            f"{points} Intervals are over personas, given these very seeds: others may turn them."
+        )
+    return (
+        f"{points} Intervals are 95 %, over seeds and personas; verdicts are corrected for the "
+        "number of pairs under one judge (Holm)."
+    )
+
+
+def made_up(findings: Mapping[str, Any]) -> str:
+    """Whose preferences nobody has; nothing if all are somebody's."""
+    if not findings["simulated"]:
+        return ""
+    if findings["simulated"] == findings["asked"]:
+        return "These preferences are simulated: a made-up teacher, not people or a model."
+    return (
+        f"The preferences of {listed(findings['simulated'])} are simulated: a program made them up."
+    )
+
+
+def silent(findings: Mapping[str, Any]) -> list[str]:
+    """How much chance is in the winners of each judge, where tournaments were played again."""
+    return [
+        f"{judge['label']} crowned the same item again in "
+        f"{round(100 * judge['stability']['same'])} % of {judge['stability']['tournaments']} "
+        "tournaments that were played twice."
+        for judge in findings["judges"]
+        if judge["stability"]
+    ]

@@ -20,18 +20,24 @@ from pvd.settings import Settings
 from pvd.store import Spent, Store
 
 
-def budget_of(settings: Settings, folder: Path, store: Store, fresh: bool = False) -> Budget:
+def budget_of(
+    settings: Settings,
+    folder: Path,
+    store: Store,
+    fresh: bool = False,
+    shared: str | None = None,
+) -> Budget:
     """The budget of the run in this folder; a fresh one has spent nothing. The store keeps the
-    account; usage.json knows which one, and brings it along to another store."""
+    account; usage.json knows which one, and brings it along to another store. `shared` names one
+    that other processes charge at the same time."""
     before = {}
     if (folder / "usage.json").exists() and not fresh:
         before = read_json(folder / "usage.json")
-    run = settings.account or before.get("run") or uuid.uuid4().hex
+    run = shared or before.get("run") or uuid.uuid4().hex
     if before.get("run") == run:
         spent = Spent(before.get("run_questions", 0), before.get("run_dollars", 0.0))
         store.adopt(run, spent)
-    shared = settings.account is not None
-    return Budget(store, run, settings.max_cost, settings.max_calls, shared)
+    return Budget(store, run, settings.max_cost, settings.max_calls, shared is not None)
 
 
 def agree(

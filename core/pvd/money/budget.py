@@ -61,6 +61,10 @@ class Budget:
         with FileLock(self._store.path.with_name(f"{self._store.path.name}.{self.run}.lock")):
             yield
 
+    def may_grow(self) -> bool:
+        """Whether what others who share the account have put aside may still come back."""
+        return self._shared and self._store.others_ask(self.run)
+
     def aside(self, teacher: Teacher, forecast: Forecast, batch: bool = False) -> float:
         """The dollars to put aside for a question; 0 where it is free, or nobody knows its price
         (which the plan has let pass)."""

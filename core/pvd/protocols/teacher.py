@@ -23,6 +23,7 @@ class Capabilities:
     paid: bool = False  # an answer costs money
     caches: bool = False  # what questions begin with is remembered: pictures first, then the rest
     simulated: bool = False  # the preferences are made up; every output says so
+    local: bool = False  # it computes on this machine, which has room for one of it
     person: bool = False  # somebody sits there: answers take as long as they take
     reads: frozenset[str] = frozenset()  # attributes that each persona must have: "tastes"
     yields: frozenset[str] = frozenset()  # what its rankings carry beside the order: "utilities"
@@ -176,6 +177,7 @@ class CompositeTeacher(Teacher):
         parts = [teacher.capabilities for teacher in self.inner()]
         return Capabilities(
             paid=any(part.paid for part in parts),
+            local=any(part.local for part in parts),
             simulated=any(part.simulated for part in parts),
             person=any(part.person for part in parts),
             reads=frozenset().union(*(part.reads for part in parts)),

@@ -183,6 +183,15 @@ class Store(Database):
                 [(digest, self._owner) for digest in digests],
             )
 
+    def others_ask(self, run: str) -> bool:
+        """Whether other processes have questions of this run under way, so that some of what is
+        put aside may come back."""
+        rows = self._read(
+            "SELECT DISTINCT owner FROM leases WHERE run = ? AND owner <> ? AND until > ?",
+            run, self._owner, time.time(),
+        )  # fmt: skip
+        return any(not is_dead(owner) for (owner,) in rows)
+
     def spent(self, run: str) -> Spent:
         """What a run has sent and spent so far, by all its processes."""
         for calls, dollars in self._read("SELECT calls, dollars FROM spending WHERE run = ?", run):

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from pvd.comparing.design import VARIED, Cell, Design, make
+from pvd.comparing.design import VARIED, Cell, Design, _factor, make
 from pvd.errors import BadInput, PvdError, UnknownName, UsageError
-from pvd.settings import recipe
+from pvd.settings import recipe, resolve
 
 NOISY = {"use": "simulated", "noise": 3.0}
 
@@ -48,26 +48,27 @@ def test_every_teacher_judges_where_nobody_is_named() -> None:
     made = design({"teacher": ["simulated", NOISY], "sampler": ["uniform", "four-bin"]})
 
     assert [judge.label for judge in made.judges] == ["simulated", "simulated (noise=3)"]
-    assert all(judge.taught for judge in made.judges)
-    assert made.taught == {"simulated": (0, 1), "simulated (noise=3)": (2, 3)}
+    assert all(judge.teaches and not judge.independent for judge in made.judges)
+    assert made.arms_of == {"simulated": (0, 1), "simulated (noise=3)": (2, 3)}
     assert made.settings(Cell(3, 0)).teacher == made.examining(made.judges[1]).judge
 
 
 def test_teachers_that_differ_in_two_factors_are_told_apart() -> None:
     made = design({"teacher.noise": [1, 2], "teacher.position_bias": [0, 1]})
 
-    assert list(made.taught) == [
+    assert list(made.arms_of) == [
         "noise=1, position_bias=0", "noise=1, position_bias=1",
         "noise=2, position_bias=0", "noise=2, position_bias=1",
     ]  # fmt: skip
-    assert [judge.label for judge in made.judges] == list(made.taught)
+    assert [judge.label for judge in made.judges] == list(made.arms_of)
 
 
 def test_the_judge_of_the_settings_judges_alone() -> None:
     made = design({"teacher.noise": [1, 2]}, {"judge": {"use": "simulated", "noise": 0.0}})
 
     (judge,) = made.judges
-    assert not judge.taught
+    assert not judge.teaches
+    assert judge.independent
     assert made.settings(Cell(1, 0)).judge.options()["noise"] == 0.0
 
 
@@ -76,7 +77,7 @@ def test_a_named_judge_is_set_up_as_the_teacher_of_that_name() -> None:
     made = design({"sampler": ["uniform", "four-bin"]}, noisy, judges=["simulated"])
 
     (judge,) = made.judges
-    assert judge.taught
+    assert judge.teaches
     assert judge.table["noise"] == 3.0
 
 
@@ -84,7 +85,82 @@ def test_a_judge_that_taught_nobody_is_a_reference() -> None:
     truth = {"use": "simulated", "noise": 0.0}
     made = design({"teacher": ["simulated", NOISY]}, judges=["simulated", truth])
 
-    assert [judge.taught for judge in made.judges] == [True, False]
+    assert [judge.teaches for judge in made.judges] == [True, False]
+    assert [judge.independent for judge in made.judges] == [False, True]
+
+
+GEMINI = {"use": "gemini"}
+
+
+@pytest.mark.parametrize(
+    ("judge", "teaches", "independent"),
+    [
+        ("gemini", True, False),
+        ({**GEMINI, "timeout": 99.0}, True, False),  # how it asks, not what
+        ({**GEMINI, "temperature": 0.3}, False, False),  # another teacher, the same mind
+        ({**GEMINI, "model": "gemini-9"}, False, True),
+        ({"use": "consistent", "of": "gemini"}, False, False),
+        ({"use": "ensemble", "members": ["human", "gemini"]}, False, False),
+        ("claude", False, True),
+        ("human", False, True),
+    ],
+)
+def test_a_judge_is_independent_if_nobody_who_taught_is_in_it(
+    judge: Any, teaches: bool, independent: bool
+) -> None:
+    (made,) = design({"teacher": ["gemini", "openai"]}, judges=[judge]).judges
+
+    assert (made.teaches, made.independent) == (teaches, independent)
+
+
+def test_two_people_are_two_minds() -> None:
+    ann, bob = ({"use": "human", "who": who} for who in ("ann", "bob"))
+    judges = design({"teacher": ["simulated", ann]}, judges=[ann, bob]).judges
+
+    assert [(judge.teaches, judge.independent) for judge in judges] == [
+        (True, False),
+        (False, True),
+    ]
+
+
+def test_a_runs_own_record_is_a_configuration_like_any_other() -> None:
+    """It names its judge, which is its teacher once more: that is no wish for one judge alone."""
+    recorded = resolve(recipe("default")).table()
+    made = make((recipe("default"), recorded), {"teacher.noise": [1, 2]})
+
+    assert [judge.label for judge in made.judges] == ["noise=1", "noise=2"]
+
+
+def test_options_of_the_settings_judge_reach_no_other() -> None:
+    settings = {"judge": {"use": "simulated", "position_bias": 9.0}}
+    made = design({"sampler": ["uniform", "four-bin"]}, settings, judges=["simulated"])
+
+    assert made.settings(Cell(0, 0)).judge.options()["position_bias"] == 0.0
+
+
+def test_a_component_comes_before_its_options_however_they_are_named() -> None:
+    vary = {"teacher.noise": [1, 2], "teacher": ["simulated", {**NOISY, "position_bias": 1.0}]}
+    made = design(vary)
+
+    assert [made.settings(Cell(n, 0)).teacher.options()["noise"] for n in range(4)] == [1, 1, 2, 2]
+    other = {"use": "consistent", "of": "simulated"}
+    with pytest.raises(UnknownName, match="noise"):
+        design({"teacher.noise": [1, 2], "teacher": ["simulated", other]})
+
+
+def test_options_of_one_name_are_told_apart_by_their_paths() -> None:
+    made = design({"teacher.noise": [1, 2], "teacher.delay": [0, 0.1]})
+    assert made.arms[0].label == "noise=1, delay=0"
+    last = ["noise", "noise"]
+    labels = [_factor(path, [1, 2], last).labels[0] for path in ("teacher.noise", "sampler.noise")]
+    assert labels == ["teacher.noise=1", "sampler.noise=1"]
+
+
+def test_names_stay_whole() -> None:
+    models = ["google/gemini-2.5-flash", "google/gemini-2.5-pro"]
+    made = design({"teacher.model": models}, {"teacher": "gemini"})
+
+    assert [arm.label for arm in made.arms] == [f"model={model}" for model in models]
 
 
 def test_folders_are_distinct_and_plain() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from planted import PEOPLE, REFERENCE, ZERO, design, found, judged, noise, sheet
 
@@ -55,7 +57,7 @@ def test_arms_that_do_the_same_are_said_to_do_the_same() -> None:
     assert row["verdict"] == "same numbers"
 
 
-def test_at_equal_answers_the_dearer_arm_is_looked_at_earlier() -> None:
+def test_at_equal_cost_the_dearer_arm_is_looked_at_earlier() -> None:
     made = design(train__slates=[100, 200])
     grids = [4 + noise(6, 1, 0.1), 8 + noise(6, 2, 0.1)]
     sat = sheet(grids, [(100, 1.0), (200, 0.5)])
@@ -68,6 +70,43 @@ def test_at_equal_answers_the_dearer_arm_is_looked_at_earlier() -> None:
     assert dollars["budget"] == 0.5
     # For half a dollar the first arm has had half of its rounds.
     assert dollars["comparisons"][0]["difference"]["value"] == pytest.approx(6.0, abs=0.1)
+
+
+def test_between_two_rounds_a_run_is_worth_a_part_of_both() -> None:
+    """Or an arm with large rounds would be taken for untrained until its first one ends."""
+    made = design(train__slates=[100, 1000])
+    grids = [4 + noise(6, 1, 0.1), 8 + noise(6, 2, 0.1)]
+    said = found(made, {"judge": sheet(grids, [(100, 0.0), (1000, 0.0)])})
+
+    # 100 answers are a fifth of the way to the dearer arm's first stop, at half of its gain.
+    (row,) = said["equal_answers"]["comparisons"]
+    assert row["difference"]["value"] == pytest.approx(8 / 2 / 5 - 4, abs=0.1)
+
+
+def test_nothing_is_compared_at_a_price_that_nobody_knows() -> None:
+    made = design(train__slates=[100, 200])
+    whole = sheet([noise(6, 1), noise(6, 2)], [(100, 1.0), (200, 2.0)])
+    stops = [replace(stop, dollars=None) for stop in whole.marks[0].curves[0].stops]
+    curves = [replace(curve, stops=stops) for curve in whole.marks[0].curves]
+    unknown = replace(whole, marks=(replace(whole.marks[0], curves=curves), whole.marks[1]))
+    said = found(made, {"judge": unknown})
+
+    assert said["equal_dollars"] is None
+    assert said["equal_answers"] is not None
+    assert said["curves"]["judge"]["slates=100"][0]["dollars"] is None
+
+
+def test_what_can_be_seen_counts_the_pairs() -> None:
+    grids = [5 + noise(6, n) for n in range(4)]
+    one = design(sampler=["uniform", "four-bin"])
+    two = design(sampler=["uniform", "four-bin"], loss=["bradley-terry", "plackett-luce"])
+    alone = found(one, {"judge": sheet(grids[:2])})["comparisons"][0]["power"]
+    (among, _) = found(two, {"judge": sheet([grids[0], grids[0], grids[1], grids[1]])})[
+        "comparisons"
+    ]
+
+    assert alone["components"] == among["power"]["components"]
+    assert alone["detectable"] < among["power"]["detectable"]
 
 
 def test_arms_that_cost_alike_need_no_look_at_equal_cost() -> None:
@@ -100,25 +139,52 @@ def test_no_share_of_a_gain_that_is_not_there() -> None:
     assert any("cannot be said" in line for line in wording.substitution(said))
 
 
+@pytest.mark.parametrize("gain", [0.0, -5.0])
+@pytest.mark.parametrize("seeds", [2, 6])
+def test_where_training_made_it_worse_nothing_is_carried(gain: float, seeds: int) -> None:
+    made = design(seeds=seeds, teacher__noise=[1, 2])
+    grids = [gain + noise(seeds, 1, 0.01), gain / 2 + noise(seeds, 2, 0.01)]
+    sheets = {judge: sheet(grids) for judge in ("noise=1", "noise=2")}
+
+    assert all(row["value"] is None for row in found(made, sheets)["substitution"]["carried"])
+
+
+PEOPLE_AND_REFERENCE = ["noise=1", "noise=2", REFERENCE]
+LABEL = "simulated (noise=0)"
+
+
 def test_own_judges_advantage_is_inflation_only_against_a_reference() -> None:
-    people = ["noise=1", "noise=2"]
-    gains = {"noise=1": [9.0, 5.0], "noise=2": [4.0, 8.0], "simulated (noise=0)": [6.0, 6.0]}
+    gains = {"noise=1": [9.0, 5.0], "noise=2": [4.0, 8.0], LABEL: [6.0, 7.0]}
     sheets = judged(gains)
 
-    with_truth = found(design(judges=[*people, REFERENCE], teacher__noise=[1, 2]), sheets)
+    with_truth = found(design(judges=PEOPLE_AND_REFERENCE, teacher__noise=[1, 2]), sheets)
     own = with_truth["substitution"]["own_judge"]
     assert own["low"] < (9 + 8 - 5 - 4) / 2 < own["high"]
-    (inflation,) = with_truth["substitution"]["inflation"]
-    assert inflation["reference"] == "simulated (noise=0)"
-    assert inflation["low"] < (9 - 6 + 8 - 6) / 2 < inflation["high"]
-    assert any("inflates the gain by" in line for line in wording.substitution(with_truth))
+    rows = {row["teacher"]: row for row in with_truth["substitution"]["inflation"]}
+    # Under its own teacher 4 ahead; the reference says 1 behind, or ahead.
+    for teacher, expected in {"noise=1": 4 - (-1), "noise=2": 4 - 1}.items():
+        assert rows[teacher]["reference"] == LABEL
+        assert rows[teacher]["low"] < expected < rows[teacher]["high"]
+    assert any("inflates the lead of noise=1's" in x for x in wording.substitution(with_truth))
 
-    del sheets["simulated (noise=0)"]
+    del sheets[LABEL]
     alone = found(design(teacher__noise=[1, 2]), sheets)
     assert alone["substitution"]["inflation"] == []
     said = " ".join(wording.substitution(alone))
     assert "inflates" not in said
     assert "cannot be told without an independent reference" in said
+
+
+def test_a_noisy_reference_alone_proves_no_inflation() -> None:
+    """It sees less of every student's gain, of the own one's as of the others'."""
+    gains = {"noise=1": [12.0, 9.0], "noise=2": [12.0, 9.0], LABEL: [4.0, 3.0]}
+    made = design(judges=PEOPLE_AND_REFERENCE, teacher__noise=[1, 2])
+    said = found(made, {judge: sheet([g + noise(6, n) for n, g in enumerate(two)])
+                        for judge, two in gains.items()})  # fmt: skip
+    rows = {row["teacher"]: row for row in said["substitution"]["inflation"]}
+
+    assert rows["noise=1"]["value"] == pytest.approx(3 - 1, abs=0.01)
+    assert rows["noise=2"]["value"] == pytest.approx(-3 - -1, abs=0.01)
 
 
 def test_judges_that_lost_personas_are_compared_on_those_that_both_have() -> None:

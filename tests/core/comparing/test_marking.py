@@ -120,20 +120,63 @@ def test_another_catalogue_is_noticed() -> None:
 
 def test_the_truth_is_one_view_if_all_judges_know_the_same() -> None:
     known = marking.mark(paper(), [[transcript(1)]], EVALUATORS, seed=0)
-    views = marking.views([Judge("a", {}, True), Judge("b", {}, False)], [known, known])
+    judges = [Judge("a", {}, True, False), Judge("b", {}, False, True)]
+    views = marking.views(judges, [known, known])
 
     assert [(v.label, v.metric, v.is_independent) for v in views] == [
-        ("truth", "mpr_true", True), ("a", "mpr", False), ("b", "mpr", True),
+        ("truth", "mpr_true", True), ("b", "mpr", True), ("a", "mpr", False),
     ]  # fmt: skip
+
+
+def test_a_judge_that_lost_a_persona_knows_the_same_of_the_others() -> None:
+    rows = [[transcript(1)]]
+    whole, some = paper(), paper(PERSONAS[1:])
+    assert whole.utilities is not None
+    cut = replace(some, utilities=whole.utilities[1:])
+    sheets = [marking.mark(one, rows, EVALUATORS, seed=0) for one in (whole, cut)]
+    judges = [Judge(name, {}, True, False) for name in "ab"]
+
+    assert marking.views(judges, sheets)[0].label == "truth"
+
+
+def test_what_one_judge_alone_knows_is_its_own_truth() -> None:
+    rows = [[transcript(1)]]
+    papers = (paper(), paper(utilities=False))
+    sheets = [marking.mark(one, rows, EVALUATORS, seed=0) for one in papers]
+    views = marking.views([Judge("a", {}, True, False), Judge("b", {}, False, True)], sheets)
+
+    assert [(v.label, v.is_independent) for v in views] == [
+        ("b", True), ("truth of a", False), ("a", False),
+    ]  # fmt: skip
+
+
+def test_judges_that_taught_are_looked_at_together_first() -> None:
+    """Each has one favourite; in their mean no name comes first."""
+    rows, some = [[transcript(1), transcript(2)]], PERSONAS[:2] + PERSONAS[4:]
+    papers = (paper(utilities=False), paper(some, utilities=False))
+    sheets = [marking.mark(one, rows, EVALUATORS, seed=0) for one in papers]
+    judges = [Judge(name, {}, True, False) for name in "ab"]
+    views = marking.views(judges, sheets)
+
+    assert [view.label for view in views] == ["all teachers", "a", "b"]
+    together, a, b = (view.values([0]) for view in views)
+    assert together == pytest.approx((a[:, [0, 1, 4, 5, 6]] + b) / 2)
+    assert views[0].gain([0]) == pytest.approx(
+        (views[1].gain([0])[:, [0, 1, 4, 5, 6]] + views[2].gain([0])) / 2
+    )
+    assert views[0].curves(0)[1].values["mpr"][-1] == pytest.approx(together[1])
 
 
 def test_judges_of_different_tastes_have_each_a_truth_of_their_own() -> None:
     known = marking.mark(paper(), [[transcript(1)]], EVALUATORS, seed=0)
     other = replace(paper(), utilities=torch.rand(PEOPLE, MANY).double())
     theirs = marking.mark(other, [[transcript(1)]], EVALUATORS, seed=0)
-    unknown = marking.mark(paper(utilities=False), [[transcript(1)]], EVALUATORS, seed=0)
 
-    judges = [Judge(name, {}, name == "a") for name in "abc"]
-    views = marking.views(judges, [known, theirs, unknown])
-    assert [v.label for v in views] == ["truth of a", "truth of b", "a", "b", "c"]
-    assert [v.is_independent for v in views] == [False, True, False, True, True]
+    judges = [Judge("a", {}, True, False), Judge("b", {}, False, True)]
+    views = marking.views(judges, [known, theirs])
+    assert [view.label for view in views] == ["truth of b", "b", "truth of a", "a"]
+
+
+def test_one_persona_makes_no_comparison() -> None:
+    with pytest.raises(BadInput, match=r"raise exam\.personas"):
+        marking.mark(paper(PERSONAS[:1]), [[transcript(1)]], EVALUATORS, seed=0)

@@ -92,9 +92,11 @@ def test_the_screen_fits_its_window(
 def test_the_first_words_answer_for_each_factor(findings: dict[str, Any]) -> None:
     teacher, sampler = wording.answers(findings)
 
-    assert teacher.headline.startswith("noise=2 is worse than noise=1 by ")
+    assert teacher.headline.startswith("Judged by noise=1: noise=2 is worse than noise=1 by ")
+    assert teacher.headline.endswith("noise=2 says the opposite.")
     assert any(line.startswith("Judged by noise=2: noise=2 is better") for line in teacher.rest)
-    assert sampler.headline.startswith("four-bin is better than uniform by ")
+    assert sampler.headline.startswith("Judged by noise=1: four-bin is better than uniform by ")
+    assert "opposite" not in sampler.headline
     assert sampler.cost == "A run of each learns from 100 answers."
 
 
@@ -118,7 +120,7 @@ def test_the_page_is_one_file_that_loads_and_runs_nothing(findings: dict[str, An
     first = page[page.index("<body>") : page.index("<section>")]
     for answer in wording.answers(findings):
         assert answer.headline in first
-    for number in ("difference", "verdict on B", "distinct answer"):
+    for number in ("difference", "verdict on B", "distinct answer", "are simulated"):
         assert number in first
 
 
@@ -138,7 +140,7 @@ def test_few_seeds_make_a_page_too() -> None:
 
     assert "too few seeds" in page
     assert "With fewer than five seeds nothing can be said about other seeds." in page
-    assert wording.how_sure(findings).startswith("Intervals are over personas")
+    assert "Intervals are over personas, given these very seeds" in wording.how_sure(findings)
 
 
 def test_the_same_findings_give_the_same_page(findings: dict[str, Any]) -> None:
@@ -156,3 +158,37 @@ def test_unknown_prices_are_not_free() -> None:
     assert "$2.50" in answer.cost
     assert "price that nobody knows" in wording.spent(findings)
     assert "unknown" in report.render(findings)
+
+
+def test_only_made_up_preferences_are_called_so() -> None:
+    made = design(sampler=["uniform", "four-bin"])
+    findings = found(made, {"judge": sheet([noise(6, 1), noise(6, 2)])})
+    assert wording.made_up(findings).startswith("These preferences are simulated")
+    findings |= {"asked": ["gemini", "simulated"]}
+    assert wording.made_up(findings).startswith("The preferences of simulated are simulated")
+    findings |= {"simulated": []}
+    assert wording.made_up(findings) == ""
+    assert "simulated:" not in report.render(findings)
+
+
+def test_options_of_one_name_share_no_row() -> None:
+    same = {"a": "x=1", "b": "x=2"}
+    rows = [row(factor=path, **same, view=v) for v in "PQ" for path in ("loss.x", "teacher.x")]
+    grouped = report._by_pair(rows)
+
+    assert [[one["factor"] for one in group] for group in grouped] == [
+        ["loss.x", "loss.x"], ["teacher.x", "teacher.x"],
+    ]  # fmt: skip
+    shown = screen._differences({"comparisons": rows}, "comparisons")
+    assert [len(cells) for _, cells in shown] == [2, 2]
+
+
+def test_how_often_a_judge_says_the_same_again_stands_beside_its_verdicts() -> None:
+    made = design(sampler=["uniform", "four-bin"])
+    findings = found(made, {"judge": sheet([noise(6, 1), noise(6, 2)])})
+    findings["judges"][0]["stability"] = {"tournaments": 12, "same": 0.25}
+
+    assert wording.silent(findings) == [
+        "simulated crowned the same item again in 25 % of 12 tournaments that were played twice."
+    ]
+    assert "in 25 % of 12 tournaments" in report.render(findings)

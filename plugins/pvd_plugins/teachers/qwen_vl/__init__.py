@@ -51,7 +51,7 @@ class QwenVL(kit.PromptedTeacher):
     @property
     def capabilities(self) -> pvd.Capabilities:  # type: ignore[override]
         utilities = {"utilities"} if self.mode == "logits" else set()
-        return pvd.Capabilities(batch=self.batch, yields=frozenset(utilities))
+        return pvd.Capabilities(batch=self.batch, local=True, yields=frozenset(utilities))
 
     def check(self, personas: Sequence[pvd.Persona], items: Sequence[pvd.Item]) -> None:
         super().check(personas, items)
