@@ -308,8 +308,8 @@ def held(shared: float, brackets: int = 40) -> Any:
 
 
 def test_the_tie_between_personas_is_found() -> None:
-    exam_cost = study("exam_cost")
-    free, tied = exam_cost.alike(held(0.0)), exam_cost.alike(held(0.3))
+    exam_grids = study("exam_grids")
+    free, tied = exam_grids.alike(held(0.0)), exam_grids.alike(held(0.3))
     assert free.correlation.low < 0 < free.correlation.high
     assert tied.correlation.low < 0.3 < tied.correlation.high
     assert tied.correlation.low > 0
@@ -318,23 +318,23 @@ def test_the_tie_between_personas_is_found() -> None:
 
 
 def test_a_way_that_moves_nothing_is_unchanged_and_one_that_does_is_not() -> None:
-    exam_cost = study("exam_cost")
+    exam_grids = study("exam_grids")
     full = held(0.0) + np.array([0.0, 3.0]).reshape(1, 2, 1, 1)
     again = held(0.0)[::-1] + np.array([0.0, 3.0]).reshape(1, 2, 1, 1)
-    reference = exam_cost.row(full, full, same=True)
-    same, moved = (exam_cost.row(grid, full) for grid in (again, again + 4))
-    assert exam_cost.verdict(reference, reference) == "reference"
-    assert exam_cost.verdict(same, reference) == "unchanged"
-    assert exam_cost.verdict(moved, reference) == "shifted"
-    wide = exam_cost.Row(80, Estimate(0, -3, 3, ""), 2 * reference.width, 1, 1)
-    assert exam_cost.verdict(wide, reference) == "not resolved, interval wider"
+    reference = exam_grids.row(full, full, same=True)
+    same, moved = (exam_grids.row(grid, full) for grid in (again, again + 4))
+    assert exam_grids.verdict(reference, reference) == "reference"
+    assert exam_grids.verdict(same, reference) == "unchanged"
+    assert exam_grids.verdict(moved, reference) == "shifted"
+    wide = exam_grids.Row(80, Estimate(0, -3, 3, ""), 2 * reference.width, -1, 1)
+    assert exam_grids.verdict(wide, reference) == "not resolved, interval wider, another order"
     assert same.tau == 1
 
 
 def test_an_audit_finds_a_shift() -> None:
-    exam_cost = study("exam_cost")
+    exam_grids = study("exam_grids")
     full = held(0.0)
-    none, moved = (exam_cost.audit(grid, full) for grid in (full[::-1], full - 6))
+    none, moved = (exam_grids.audit(grid, full) for grid in (full[::-1], full - 6))
     assert none.warns < 15
     assert moved.warns > 85
     assert moved.covers == 100, "the same brackets, moved by the same number"

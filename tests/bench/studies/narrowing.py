@@ -60,10 +60,10 @@ class Attributes:
             margins = scores[:, above] - scores[:, below]
             loss = torch.nn.functional.softplus(-margins).mean()
             loss = loss + STRENGTH * weights.square().sum() / len(rows)
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             return loss
 
-        optimizer.step(cost)
+        optimizer.step(cost)  # type: ignore[no-untyped-call]
         self._weights: Grid = weights.detach().numpy()
 
     def scores(self, people: Sequence[pvd.Persona], items: Sequence[pvd.Item]) -> Grid:

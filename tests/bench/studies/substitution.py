@@ -264,7 +264,7 @@ def correlation(
     stack = {key: grid for key, grid in gains.items() if key[1] in labels}
     seeds, personas = next(iter(stack.values())).shape
     rng = np.random.default_rng(0)
-    draws = [
+    draws: list[tuple[Any, Any]] = [
         (np.arange(seeds), np.arange(personas)),
         *(
             (rng.integers(seeds, size=seeds), rng.integers(personas, size=personas))
@@ -273,7 +273,7 @@ def correlation(
     ]
     ratios = []
     for s, p in draws:
-        means = {key: grid[s][:, p].mean() for key, grid in stack.items()}
+        means = {key: grid[np.ix_(s, p)].mean() for key, grid in stack.items()}
         ratios.append([means[a, b] / means[b, b] for a, b in pairs])
     ranked = rankdata(ratios, axis=1)
     found = {}
