@@ -83,3 +83,41 @@ def test_one_limit_holds_for_all_runs_and_no_question_is_paid_twice(
     asked = len(fake.asked)
     assert compare(fake, squares, out, "--max-cost", f"{10 * expected}").exit_code == 0
     assert len(fake.asked) == asked
+
+
+def test_every_arm_is_ready_before_another_one_is_paid(
+    fake: Fake, keys: None, squares: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("GOOGLE_API_KEY")
+    result = compare(fake, squares, tmp_path / "out", "--max-cost", "5", "--judges", "claude")
+
+    assert result.exit_code == 3, result.output
+    assert "GOOGLE_API_KEY" in result.stderr
+    assert not fake.asked
+
+
+def test_a_slate_that_one_arm_cannot_draw_is_found_before_anything_is_paid(
+    fake: Fake, keys: None, squares: Path, tmp_path: Path
+) -> None:
+    sizes = ["--max-cost", "5", "--vary", "train.size=5,500"]
+    result = compare(fake, squares, tmp_path / "out", *sizes)
+
+    assert result.exit_code == 5, result.output
+    assert "lower train.size" in result.stderr
+    assert not fake.asked
+
+
+def test_a_cell_on_its_own_has_no_leave_to_spend(
+    fake: Fake, keys: None, squares: Path, tmp_path: Path
+) -> None:
+    """What the comparison's account allows, a run that is given its settings does not."""
+    out = tmp_path / "out"
+    assert compare(fake, squares, out, "--max-cost", "5", "--seeds", "1").exit_code == 0
+    asked, config = len(fake.asked), next(out.glob("cells/*/seed-0.toml"))
+    again = ["run", "--config", str(config), "--out", str(tmp_path / "other")]
+    again += ["-o", "train.slates=30", "-o", "max_cost=none"]
+    result = CliRunner().invoke(main, again)
+
+    assert result.exit_code == 2, result.output
+    assert "--max-cost" in result.stderr
+    assert len(fake.asked) == asked

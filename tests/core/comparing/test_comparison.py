@@ -161,6 +161,69 @@ def test_other_settings_in_the_same_folder_are_refused(whole: Path, tmp_path: Pa
     assert result.stderr.strip().splitlines()[-1].startswith("Error: ")
 
 
+def test_a_finished_run_that_was_taught_otherwise_is_not_counted_in(
+    whole: Path, tmp_path: Path
+) -> None:
+    """The teacher's options stand in no exam's record where somebody else judges."""
+    out = tmp_path / "out"
+    shutil.copytree(whole, out)
+    noisier = [word.replace("noise=3", "noise=30") for word in words(out)]
+    noisier += ["--store", str(tmp_path / "s.sqlite"), "--judges", "simulated"]
+    for folder in out.glob("cells/*noise=3*"):
+        folder.rename(folder.with_name(folder.name.replace("noise=3", "noise=30")))
+    result = CliRunner().invoke(main, noisier)
+
+    assert result.exit_code == 5, result.output
+    assert "was begun with teacher.noise 3.0, and this command says 30.0" in result.stderr
+    assert "--fresh" not in result.stderr, "there is no such option here"
+
+
+@pytest.mark.parametrize("what", ["run.toml", "notes.txt"])
+def test_other_peoples_folders_are_left_alone(tmp_path: Path, what: str) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / what).write_text("mine")
+    (tmp_path / "out" / "report.html").write_text("mine too")
+    result = compare(tmp_path / "out")
+
+    assert result.exit_code == 2
+    assert what in result.stderr
+    assert (tmp_path / "out" / "report.html").read_text() == "mine too"
+
+
+def test_what_is_damaged_is_made_again(whole: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    shutil.copytree(whole, out)
+    shutil.copy(store(whole), store(out))
+    (out / "compare.json").write_text("{}")  # an older one, or another's
+    tensors = next(out.glob("cells/*/*/exam/transcript.safetensors"))
+    tensors.write_bytes(tensors.read_bytes()[:100])
+
+    result = compare(out)
+    assert result.exit_code == 5
+    assert "the same command makes it again" in result.stderr
+    assert compare(out).exit_code == 0
+    assert (out / "compare.json").read_bytes() == (whole / "compare.json").read_bytes()
+
+
+def test_a_composites_answers_are_those_that_were_asked(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    line = words(out, "--store", str(store(out)), "--judges", "simulated")
+    teachers = 'teacher=[simulated, {use="consistent", of="simulated", orders=3}]'
+    line[line.index(VARY[1])] = teachers
+    place = line.index("sampler=uniform,four-bin")
+    del line[place - 1 : place + 1]
+    result = CliRunner().invoke(main, line)
+
+    assert result.exit_code == 0, result.output
+    found = read_json(out / "compare.json")
+    plain, three = (run["answers"] for run in found["cost"]["runs"])
+    assert plain == 20 + 2 * 20
+    # A set of items that was drawn before costs nothing again.
+    assert 2.5 * plain < three <= 3 * plain
+    assert found["cost"]["together"]["answers"] == count(store(out), "SELECT count(*) FROM answers")
+    assert found["equal_answers"]["budget"] == plain
+
+
 def start(out: Path, cache: Path) -> subprocess.Popen[bytes]:
     with out.with_name("said.txt").open("ab") as said:
         return subprocess.Popen(
