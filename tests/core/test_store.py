@@ -129,6 +129,35 @@ def test_a_put_is_all_or_nothing(path: Path) -> None:
         assert len(here.get([request(1).digest])) == 1
 
 
+def test_an_interrupt_that_leaves_a_transaction_open_is_no_end(path: Path) -> None:
+    """Ctrl-C may come right after SQLite has begun one, before anything here knows of it. What is
+    under way is kept after that, through the same connection."""
+
+    class Interrupting:
+        def __init__(self, db: sqlite3.Connection) -> None:
+            self.db, self.armed = db, True
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(self.db, name)
+
+        def execute(self, statement: str, *values: object) -> sqlite3.Cursor:
+            found = self.db.execute(statement, *values)
+            if self.armed and statement.startswith("BEGIN"):
+                self.armed = False
+                raise KeyboardInterrupt
+            return found
+
+    with Store(path) as here:
+        here._db = Interrupting(here._db)  # type: ignore[assignment]
+        with pytest.raises(KeyboardInterrupt):
+            claim(here, DIGESTS[:1])
+        assert here._db.in_transaction
+        here.put("t", [(request(1), reply())])
+    with Store(path) as later:
+        assert later.get([request(1).digest])
+        assert claim(later, DIGESTS[:1]) == {DIGESTS[0]}
+
+
 def test_half_a_surrogate_pair_loses_no_answer(path: Path) -> None:
     """Models send such text: JSON allows the escape \\ud83d alone."""
     with Store(path) as here:

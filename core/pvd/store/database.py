@@ -119,6 +119,8 @@ class Database:
         """The connection, in one transaction: all of it or nothing. Keep it short, since runs wait
         for it."""
         with self._sentence("written"):
+            if self._db.in_transaction:  # Ctrl-C came between a beginning and what ends it
+                self._db.execute("ROLLBACK")
             self._db.execute("BEGIN IMMEDIATE")  # a deferred one fails when two processes claim
             try:
                 yield self._db

@@ -63,10 +63,15 @@ function stop(event) {
   held = null;
   if (!ghost) return;
   ghost.remove();
-  // The click that follows belongs to the drag.
-  const swallow = (click) => { click.stopPropagation(); click.preventDefault(); };
-  addEventListener("click", swallow, { capture: true, once: true });
-  setTimeout(() => removeEventListener("click", swallow, { capture: true }), 0);
+  dragged = true;
   if (target !== null) place(position, target);
   else if (event && source.matches(".place")) takeBack(position); // dragged out of the row
 }
+
+// The click that follows a drag belongs to it; once anything else is pressed, it is not coming.
+let dragged = false;
+addEventListener("click", (event) => {
+  if (dragged) { event.stopPropagation(); event.preventDefault(); }
+  dragged = false;
+}, { capture: true });
+for (const kind of ["pointerdown", "keydown"]) addEventListener(kind, () => { dragged = false; }, { capture: true });

@@ -83,7 +83,8 @@ async function draft() {
   do {
     stale = false;
     drafting = post("draft", { id: state.slate.id, order, window: windowName }, { keepalive: true });
-    try { await drafting; } catch { /* another window was first: the next look at the state says so */ }
+    // Taken, so that an older state that comes later is known to be old.
+    try { take(await drafting); } catch { /* another window was first: the next look at the state says so */ }
     drafting = null;
   } while (stale && state.slate && !busy);
 }

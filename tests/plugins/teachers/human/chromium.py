@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any, Self
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
-LONG = 60.0  # seconds after which something hangs
+LONG = 120.0  # seconds after which something hangs
 # Puts the pipes where Chromium looks for them, from numbers that do not overlap with those.
 LAUNCH = """
 import fcntl, os, sys
@@ -60,7 +60,8 @@ class Chromium:
         flags = [
             "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
             "--no-first-run", "--no-default-browser-check", "--disable-background-networking",
-            "--disable-component-update", "--disable-extensions", "--disable-sync", "--mute-audio", "--disable-breakpad",
+            "--disable-component-update", "--disable-extensions", "--disable-sync", "--mute-audio",
+            "--disable-breakpad",
             "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1",
             "--remote-debugging-pipe", f"--user-data-dir={self._folder}", "about:blank",
         ]  # fmt: skip
@@ -90,17 +91,26 @@ class Chromium:
 
     def call(self, method: str, session: str = "", **parameters: Any) -> dict[str, Any]:
         """Give a command and wait for what it answers."""
-        number = next(self._numbers)
-        message: dict[str, Any] = {"id": number, "method": method, "params": parameters}
-        if session:
-            message["sessionId"] = session
-        os.write(self._out, json.dumps(message).encode() + b"\0")
-        while True:
-            said = self._receive(method)
-            if said.get("id") == number:
-                assert "error" not in said, f"{method}: {said['error']}"
-                result: dict[str, Any] = said["result"]
-                return result
+        return self.calls((method, parameters), session=session)[-1]
+
+    def calls(
+        self, *commands: tuple[str, dict[str, Any]], session: str = ""
+    ) -> list[dict[str, Any]]:
+        """Several commands one right after the other, as fast as fingers are."""
+        wanted = []
+        for method, parameters in commands:
+            wanted.append(next(self._numbers))
+            message: dict[str, Any] = {"id": wanted[-1], "method": method, "params": parameters}
+            if session:
+                message["sessionId"] = session
+            os.write(self._out, json.dumps(message).encode() + b"\0")
+        found: dict[int, dict[str, Any]] = {}
+        while len(found) < len(wanted):
+            said = self._receive(commands[0][0])
+            if said.get("id") in wanted:
+                assert "error" not in said, f"{commands}: {said['error']}"
+                found[said["id"]] = said["result"]
+        return [found[number] for number in wanted]
 
     def _receive(self, what: str) -> dict[str, Any]:
         deadline = time.monotonic() + LONG
@@ -256,15 +266,14 @@ class Tab:
 
     def finger(self, kind: str, *points: tuple[float, float]) -> None:
         """One event: touchStart, touchMove, touchEnd."""
-        self.call(
-            "Input.dispatchTouchEvent", type=kind, touchPoints=[{"x": x, "y": y} for x, y in points]
-        )
+        self.call("Input.dispatchTouchEvent", **_touch(kind, *points))
 
     def tap(self, selector: str) -> None:
-        """With a finger."""
-        where = self.middle(selector)
-        self.finger("touchStart", where)
-        self.finger("touchEnd")
+        """With a finger. Both events at once: who waits between them presses for long."""
+        events = (_touch("touchStart", self.middle(selector)), _touch("touchEnd"))
+        self._browser.calls(
+            *(("Input.dispatchTouchEvent", event) for event in events), session=self._session
+        )
 
     def carry(self, source: str, target: str, rest: bool) -> None:
         """With a finger, to another place; `rest` on it first, until it is lifted."""
@@ -275,6 +284,10 @@ class Tab:
         for step in (0.1, 0.5, 1.0):
             self.finger("touchMove", (x + (to_x - x) * step, y + (to_y - y) * step))
         self.finger("touchEnd")
+
+
+def _touch(kind: str, *points: tuple[float, float]) -> dict[str, Any]:
+    return {"type": kind, "touchPoints": [{"x": x, "y": y} for x, y in points]}
 
 
 def wait(true: Callable[[], Any], what: str, seconds: float = LONG) -> Any:

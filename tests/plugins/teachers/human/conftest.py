@@ -24,7 +24,7 @@ from pvd.store import Store
 from pvd.testing import items, personas
 
 HERE = Path(__file__).parent
-LONG = 60.0  # seconds after which something hangs
+LONG = 120.0  # seconds after which something hangs
 
 
 def wait(true: Callable[[], Any], what: str = "it") -> Any:

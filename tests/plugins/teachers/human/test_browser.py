@@ -217,7 +217,7 @@ def test_undo_skip_and_the_best_few(person: Callable[..., Person]) -> None:
 
     who.tab.click("#skip")
     who.gone(second)
-    assert "Skipped" in who.tab.text()
+    who.tab.until("document.querySelector('#notice').textContent.includes('Skipped')")
     who.wanted[second] = [[0, 1, 2, 3, 4]]
 
     third, order = who.look()  # skipped, and taken back

@@ -29,6 +29,7 @@ class Command:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "pvd", *words],
                 stdin=subprocess.DEVNULL, stdout=out, stderr=out,
+                env={**os.environ, "PYTHONFAULTHANDLER": "1"},
             )  # fmt: skip
         found = until(self._address, "the address")
         self.client = client(found)
@@ -45,7 +46,12 @@ class Command:
     def stop(self, number: int) -> int:
         """Send a signal; the exit code."""
         os.kill(self.process.pid, number)
-        return self.process.wait(60)
+        try:
+            return self.process.wait(60)
+        except subprocess.TimeoutExpired:
+            os.kill(self.process.pid, signal.SIGABRT)  # it writes down where it is
+            self.process.wait()
+            raise AssertionError(self.said()) from None
 
     def answer_all(self) -> int:
         """Answer until the command needs nobody; how many answers that were."""
