@@ -58,10 +58,8 @@ def difference(a: Estimate, b: Estimate, seed: int) -> Estimate:
 def two_way(values: Sequence[Sequence[float]]) -> Estimate:
     """The mean of one row a seed and one column a persona, with its 95 % interval over both.
 
-    Seeds and personas are crossed random effects without interaction replicates, so the variance
-    of the mean is (MS_seed + MS_persona - MS_residual) / (S * P), with Satterthwaite's (1946)
-    degrees of freedom. It is never taken to be below what the residual alone leaves. An interval
-    over personas alone would call other seeds of the same method a different method.
+    Seeds and personas are crossed random effects, as in `pvd.crossed`. An interval over personas
+    alone would call other seeds of the same method a different method.
     """
     from pvd.crossed.analysis import analyse
 

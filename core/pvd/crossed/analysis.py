@@ -1,7 +1,8 @@
 """The mean of a grid, its error, and where the spread is from.
 
-Seeds (rows) and personas (columns) are random effects, crossed, with one
-value a cell:  y[i, j] = mean + seed[i] + persona[j] + residual[i, j].
+Seeds (rows) and personas (columns) are random effects, crossed, with one value a cell:
+
+    y[i, j] = mean + seed[i] + persona[j] + residual[i, j]
 
 Mean squares say where the spread is from. Seeds and personas do not add to it where theirs is
 below that of the residual; such a mean square is pooled with the residual's, which is what
@@ -84,7 +85,7 @@ class Crossed:
         """The chance of a mean that lies so far above, the truth being 0.
 
         A correction for many comparisons looks far into the tail. There Satterthwaite's freedom,
-        itself an estimate, is too hopeful: of five seeds it rejects up to 1.7 % where .83 % are
+        itself an estimate, is too hopeful: of five seeds it rejects up to 1.8 % where .83 % are
         due. So `one_of_many` takes the generalised p-value (Tsui and Weerahandi 1989, JASA 84) if
         that is larger: the chance over all variances that the mean squares leave possible, each
         mean square times its freedom over a chi-square of that freedom.
