@@ -42,6 +42,7 @@ INFLATION = (
     "no inflation is resolved",
 )
 RESAMPLES = 2000
+UNLEARNABLE, LEARNABLE = "half another's tastes", "likes dark and plain"  # about as far from true
 
 
 @dataclass(frozen=True)
@@ -156,6 +157,7 @@ def values(
     others = np.mean([gains[a, b] for a, b in permutations(labels, 2)], axis=0)
     truly = np.mean([gains[a, TRUTH] for a in labels], axis=0)
     advantage, inflated = (crossed.analyse(own - rest).interval() for rest in (others, truly))
+    told = {a: crossed.analyse(gains[a, a] - gains[a, TRUTH]).interval() for a in labels}
     personas = {len(sheet.personas) for sheet in sheets.values()}
     return {
         "seeds": len(SEEDS),
@@ -213,6 +215,14 @@ def values(
         "own_words": words(advantage, *OWN),
         "inflation": page.show(inflated, "+"),
         "inflation_words": words(inflated, *INFLATION),
+        "inflated": named([a for a, one in told.items() if one.low > 0]),
+        "deflated": named([a for a, one in told.items() if one.high < 0]),
+        "unlearnable": interval(gains[UNLEARNABLE, TRUTH] - gains[LEARNABLE, TRUTH]),
+        "which": words(
+            crossed.analyse(gains[UNLEARNABLE, TRUTH] - gains[LEARNABLE, TRUTH]).interval(),
+            "what can be learned costs more than what cannot",
+            "which of the two costs more is not resolved",
+        ),
         "each": page.table(
             ["judge", "own students, by it - by the truth", "own students - others', by it"],
             [
@@ -229,6 +239,11 @@ def values(
 
 def interval(grid: Grid) -> str:
     return page.show(crossed.analyse(grid).interval(), "+")
+
+
+def named(labels: Sequence[str]) -> str:
+    """`a` and `b`; or nobody."""
+    return page.listed([f"`{label}`" for label in labels]) or "none"
 
 
 def words(found: Estimate, above: str, otherwise: str) -> str:
