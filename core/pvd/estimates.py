@@ -55,17 +55,6 @@ def difference(a: Estimate, b: Estimate, seed: int) -> Estimate:
     return mean(pairs, seed, a.over)
 
 
-def two_way(values: Sequence[Sequence[float]]) -> Estimate:
-    """The mean of one row a seed and one column a persona, with its 95 % interval over both.
-
-    Seeds and personas are crossed random effects, as in `pvd.crossed`. An interval over personas
-    alone would call other seeds of the same method a different method.
-    """
-    from pvd.crossed.analysis import analyse
-
-    return analyse(values).interval()
-
-
 def plain(estimate: Estimate) -> dict[str, Any]:
     """The estimate for a JSON file, without the values that it is made of."""
     return {name: value for name, value in vars(estimate).items() if name != "values"}

@@ -26,14 +26,15 @@ import numpy as np
 import torch
 
 import pvd
-from pvd import catalog, estimates
+from pvd import catalog, crossed, estimates
 from pvd.folder import read_json, write_json
 from pvd.progress import Silent
+from pvd.records import Estimate
 from pvd.settings import recipe, resolve
 
-sys.path.insert(0, str(Path(__file__).parent))
+sys.path[:0] = [str(Path(__file__).parent / folder) for folder in ("", "studies")]
+from page import show, table
 from parts_pretrain import pretrain, recognised
-from results import METRICS, mean_of_one, show, table
 
 PARTS = ("all", "last-2")
 RATES = {  # three for each, and then the next one beyond the best, which lay at the edge
@@ -46,6 +47,8 @@ SEEDS = (0, 1, 2, 3, 4)
 TRAIN = {"rounds": 5, "slates": 400, "steps": 40, "batch": 16, "patience": 5}
 TRAIN |= {"validation_slates": 1000}
 TEACHING = ("drawing", "asking")  # the same for both parts, and no cost of the student
+
+METRICS = {"mpr_true": "true MPR", "mpr": "MPR", "hit@20": "hit@20"}
 
 
 @dataclass(frozen=True)
@@ -203,6 +206,11 @@ def chosen(tuning: Mapping[str, Mapping[float, float]], rates: Mapping[str, floa
     return table(["part", *(f"{rate:g}" for rate in tried), "taken"], rows)
 
 
+def two_way(grid: np.ndarray) -> Estimate:
+    """The mean of [seeds, personas], for other seeds and personas."""
+    return crossed.analyse(grid).interval()
+
+
 def quality(runs: Mapping[str, Sequence[Done]]) -> str:
     """The exam, and what was forgotten."""
 
@@ -211,18 +219,23 @@ def quality(runs: Mapping[str, Sequence[Done]]) -> str:
 
     untrained = runs["all"][0].systems["zero-shot"]
     rows = [
-        ["zero-shot", *(show(mean_of_one(np.array(untrained[name]))) for name in METRICS), "", ""],
+        [
+            "zero-shot",
+            *(show(estimates.mean(untrained[name], 0, "personas")) for name in METRICS),
+            "",
+            "",
+        ],
         *(
             [
                 f"`{p}`",
-                *(show(estimates.two_way(grid(p, name))) for name in METRICS),
+                *(show(two_way(grid(p, name))) for name in METRICS),
                 *lost(runs[p]),
             ]
             for p in PARTS
         ),
         [
             "`last-2` - `all`",
-            *(show(estimates.two_way(grid("last-2", n) - grid("all", n)), "+") for n in METRICS),
+            *(show(two_way(grid("last-2", n) - grid("all", n)), "+") for n in METRICS),
             "",
             "",
         ],

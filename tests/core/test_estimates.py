@@ -5,10 +5,8 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 import pytest
-from scipy.stats import t
 
 from pvd import Estimate, estimates
-from pvd.estimates import mean, two_way
 
 Sample = npt.NDArray[np.float64]
 
@@ -122,57 +120,3 @@ def test_a_difference_needs_the_same_personas() -> None:
 
     with pytest.raises(ValueError, match="same personas"):
         estimates.difference(a, b, 0)
-
-
-# --- seeds and personas -----------------------------------------------------------------------
-
-
-def test_two_way_by_hand() -> None:
-    """Mean squares worked out on paper."""
-    found = two_way([[1.0, 5.0], [3.0, 8.0]])
-    assert found.value == 4.25
-    # rows 3 and 5.5, columns 2 and 6.5: MS_seed = 2 * 2 * 1.25^2 = 6.25, MS_persona = 20.25,
-    # residuals +-0.25: MS_residual = 0.25; so the variance is (6.25 + 20.25 - 0.25) / 4.
-    variance = (6.25 + 20.25 - 0.25) / 4
-    freedom = 26.25**2 / (6.25**2 + 20.25**2 + 0.25**2)
-    half = t.ppf(0.975, freedom) * variance**0.5
-    assert (found.low, found.high) == pytest.approx((4.25 - half, 4.25 + half))
-    assert found.over == "2 seeds x 2 personas (two-way)"
-
-
-def test_two_way_is_wider_than_personas_alone_where_seeds_matter() -> None:
-    rng = np.random.default_rng(0)
-    grid = rng.normal(size=(5, 1)) * 3 + rng.normal(size=(1, 60)) + rng.normal(size=(5, 60))
-    both, alone = two_way(grid.tolist()), mean(grid.mean(0).tolist(), 0, "personas")
-    assert both.high - both.low > 3 * (alone.high - alone.low)
-
-
-@pytest.mark.parametrize(
-    ("seed_sd", "persona_sd"), [(0.0, 0.0), (0.0, 2.0), (1.0, 2.0), (2.0, 0.0)]
-)
-def test_two_way_covers_the_truth(seed_sd: float, persona_sd: float) -> None:
-    """Of 2,000 comparisons of a method with itself about 95 % find no difference, whatever varies;
-    an interval over personas alone finds one in most of them where seeds vary."""
-    rng = np.random.default_rng(1)
-    covered = 0
-    for _ in range(2000):
-        grid = (
-            seed_sd * rng.normal(size=(5, 1))
-            + persona_sd * rng.normal(size=(1, 40))
-            + rng.normal(size=(5, 40))
-        )
-        found = two_way(grid.tolist())
-        covered += found.low <= 0 <= found.high
-    assert covered / 2000 >= 0.935
-    assert covered / 2000 <= 0.995
-
-
-@pytest.mark.parametrize("grid", [[[1.0, 2.0]], [[1.0], [2.0]], [1.0, 2.0]])
-def test_two_way_needs_two_of_each(grid: list[list[float]]) -> None:
-    with pytest.raises(ValueError, match="at least two seeds and two personas"):
-        two_way(grid)
-
-
-def test_two_way_without_any_spread_has_no_width() -> None:
-    found = two_way([[2.0, 2.0], [2.0, 2.0]])
-    assert (found.low, found.value, found.high) == (2.0, 2.0, 2.0)
