@@ -32,7 +32,8 @@ from pvd.progress import Silent
 from pvd.records import Estimate
 from pvd.settings import recipe, resolve
 
-sys.path[:0] = [str(Path(__file__).parent / folder) for folder in ("", "studies")]
+sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parent / "studies"))
 from page import show, table
 from parts_pretrain import pretrain, recognised
 
@@ -47,7 +48,6 @@ SEEDS = (0, 1, 2, 3, 4)
 TRAIN = {"rounds": 5, "slates": 400, "steps": 40, "batch": 16, "patience": 5}
 TRAIN |= {"validation_slates": 1000}
 TEACHING = ("drawing", "asking")  # the same for both parts, and no cost of the student
-
 METRICS = {"mpr_true": "true MPR", "mpr": "MPR", "hit@20": "hit@20"}
 
 
