@@ -81,6 +81,14 @@ def test_answers_needed_lie_on_the_line_between_two_stops() -> None:
     assert samplers.crossing(curve, costs, 71) == float("inf")
 
 
+def test_a_claim_is_held_against_all_budgets() -> None:
+    said = study("samplers").said_of_claim
+    assert said(["better"] * 4) == "Here it does, at every budget"
+    assert "does not show" in said(["not resolved"] * 4)
+    assert "some budgets" in said(["better", "not resolved"])
+    assert said(["better", "worse"]) == "Here it does not"
+
+
 def test_a_sampler_that_learns_twice_as_fast_needs_half_the_answers() -> None:
     samplers = study("samplers")
     costs = np.linspace(0, 800, 9)

@@ -132,12 +132,14 @@ def answers(marks: Mapping[str, Mark], stop: int) -> float:
 
 
 def said_of_claim(verdicts: Sequence[str]) -> str:
-    """Whether the paper's sampler always wins."""
+    """Whether the paper's sampler always wins, as far as that can be told."""
     if all(word == "better" for word in verdicts):
         return "Here it does, at every budget"
-    if "better" in verdicts and "worse" not in verdicts:
-        return "Here it wins at some budgets only"
-    return "Here it does not"
+    if "worse" in verdicts:
+        return "Here it does not"
+    if "better" in verdicts:
+        return "Here that shows at some budgets only"
+    return "Here that does not show at any budget"
 
 
 # --- answers needed ---------------------------------------------------------------------------
