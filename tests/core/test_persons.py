@@ -13,6 +13,7 @@ import pytest
 import pvd
 from pvd import kit, testing
 from pvd.asking import Desk, opened
+from pvd.discovery import registry
 from pvd.progress import Silent
 from pvd.settings import AskSettings
 from pvd.store import Store
@@ -114,12 +115,22 @@ def test_a_check_bothers_nobody() -> None:
     assert [why for why in found.values() if why not in skipped] == [None, None]
 
 
-def test_a_name_that_core_needs_is_no_option() -> None:
-    from pvd.discovery import registry
+GREEDY = """
+from dataclasses import dataclass
+import pvd
 
-    @dataclass(kw_only=True)
-    class Greedy(Sitter):
-        store_folder: str = "mine"  # type: ignore[assignment]
+@dataclass(kw_only=True)
+class Greedy(pvd.Teacher):
+    store_folder: str = "mine"
 
+@pvd.hookimpl
+def register_teachers(register):
+    register("greedy", Greedy)
+"""
+
+
+def test_a_name_that_core_needs_is_no_option(tmp_path: Path) -> None:
+    file = tmp_path / "greedy.py"
+    file.write_text(GREEDY)
     with pytest.raises(kit.BadInput, match="option 'store_folder', a name that core needs"):
-        registry._register("teacher", "greedy", Greedy)
+        registry.load_file(file)
