@@ -132,15 +132,22 @@ class Design:
 
     def settings(self, cell: Cell) -> Settings:
         """A cell's run, each time made anew."""
-        laid = self._laid(self.arms[cell.arm])
-        streams = {name: derive(self.base.seed, name, cell.seed) % 2**32 for name in VARIED}
-        judge = self.judges[0].table
-        return resolve(*self.tables, *laid, {"streams": streams, "judge": judge})
+        laid, seed = self._laid(self.arms[cell.arm]), self.base.seed
+        streams = {name: derive(seed, name, cell.seed) % 2**32 for name in VARIED}
+        teacher = self.teacher_of(self.arms[cell.arm])
+        streams["teacher"] = derive(seed, "teacher", cell.seed, teacher) % 2**32
+        return resolve(*self.tables, *laid, {"streams": streams}, self._judged(self.judges[0]))
 
     def examining(self, judge: Judge) -> Settings:
         """Settings under which this judge's exam is asked; the judge is its own teacher there."""
-        both = {"teacher": judge.table, "judge": judge.table}
-        return resolve(*self.tables, *self._laid(self.arms[0]), both)
+        own = {"teacher": judge.table}
+        return resolve(*self.tables, *self._laid(self.arms[0]), own, self._judged(judge))
+
+    def _judged(self, judge: Judge) -> Table:
+        """The tables that make it the judge. Each has chance of its own, as each teacher has: two
+        that are simulated would err alike otherwise."""
+        stream = derive(self.base.seed, "judge", judge.label) % 2**32
+        return {"judge": judge.table, "streams": {"judge": stream}}
 
     def folder(self, out: Path, cell: Cell) -> Path:
         """Where a cell's run lies."""

@@ -145,6 +145,8 @@ def tag(row: Row) -> str:
         return str(row["verdict"])
     if row["b_replaces_a"] and row["a_replaces_b"]:
         return "either will do"
+    if row["a_replaces_b"]:
+        return "A replaces it"
     return "replaces" if row["b_replaces_a"] else "not resolved"
 
 

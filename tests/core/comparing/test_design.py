@@ -44,6 +44,18 @@ def test_a_seed_varies_what_is_drawn_trained_and_answered_and_nothing_of_the_exa
         assert len({settings.stream(name) for row in streams for settings in row}) == 1
 
 
+def test_each_teacher_and_each_judge_has_chance_of_its_own() -> None:
+    """Two that are simulated would err alike otherwise, and judges would agree by the way."""
+    made = design({"teacher": ["simulated", NOISY], "sampler": ["uniform", "four-bin"]}, seeds=1)
+    teachers = [made.settings(Cell(arm, 0)).stream("teacher") for arm in range(4)]
+    judges = {made.examining(judge).stream("judge") for judge in made.judges}
+
+    assert teachers[0] == teachers[1] != teachers[2] == teachers[3], "paired within a teacher"
+    assert len(judges) == 2
+    assert made.settings(Cell(0, 0)).stream("judge") in judges
+    assert not judges & set(teachers)
+
+
 def test_every_teacher_judges_where_nobody_is_named() -> None:
     made = design({"teacher": ["simulated", NOISY], "sampler": ["uniform", "four-bin"]})
 

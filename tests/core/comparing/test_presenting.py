@@ -33,7 +33,7 @@ SAID = {"margin": 1.0, "seeds": 5}
         ({"b_replaces_a": True},
          "qwen-vl replaces gemini: it is surely not 1 point worse (−0.7 to +0.3).", "replaces"),
         ({"a_replaces_b": True},
-         "gemini replaces qwen-vl: it is surely not 1 point worse (−0.3 to +0.7).", "not resolved"),
+         "gemini replaces qwen-vl: it is surely not 1 point worse (−0.3 to +0.7).", "A replaces it"),
         ({"a_replaces_b": True, "b_replaces_a": True},
          "qwen-vl and gemini differ by less than 1 point (−0.7 to +0.3): either will do.",
          "either will do"),
