@@ -39,7 +39,7 @@ OWN = (  # what an interval above zero says, and one that covers it
 )
 INFLATION = (
     "judged by its own teacher, a student seems to gain more than it truly does",
-    "no inflation is resolved",
+    "no such difference is resolved",
 )
 RESAMPLES = 2000
 UNLEARNABLE, LEARNABLE = "half another's tastes", "likes dark and plain"  # about as far from true
