@@ -21,12 +21,12 @@ EACH = 8  # kills of one run at most, so that several runs get to their end
 # Where a kill may fall: what the process said last, and what that counts as.
 STAGES = {
     "": "start", "catalogue": "start", "student": "start", "preparing pictures": "start",
-    "embedding": "start", "exam questions": "exam questions",
+    "texts": "start", "embedding": "start", "exam questions": "exam questions",
     "validation questions": "validation", "validation": "validation",
     "drawing": "drawing and asking", "asking": "drawing and asking", "training": "training",
     "exam": "exam and report", "after exam": "exam and report",
 }  # fmt: skip
-AIMS = [stage for stage in STAGES if stage not in ("", "catalogue", "student")]
+AIMS = [stage for stage in STAGES if stage not in ("", "catalogue", "student", "texts")]
 
 
 def stage_of(said: list[str]) -> str:
