@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from pvd.errors import BadInput, MissingFile
+from pvd.errors import BadInput, MissingFile, UsageError
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -240,6 +240,13 @@ def locked(folder: Path) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def check_holds_only(folder: Path, names: set[str], what: str) -> None:
+    """Raise UsageError if there is more in the folder than `what` writes: it is not ours then."""
+    inside = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+    if others := sorted(name for name in inside - names if not name.startswith(".")):
+        raise UsageError(f"{folder} holds {others[0]}, which no {what} wrote; name another --out.")
 
 
 def released(folder: Path, seconds: float) -> None:

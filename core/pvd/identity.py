@@ -50,13 +50,18 @@ def check_same_run(settings: Settings, folder: Path) -> None:
         )
 
 
-def difference(settings: Settings, folder: Path) -> str:
-    """By what the run in the folder is another one; nothing if it is the same, or none is there."""
+def difference(settings: Settings, folder: Path, free: tuple[str, ...] = ()) -> str:
+    """By what the run in the folder is another one; nothing if it is the same, or none is there.
+    Settings that begin with one of `free` may differ."""
     path = folder / "run.toml"
     if not path.exists():
         return ""
     here, there = flat(_table(settings)), flat(options.read_toml(path))
-    differ = [n for n in {**here, **there} if not unrecorded(n) and here.get(n) != there.get(n)]
+    differ = [
+        name
+        for name in {**here, **there}
+        if not unrecorded(name) and not name.startswith(free) and here.get(name) != there.get(name)
+    ]
     if not differ:
         return ""
     # Another component has other options: say that it is another one.

@@ -20,7 +20,7 @@ from pvd.auditing.results import results
 from pvd.auditing.teachers import Member
 from pvd.discovery import registry
 from pvd.errors import BadInput, UsageError
-from pvd.folder import locked, read_json, sweep, write_bytes, write_json
+from pvd.folder import check_holds_only, locked, read_json, sweep, write_bytes, write_json
 from pvd.money import account
 from pvd.money.plan import Plan
 from pvd.progress import Progress
@@ -29,6 +29,7 @@ from pvd.settings import OPERATIONAL, Settings, flat
 from pvd.store import Store, default_path
 
 RESULT, RECORD, REPORT = "audit.json", "audit.toml", "report.html"
+OURS = {RESULT, RECORD, REPORT, "usage.json"}
 
 
 @dataclass(frozen=True)
@@ -186,6 +187,7 @@ def _check_same(task: Task) -> None:
     folder = task.folder
     if (folder / "run.toml").exists():
         raise UsageError(f"{folder} holds a run; name another --out for the audit.")
+    check_holds_only(folder, OURS, "audit")
     if not (folder / RECORD).exists():
         return
     here, there = (_comparable(one) for one in (task.record(), options.read_toml(folder / RECORD)))

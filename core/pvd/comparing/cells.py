@@ -18,10 +18,13 @@ from pvd.errors import ERRORS, BadInput, Interrupted, PvdError
 from pvd.folder import write_bytes
 from pvd.identity import difference, toml_of
 from pvd.ledger import SEEN, VIEW, WEIGHTS
+from pvd.options import Table, read_toml
 from pvd.progress import Progress
 from pvd.settings import Settings
 
 LOOK = 0.2  # seconds between looks at the processes
+# Whoever sat in a cell's own exam: others may judge it all the same, by its transcript.
+EXAMINED = ("judge.", "streams.judge")
 BEFORE_TRAINING = (WEIGHTS, SEEN, VIEW)  # what the untrained student is and sees
 
 
@@ -40,7 +43,7 @@ def check(design: Design, out: Path) -> None:
     """Raise BadInput if a run that is there was begun with other settings, by an earlier design."""
     for cell in design.cells:
         folder = design.folder(out, cell)
-        if what := difference(design.settings(cell), folder):
+        if what := difference(design.settings(cell), folder, EXAMINED):
             raise BadInput(
                 f"{folder} {what}; give the same again, or compare in another --out: of runs that "
                 "were taught differently nothing can be said together."
@@ -81,7 +84,8 @@ def run(
 
 
 def _start(design: Design, out: Path, cell: Cell, account: str, jobs: int, donor: Path) -> _Job:
-    settings, folder = design.settings(cell), design.folder(out, cell)
+    folder = design.folder(out, cell)
+    settings = design.settings(cell, _judged(folder))
     if not (folder / "rounds").exists() and settings.table()["student"] == _student_of(design):
         _lend(settings, donor, folder)
     config = _beside(folder, ".toml")
@@ -99,6 +103,15 @@ def _start(design: Design, out: Path, cell: Cell, account: str, jobs: int, donor
             env={"OMP_NUM_THREADS": threads, **os.environ},
         )
     return _Job(cell, folder, process)
+
+
+def _judged(folder: Path) -> Table | None:
+    """Who judges the run that was begun there; its exam was asked before."""
+    path = folder / "run.toml"
+    if not path.exists():
+        return None
+    begun = read_toml(path)
+    return {"judge": begun["judge"], "streams": {"judge": begun["streams"]["judge"]}}
 
 
 def _beside(folder: Path, suffix: str) -> Path:

@@ -29,9 +29,9 @@ from pvd.comparing import report as pages
 from pvd.comparing.design import Cell, Design, Judge, make
 from pvd.comparing.marking import Mark
 from pvd.discovery import registry
-from pvd.errors import BadInput, UsageError
+from pvd.errors import BadInput
 from pvd.exam import Paper
-from pvd.folder import locked, read_json, write_bytes, write_json
+from pvd.folder import check_holds_only, locked, read_json, write_bytes, write_json
 from pvd.money import account
 from pvd.money.plan import Plan
 from pvd.progress import Progress, Silent
@@ -43,7 +43,7 @@ from pvd.store import Store, default_path
 
 RESULT, REPORT, USAGE = "compare.json", "report.html", "usage.json"
 OURS = {RESULT, REPORT, USAGE, "cells", "exams"}
-SCHEMA = 1
+SCHEMA = 2
 JOBS = 4  # at most, where nobody says how many
 
 
@@ -79,7 +79,7 @@ def compare(
 def plan(design: Design, out: Path, progress: Progress | None = None) -> tuple[Plan, list[str]]:
     """What the comparison would ask and cost, and what it could see."""
     shown = progress or Silent()
-    check_ours(out)
+    check_holds_only(out, OURS, "comparison")
     data = _read(design, out, shown)
     with Store(design.base.store or default_path()) as store:
         budget = account.budget_of(design.base, out, store)
@@ -92,8 +92,8 @@ def execute(
 ) -> Compared:
     """All of it, or the rest of it, or the result of a finished comparison."""
     digest, shown = design.digest(), progress or Silent()
-    check_ours(out)
-    if (out / RESULT).exists() and read_json(out / RESULT).get("design") == digest:
+    check_holds_only(out, OURS, "comparison")
+    if _is_finished(out, digest):
         return finished(out)
     with locked(out):
         charged = _agreed(design, out, shown)
@@ -106,22 +106,23 @@ def execute(
                 budget = account.budget_of(design.base, out, store)
                 spending.save(out / USAGE, budget)
                 spending.say(budget, shown)
-        found = _found(design, out, digest, papers, shown)
-        write_bytes(out / REPORT, pages.render(found).encode())
-        write_json(out / RESULT, found)  # last: then the report is there too
+        write_json(out / RESULT, _found(design, out, digest, papers, shown))
     return finished(out)
 
 
-def check_ours(out: Path) -> None:
-    """Raise UsageError if something else lies in the folder, whose files are not ours."""
-    inside = {path.name for path in out.iterdir()} if out.is_dir() else set()
-    if others := sorted(name for name in inside - OURS if not name.startswith(".")):
-        raise UsageError(f"{out} holds {others[0]}, which no comparison wrote; name another --out.")
-
-
 def finished(out: Path) -> Compared:
-    """The result that lies in a comparison's folder."""
-    return Compared(read_json(out / RESULT), out, out / REPORT)
+    """The result that lies in a comparison's folder; the report is made from it anew."""
+    found = read_json(out / RESULT)
+    write_bytes(out / REPORT, pages.render(found).encode())
+    return Compared(found, out, out / REPORT)
+
+
+def _is_finished(out: Path, digest: str) -> bool:
+    """Whether the result of this very design is there, as this version writes it."""
+    if not (out / RESULT).exists():
+        return False
+    found = read_json(out / RESULT)
+    return bool(found.get("design") == digest and found.get("schema") == SCHEMA)
 
 
 def _jobs(design: Design) -> int:

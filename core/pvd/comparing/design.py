@@ -130,13 +130,15 @@ class Design:
     def _laid(self, arm: Arm) -> list[Table]:
         return _laid(self.factors, arm.levels)
 
-    def settings(self, cell: Cell) -> Settings:
-        """A cell's run, each time made anew."""
+    def settings(self, cell: Cell, judged: Table | None = None) -> Settings:
+        """A cell's run, each time made anew; the first judge holds its own exam, or another one,
+        whose tables are `judged`."""
         laid, seed = self._laid(self.arms[cell.arm]), self.base.seed
         streams = {name: derive(seed, name, cell.seed) % 2**32 for name in VARIED}
         teacher = self.teacher_of(self.arms[cell.arm])
         streams["teacher"] = derive(seed, "teacher", cell.seed, teacher) % 2**32
-        return resolve(*self.tables, *laid, {"streams": streams}, self._judged(self.judges[0]))
+        judged = judged or self._judged(self.judges[0])
+        return resolve(*self.tables, *laid, {"streams": streams}, judged)
 
     def examining(self, judge: Judge) -> Settings:
         """Settings under which this judge's exam is asked; the judge is its own teacher there."""

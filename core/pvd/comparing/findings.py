@@ -69,6 +69,7 @@ def find(
             {"label": view.label, "metric": view.metric, "truth": view.is_truth} for view in views
         ],
         "arms": [_arm(design, views, number, seed) for number in range(len(design.arms))],
+        "gains": _gains(design, views, seed),
         "rows": {view.label: _rows(view, seed) for view in views},
         "comparisons": _compared(design, views, questions(design), seed),
         "pairs": _compared(design, views, between_arms(design), seed),
@@ -116,6 +117,20 @@ def _rows(view: View, seed: int) -> dict[str, Any]:
         for system in TRAINED[1:]
     }
     return {system: plain(estimate(grid, seed)) for system, grid in (fixed | trained).items()}
+
+
+def _gains(design: Design, views: Sequence[View], seed: int) -> dict[str, Any]:
+    """By factor, level and view: what training gained, the other factors averaged over."""
+    return {
+        factor.path: {
+            label: {
+                view.label: plain(estimate(view.gain(_having(design, place, level)), seed))
+                for view in views
+            }
+            for level, label in enumerate(factor.labels)
+        }
+        for place, factor in enumerate(design.factors)
+    }
 
 
 def _metrics(design: Design, sheets: Sequence[Sheet], seed: int) -> dict[str, Any]:

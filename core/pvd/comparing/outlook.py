@@ -10,6 +10,7 @@ from pvd.money.amounts import count
 
 # How differences between arms spread: what docs/results.md found for samplers on photographs, with
 # a student of two minutes. Another student and other teachers may spread otherwise.
+ENOUGH = 20  # seeds that somebody may still want to pay for
 ASSUMED = Components(seed=2.8, persona=12.3, residual=555.0)
 
 
@@ -32,7 +33,7 @@ def lines(design: Design, personas: int) -> list[str]:
     smallest = crossed.detectable(ASSUMED, seeds, personas, level=level)
     said.append(
         "If differences spread as in docs/results.md, one of "
-        f"{smallest:.1f} points is found with 80 % power."
+        f"{smallest:.1f} points between two arms is found with 80 % power."
     )
     if 0 < design.margin < smallest:
         needed = crossed.seeds_needed(ASSUMED, personas, design.margin, level=level)
@@ -40,6 +41,15 @@ def lines(design: Design, personas: int) -> list[str]:
         said.append(
             f"{wish} it takes {needed} seeds."
             if needed
-            else f"{wish} it takes more personas: no number of seeds is enough with {personas}."
+            else f"{wish} no number of seeds is enough with {personas}{_more(design, level)}."
         )
     return said
+
+
+def _more(design: Design, level: float) -> str:
+    """How many personas would do, with not too many seeds."""
+    for personas in (100, 200, 500, 1000, 2000, 5000):
+        seeds = crossed.seeds_needed(ASSUMED, personas, design.margin, level=level, most=ENOUGH)
+        if seeds:
+            return f"; {seeds} seeds are, with {personas:,}"
+    return ""

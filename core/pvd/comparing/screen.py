@@ -30,6 +30,8 @@ def show(findings: Mapping[str, Any], report: Path) -> None:
         console.print()
     views = [view["label"] for view in findings["views"]]
     _table(console, "difference", views, _differences(findings, "comparisons"))
+    for line in wording.at_equal(findings):
+        console.print(f"{line}\n", markup=False)
     scores = _scores(findings)
     heads = [*views, "answers", "dollars"]
     if all(run["dollars"] == 0 for run in findings["cost"]["runs"]):

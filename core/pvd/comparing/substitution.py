@@ -104,8 +104,9 @@ def _inflation(
     seed: int,
 ) -> dict[str, Any]:
     """By how much further ahead of the others' students a teacher's student stands under its own
-    teacher than under the reference. A difference of differences: how strict or noisy a judge is
-    falls on all students alike, and cancels."""
+    teacher than under the reference. A difference of differences: what a judge adds for all of
+    them cancels. But noise shrinks a judge's differences, leads and arrears alike, and is no
+    favour."""
     import numpy as np
 
     others = [other for other in matrix if other != teacher]
@@ -114,7 +115,17 @@ def _inflation(
         judge: cells[teacher, judge] - np.mean([cells[one, judge] for one in others], axis=0)
         for judge in (teacher, reference)
     }
-    return plain(estimate(ahead[teacher] - ahead[reference], seed))
+    own, theirs = (estimate(ahead[judge], seed) for judge in (teacher, reference))
+    found = estimate(ahead[teacher] - ahead[reference], seed)
+    return {
+        **plain(found),
+        "own_lead": plain(own),
+        "reference_lead": plain(theirs),
+        # Noise shrinks every lead, so that one which is surely there, and grew or turned, is more.
+        "inflates": bool(
+            found.low > 0 and own.low > 0 and (by_label[reference].is_truth or theirs.value <= 0)
+        ),
+    }
 
 
 def _shared(

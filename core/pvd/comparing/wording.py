@@ -61,12 +61,17 @@ def _answer(findings: Mapping[str, Any], factor: Row) -> Answer:
         for row in elsewhere
         if tag(row) != tag(_twin(row, first))
     ]
-    several = len(scores) > 2
+    several, gains = len(scores) > 2, findings["gains"][factor["path"]]
+    gained = [
+        f"{level} {signed(g[view]['value'])} ({between(g[view])})" for level, g in gains.items()
+    ]
+    sure = [level for level, g in gains.items() if g[view]["low"] > 0]
+    none = "; none of that is a sure gain" if not sure else ""
     rest = [sentence(row, findings) for row in first if several or row is not about[0]]
     return Answer(
         factor["path"],
         said_by + opening + against,
-        (*rest, *others),
+        (f"Over the untrained student: {', '.join(gained)}{none}.", *rest, *others),
         _cost_of(findings, factor),
     )
 
@@ -134,7 +139,7 @@ def sentence(row: Row, findings: Mapping[str, Any]) -> str:
     if row["a_replaces_b"]:
         back = {"low": -difference["high"], "high": -difference["low"]}
         return f"{a} replaces {b}: it is surely not {margin} worse ({between(back)})."
-    return f"{b} against {a} is not resolved: the difference is {between(difference)} points."
+    return f"{b} against {a} is not resolved: {signed(difference['value'])} points {spread}."
 
 
 def tag(row: Row) -> str:
@@ -167,15 +172,24 @@ def substitution(findings: Mapping[str, Any]) -> list[str]:
         said.append(
             f"Judged by their own teacher, students gain {signed(own['value'])} points more than "
             f"under the others ({between(own)})"
-            + ("." if sure else ", which is not told from nothing.")
+            + (
+                "; where judges differ in noise and students in what they learned, that alone can "
+                "do it."
+                if sure
+                else ", which is not told from nothing."
+            )
         )
     for row in found["inflation"]:
-        sure = row["low"] > 0
+        leads = f"{signed(row['own_lead']['value'])} ({between(row['own_lead'])})"
+        there = f"{signed(row['reference_lead']['value'])} ({between(row['reference_lead'])})"
         said.append(
-            f"Its own exam {'inflates' if sure else 'changes'} the lead of {row['teacher']}'s "
-            f"student over the others by {signed(row['value'])} points ({between(row)}), against "
-            f"{row['reference']}, which taught nobody"
-            + ("." if sure or row["high"] < 0 else "; that is not told from nothing.")
+            f"{row['teacher']}'s student leads the others by {leads} under its own teacher, by "
+            f"{there} under {row['reference']}, which taught nobody"
+            + (
+                f": its own exam inflates the lead by {signed(row['value'])} ({between(row)})."
+                if row["inflates"]
+                else "; no inflation is resolved."
+            )
         )
     if own is not None and not found["inflation"]:
         said.append(
@@ -223,9 +237,9 @@ def _cost_of(findings: Mapping[str, Any], factor: Row) -> str:
         text = f"{mean(run['answers'] for run in runs):,.0f} answers"
         found.setdefault(text + ("" if cost == 0 else f" ({price(cost)})"), []).append(level)
     if len(found) == 1:
-        return f"A run of each learns from {next(iter(found))}."
-    parts = (f"of {listed(levels)} from {text}" for text, levels in found.items())
-    return f"A run learns: {'; '.join(parts)}."
+        return f"A run of each takes {next(iter(found))}, for training and validation."
+    parts = (f"of {listed(levels)} {text}" for text, levels in found.items())
+    return f"A run takes, for training and validation: {'; '.join(parts)}."
 
 
 def _runs(findings: Mapping[str, Any], path: str, level: str) -> list[Row]:
@@ -279,6 +293,23 @@ def how_sure(findings: Mapping[str, Any]) -> str:
         f"{points} Intervals are 95 %, over seeds and personas; verdicts are corrected for the "
         "number of pairs under one judge (Holm)."
     )
+
+
+def at_equal(findings: Mapping[str, Any]) -> list[str]:
+    """The differences by the first view where all runs had cost as much as the cheapest."""
+    view, said = findings["views"][0]["label"], []
+    for key in ("answers", "dollars"):
+        if (equal := findings[f"equal_{key}"]) is not None:
+            budget = equal["budget"]
+            much = money(budget) if key == "dollars" else count(round(budget), "answer")
+            rows = [row for row in equal["comparisons"] if row["view"] == view]
+            pairs = (
+                f"{row['b']} - {row['a']} {signed(row['difference']['value'])} "
+                f"({between(row['difference'])})"
+                for row in rows
+            )
+            said.append(f"When every run had cost {much}: {'; '.join(pairs)}.")
+    return said
 
 
 def made_up(findings: Mapping[str, Any]) -> str:

@@ -335,3 +335,15 @@ def test_python_has_it_too() -> None:
     assert all(card["pairs"] is None for card in done.numbers["teachers"])
     with pytest.raises(BadInput, match="holds an audit with other"):
         package.audit("simulated", out="first", catalog=catalog, personas=personas)
+
+
+def test_other_peoples_folders_are_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "compare.json").write_text("{}")
+    (tmp_path / "out" / "report.html").write_text("mine")
+    words = ["audit", "simulated", "--slates", "5", "--out", str(tmp_path / "out")]
+    result = CliRunner().invoke(main, words)
+
+    assert result.exit_code == 2, result.output
+    assert "holds compare.json, which no audit wrote" in result.stderr
+    assert (tmp_path / "out" / "report.html").read_text() == "mine"

@@ -178,7 +178,22 @@ def test_a_finished_run_that_was_taught_otherwise_is_not_counted_in(
     assert "--fresh" not in result.stderr, "there is no such option here"
 
 
-@pytest.mark.parametrize("what", ["run.toml", "notes.txt"])
+def test_another_judge_needs_no_other_runs(whole: Path, tmp_path: Path) -> None:
+    """Wherever it stands among the judges."""
+    out = tmp_path / "out"
+    shutil.copytree(whole, out)
+    shutil.copy(store(whole), store(out))
+    done = {path: path.stat().st_mtime_ns for path in out.glob("cells/*/*/metrics.json")}
+    judges = ["--judges", '{use="simulated", noise=0},simulated']
+    result = compare(out, *judges)
+
+    assert result.exit_code == 0, result.output
+    assert all(path.stat().st_mtime_ns == when for path, when in done.items())
+    labels = [judge["label"] for judge in read_json(out / "compare.json")["judges"]]
+    assert labels == ["simulated (noise=0)", "simulated"]
+
+
+@pytest.mark.parametrize("what", ["run.toml", "notes.txt", "audit.json"])
 def test_other_peoples_folders_are_left_alone(tmp_path: Path, what: str) -> None:
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / what).write_text("mine")
@@ -195,6 +210,7 @@ def test_what_is_damaged_is_made_again(whole: Path, tmp_path: Path) -> None:
     shutil.copytree(whole, out)
     shutil.copy(store(whole), store(out))
     (out / "compare.json").write_text("{}")  # an older one, or another's
+    (out / "report.html").unlink()
     tensors = next(out.glob("cells/*/*/exam/transcript.safetensors"))
     tensors.write_bytes(tensors.read_bytes()[:100])
 

@@ -165,7 +165,11 @@ def test_own_judges_advantage_is_inflation_only_against_a_reference() -> None:
     for teacher, expected in {"noise=1": 4 - (-1), "noise=2": 4 - 1}.items():
         assert rows[teacher]["reference"] == LABEL
         assert rows[teacher]["low"] < expected < rows[teacher]["high"]
-    assert any("inflates the lead of noise=1's" in x for x in wording.substitution(with_truth))
+    # The reference, a judge with noise of its own, sees a lead of the second's student as well:
+    # a judge with less noise would see a larger one, and that is no favour.
+    assert [rows[teacher]["inflates"] for teacher in ("noise=1", "noise=2")] == [True, False]
+    said = wording.substitution(with_truth)
+    assert sum("its own exam inflates the lead" in line for line in said) == 1
 
     del sheets[LABEL]
     alone = found(design(teacher__noise=[1, 2]), sheets)
@@ -185,6 +189,20 @@ def test_a_noisy_reference_alone_proves_no_inflation() -> None:
 
     assert rows["noise=1"]["value"] == pytest.approx(3 - 1, abs=0.01)
     assert rows["noise=2"]["value"] == pytest.approx(-3 - -1, abs=0.01)
+    assert not any(row["inflates"] for row in rows.values())
+
+
+def test_a_noisy_own_judge_alone_proves_no_inflation() -> None:
+    """It shrinks what its student lacks; that is more than the reference says, and no favour."""
+    gains = {"noise=1": [12.0, 6.0], "noise=2": [3.0, 1.5], LABEL: [12.0, 6.0]}
+    made = design(judges=PEOPLE_AND_REFERENCE, teacher__noise=[1, 2])
+    said = found(made, judged(gains))
+    rows = {row["teacher"]: row for row in said["substitution"]["inflation"]}
+
+    assert rows["noise=2"]["low"] > 0, "the difference of differences"
+    assert not rows["noise=2"]["inflates"]
+    assert said["substitution"]["own_judge"]["low"] > 0
+    assert any("that alone can do it" in line for line in wording.substitution(said))
 
 
 def test_judges_that_lost_personas_are_compared_on_those_that_both_have() -> None:

@@ -28,7 +28,7 @@ SAID = {"margin": 1.0, "seeds": 5}
 @pytest.mark.parametrize(
     ("given", "sentence", "tag"),
     [
-        ({}, "qwen-vl against gemini is not resolved: the difference is −0.7 to +0.3 points.",
+        ({}, "qwen-vl against gemini is not resolved: −0.2 points (−0.7 to +0.3).",
          "not resolved"),
         ({"b_replaces_a": True},
          "qwen-vl replaces gemini: it is surely not 1 point worse (−0.7 to +0.3).", "replaces"),
@@ -98,7 +98,25 @@ def test_the_first_words_answer_for_each_factor(findings: dict[str, Any]) -> Non
     assert any(line.startswith("Judged by noise=2: noise=2 is better") for line in teacher.rest)
     assert sampler.headline.startswith("Judged by noise=1: four-bin is better than uniform by ")
     assert "opposite" not in sampler.headline
-    assert sampler.cost == "A run of each learns from 100 answers."
+    assert sampler.cost == "A run of each takes 100 answers, for training and validation."
+
+
+def test_the_better_of_two_may_have_gained_nothing() -> None:
+    made = design(sampler=["uniform", "four-bin"])
+    (good,) = wording.answers(found(made, {"judge": sheet([5 + noise(6, 1), 9 + noise(6, 2)])}))
+    assert re.match(r"Over the untrained student: uniform \+\d.*, four-bin \+\d", good.rest[0])
+    assert "sure gain" not in good.rest[0]
+    (bad,) = wording.answers(found(made, {"judge": sheet([noise(6, 1), noise(6, 2) - 5])}))
+    assert bad.rest[0].endswith("; none of that is a sure gain.")
+
+
+def test_what_the_same_cost_buys_is_on_the_screen_too() -> None:
+    made = design(train__slates=[100, 200])
+    grids = [4 + noise(6, 1, 0.1), 8 + noise(6, 2, 0.1)]
+    findings = found(made, {"judge": sheet(grids, [(100, 0.0), (200, 0.0)])})
+
+    (line,) = wording.at_equal(findings)
+    assert line.startswith("When every run had cost 100 answers: slates=200 - slates=100 ")
 
 
 def test_of_several_levels_the_highest_is_named_and_how_it_stands() -> None:
