@@ -305,6 +305,14 @@ def anothers() -> None:
 ITEM = '{"id": "1", "image": "images/1.png"'
 JSONL = "shop.jsonl"
 
+SAMPLERS = ("--vary", "sampler=uniform,four-bin")
+
+
+def compares(*words: str, setup: Setup = lambda: None) -> Case:
+    """A comparison as small as can be."""
+    return Case(["compare", "--out", "FOLDER", *SMALL, *BOUTIQUE, *words], setup)
+
+
 CASES: dict[str, Case] = {
     # files
     "`--catalog` names a file that is not there": catalog(lambda: None, name="nowhere.csv"),
@@ -596,6 +604,27 @@ CASES: dict[str, Case] = {
     "an answer whose date is none": labels(date="today"),
     "answers in a file that is no Parquet": brings("PAR1", "labels.parquet"),
     "`pvd cache prune` without saying what": kept("prune"),
+    # comparisons and audits
+    "a comparison in which nothing varies": compares(),
+    "`--vary` without values": compares("--vary", "sampler"),
+    "`--vary` with one value": compares("--vary", "sampler=uniform"),
+    "a value twice in `--vary`": compares("--vary", "sampler=uniform,uniform"),
+    "a sampler in `--vary` that is not there": compares("--vary", "sampler=uniform,fuor-bin"),
+    "an exam that varies": compares("--vary", "exam.items=20,30"),
+    "how a run is done in `--vary`": compares("--vary", "ask.workers=1,2"),
+    "a table in `--vary` that is none": compares("--vary", "teacher={use=simulated,simulated"),
+    "no seeds": compares(*SAMPLERS, "--seeds", "0"),
+    "a negative margin": compares(*SAMPLERS, "--margin", "-1"),
+    "one persona in a comparison's exam": compares(*SAMPLERS, "-o", "exam.personas=1"),
+    "a comparison in a folder with other files": compares(
+        *SAMPLERS, setup=lambda: write("FOLDER/notes.txt", "mine")
+    ),
+    "an audit of nobody": Case(["audit", "--out", "FOLDER"]),
+    "a teacher twice in an audit": Case(["audit", "simulated", "simulated", "--out", "FOLDER"]),
+    "an audit in a folder with other files": Case(
+        ["audit", "simulated", "--out", "FOLDER", *BOUTIQUE],
+        lambda: write("FOLDER/notes.txt", "mine"),
+    ),
 }
 
 
