@@ -55,6 +55,10 @@ def show(found: Mapping[str, Any], report: Path) -> None:
     if found["simulated"]:
         who = [card["label"] for card in cards if card["simulated"]]
         console.print(
-            Text(f"The preferences of {', '.join(who)} are simulated: made up by a program.")
+            Text(
+                "These preferences are simulated: a made-up teacher, not people or a model."
+                if len(who) == len(cards)
+                else f"The preferences of {', '.join(who)} are made up by a program."
+            )
         )
     console.print(Text(f"Report: {report}"), soft_wrap=True)

@@ -72,7 +72,7 @@ def test_two_teachers_stand_beside_one_another(monkeypatch: pytest.MonkeyPatch) 
         "circular triples",
         "simulated (position_bias=2)",
         "favours what is shown first",
-        "made up by",
+        "a made-up teacher",
     ):
         assert words in flat(said), words
     assert max(map(len, said.splitlines())) <= 80
