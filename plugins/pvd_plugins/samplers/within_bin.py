@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import pvd
-from pvd_plugins.samplers.four_bin import LABELS, MANY, sampled
+from pvd_plugins.samplers.four_bin import LABELS, MANY, note, sampled
 from pvd_plugins.samplers.four_bin.cuts import by_quantile, by_range
 from pvd_plugins.samplers.four_bin.lots import foremost
 
@@ -48,17 +48,8 @@ class WithinBin(pvd.Sampler):
                 rows.append(large[int(torch.randint(len(large), (1,), generator=rng))])
             else:
                 rows.append(bins[chosen])
-        pool.note(
-            "bins",
-            {
-                label: {
-                    "members": float(members[number]),
-                    "wanted": float(size * lots.count(number)),
-                    "short": float(short[number]),
-                }
-                for number, label in enumerate(LABELS)
-            },
-        )
+        wanted = [size * lots.count(number) for number in range(len(LABELS))]
+        note(pool, members, wanted, short)
         return torch.tensor(rows)
 
     def _queues(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -46,17 +46,7 @@ class FourBin(pvd.Sampler):
             lines, members = self._queues(pool, size, rng)
         short = [0] * len(wanted)
         rows = [self._filled(line, wanted, short, items, rng) for line in lines]
-        pool.note(
-            "bins",
-            {
-                label: {
-                    "members": float(members[number]),
-                    "wanted": float(wanted[number] * len(rows)),
-                    "short": float(short[number]),
-                }
-                for number, label in enumerate(LABELS)
-            },
-        )
+        note(pool, members, [count * len(rows) for count in wanted], short)
         return torch.tensor(rows)
 
     def _queues(
@@ -119,6 +109,18 @@ def shares(size: int) -> list[int]:
     counts = [int(number >= len(EDGES) - size) for number in range(len(EDGES))]
     counts[-1] += max(size - len(EDGES), 0)
     return counts
+
+
+def note(
+    pool: pvd.Pool, members: Sequence[float], wanted: Sequence[int], short: Sequence[int]
+) -> None:
+    """What each bin held, what was wanted from it, and what it failed to give, for the report."""
+    columns = zip(LABELS, members, wanted, short, strict=True)
+    rows = {
+        label: {"members": float(held), "wanted": float(asked), "short": float(missed)}
+        for label, held, asked, missed in columns
+    }
+    pool.note("bins", rows)
 
 
 @pvd.hookimpl
