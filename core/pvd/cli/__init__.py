@@ -15,7 +15,8 @@ from pvd.cli.auditing import audit
 from pvd.cli.caching import cache
 from pvd.cli.comparing import cell, compare
 from pvd.cli.exporting import export
-from pvd.cli.inspecting import doctor, plugins, show_options
+from pvd.cli.inspecting import doctor, show_options
+from pvd.cli.plugging import plugins
 from pvd.cli.prompting import prompt
 from pvd.cli.reporting import report
 from pvd.cli.running import evaluate, label, run, train
