@@ -19,7 +19,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the command does, befo
 ROOT = Path(__file__).parents[1]
 SHIM = ROOT / "tests/shim"  # on the path of processes that shall be able to load torchvision
 DECLARED = runpy.run_path(str(SHIM / "sitecustomize.py"))["DECLARED"]
-COLOURS = ROOT / "examples/colours.py"  # a student that knows colours only, and is fast
+COLOURS = ROOT / "examples/own_student.py"  # a student that knows colours only, and is fast
 
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")

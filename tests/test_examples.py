@@ -14,7 +14,7 @@ EXAMPLES = Path(__file__).parents[1] / "examples"
 
 
 def test_the_stages_run_by_hand(capsys: pytest.CaptureFixture[str]) -> None:
-    spec = importlib.util.spec_from_file_location("stages", EXAMPLES / "stages.py")
+    spec = importlib.util.spec_from_file_location("stages", EXAMPLES / "stage_by_stage.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -35,7 +35,7 @@ def test_the_stages_run_by_hand(capsys: pytest.CaptureFixture[str]) -> None:
 def test_the_student_in_one_file_passes_its_contract() -> None:
     from click.testing import CliRunner
 
-    words = ["plugins", "check", "-p", str(EXAMPLES / "colours.py"), "student.colours"]
+    words = ["plugins", "check", "-p", str(EXAMPLES / "own_student.py"), "student.colours"]
     result = CliRunner().invoke(command, words)
     assert result.exit_code == 0, result.output
     assert result.output.count("ok  ") == 6

@@ -32,7 +32,7 @@ from pvd.errors import BadInput, MissingFile, PvdError
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs/mistakes.md"
-COLOURS = ROOT / "examples/colours.py"
+COLOURS = ROOT / "examples/own_student.py"
 NAMES = ("red", "green", "blue", "yellow")
 
 # As small as can be: every mistake is to be found before, or soon.

@@ -5,7 +5,7 @@
 Every arm has the same settings and seeds of its own for what is drawn, for training and for the
 teacher's noise; split and exam are fixed. So no two runs share anything but the exam, and about one
 comparison in twenty should find a difference at 5 %. A run is small, but a whole one: drawings,
-personas who name colours and a pattern, the student of examples/colours.py, a simulated teacher.
+personas who name colours and a pattern, the student of examples/own_student.py, a simulated teacher.
 Written for `pvd compare`; tests/core/test_alike.py asserts what this prints.
 """
 
@@ -30,7 +30,7 @@ from pvd.discovery import registry
 from pvd.folder import read_json, write_lines
 from pvd.records import Estimate
 
-COLOURS = Path(__file__).parents[2] / "examples/colours.py"
+COLOURS = Path(__file__).parents[2] / "examples/own_student.py"
 ITEMS, PEOPLE = 200, 120
 SETTINGS: dict[str, Any] = {
     "student": "colours",

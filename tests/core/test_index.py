@@ -24,7 +24,7 @@ from pvd.search import exact, parts
 from pvd.search.index import Index
 from pvd.search.parts import Row
 
-COLOURS = Path(__file__).parents[2] / "examples/colours.py"
+COLOURS = Path(__file__).parents[2] / "examples/own_student.py"
 WIDTH = 48
 
 

@@ -25,7 +25,7 @@ from pvd.discovery import registry
 from pvd.search.index import Index
 from pvd.search.indexing import WHOLE, Shard
 
-COLOURS = Path(__file__).parents[2] / "examples/colours.py"
+COLOURS = Path(__file__).parents[2] / "examples/own_student.py"
 STUDENT = ["index", "colours", "-p", str(COLOURS), "--catalog", "shop.csv"]
 
 # Parts of 40 rows instead of 4096, and a student that takes its time: what a kill needs to hit.

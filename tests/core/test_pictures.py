@@ -17,7 +17,7 @@ from pvd.discovery import registry
 from pvd.pictures import Kept, Memory, Pictures, prepare
 from pvd.records import Item
 
-COLOURS = Path(__file__).parents[2] / "examples/colours.py"
+COLOURS = Path(__file__).parents[2] / "examples/own_student.py"
 ROOM = 10**9
 
 

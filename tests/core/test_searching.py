@@ -26,7 +26,7 @@ from pvd.errors import BadInput, MissingFile, UsageError
 from pvd.search import graph
 from pvd.search.index import Hit, Index
 
-COLOURS = Path(__file__).parents[2] / "examples/colours.py"
+COLOURS = Path(__file__).parents[2] / "examples/own_student.py"
 TITLE = '<script>alert("1")</script> größer & 花 [bold]'
 
 

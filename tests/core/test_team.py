@@ -156,7 +156,14 @@ def test_one_alone_is_told_nothing() -> None:
 def labelled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run whose first round is labelled; its student neither augments nor drops out."""
     folder = tmp_path_factory.mktemp("labelled")
-    words = ("-p", ROOT / "examples/colours.py", "--student", "colours", "-o", "catalog.size=150")
+    words = (
+        "-p",
+        ROOT / "examples/own_student.py",
+        "--student",
+        "colours",
+        "-o",
+        "catalog.size=150",
+    )
     small = ("-o", "train.slates=60", "-o", "train.steps=10", "-o", "personas.people=40")
     done = subprocess.run(
         [sys.executable, "-m", "pvd", "label", "-q", *map(str, (*words, *small)), folder / "run"],

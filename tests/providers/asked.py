@@ -82,7 +82,7 @@ class Counter:
 
 # --- whole runs -----------------------------------------------------------------------------------
 
-COLOURS = Path(__file__).parents[2] / "examples/colours.py"
+COLOURS = Path(__file__).parents[2] / "examples/own_student.py"
 LOVES = ("red", "green", "blue")
 ROLES = ("nurse", "cook", "sailor", "judge", "clown", "baker", "tailor", "poet", "pilot", "monk")
 

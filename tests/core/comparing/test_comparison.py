@@ -35,7 +35,7 @@ LONG = 120.0
 
 def words(out: Path, *more: str) -> list[str]:
     options = [word for name, value in SMALL.items() for word in ("-o", f"{name}={value}")]
-    colours = str(ROOT / "examples/colours.py")
+    colours = str(ROOT / "examples/own_student.py")
     return [
         "compare", "-p", colours, "--student", "colours", *options, *VARY, "--seeds", "1",
         "--jobs", "2", "--out", str(out), *more,

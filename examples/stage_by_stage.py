@@ -1,6 +1,6 @@
 """One round by hand: every stage takes records and returns records.
 
-python examples/stages.py
+python examples/stage_by_stage.py
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A student in one file: a linear map over a colour histogram, and words hashed into a space.
 
-pvd run -p examples/colours.py --student colours
-pvd plugins check -p examples/colours.py student.colours
+pvd run -p examples/own_student.py --student colours
+pvd plugins check -p examples/own_student.py student.colours
 """
 
 from __future__ import annotations
