@@ -6,7 +6,7 @@ PYTHON ?= python3
 TORCH_INDEX ?=
 PIP = .venv/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: run test check clean
+.PHONY: run test check docs clean
 
 run: .venv/run
 	.venv/bin/pvd run
@@ -21,8 +21,13 @@ check: .venv/dev
 	.venv/bin/ruff check .
 	.venv/bin/mypy
 
+# The site, in build/docs/index.html. Nothing in it may need a network.
+docs: .venv/dev
+	.venv/bin/sphinx-build --quiet --fail-on-warning --keep-going --nitpicky --fresh-env docs build/docs
+	! grep -rnE '(src|<link[^>]* href)="(https?:)?//' build/docs --include='*.html'
+
 clean:
-	rm -rf .venv dist
+	rm -rf .venv dist build
 
 .venv/torch: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "pvd needs Python 3.11 or newer; try make PYTHON=python3.12")'
