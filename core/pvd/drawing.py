@@ -70,8 +70,12 @@ class SlotPool(Pool):
         history: Sequence[Judgment] = (),
         notes: dict[str, dict[str, dict[str, float]]] | None = None,
     ) -> None:
-        self.personas, self.items, self.history = personas, items, history
-        self.texts, self.embeddings, self._base = texts, embeddings, base
+        self.personas: Sequence[Persona] = personas
+        self.items: Sequence[Item] = items
+        self.history: Sequence[Judgment] = history
+        self.texts: Tensor = texts
+        self.embeddings: Tensor = embeddings
+        self._base = base
         self._notes = notes if notes is not None else {}
 
     @cached_property

@@ -10,8 +10,10 @@ from pvd.errors import ProviderFailure
 
 
 class Busy(Exception):
-    """Raised by `answer`: call me again, after so many seconds if the provider said so. `limited`
-    says that it wants fewer calls, not that it is out of order."""
+    """Raised by `answer`: call me again, after so many seconds if the provider said so."""
+
+    after: float | None  #: seconds that the provider asked for
+    limited: bool  #: it wants fewer calls, and is not out of order
 
     def __init__(self, why: str, after: float | None = None, limited: bool = False) -> None:
         super().__init__(why)
@@ -32,8 +34,9 @@ class Gone(Exception):
 
 
 class Malformed(Exception):
-    """Raised by `read`: this reply is no ranking. The slate is asked again in another order. `kind`
-    is what the report counts it under."""
+    """Raised by `read`: this reply is no ranking. The slate is asked again in another order."""
+
+    kind: str  #: what the report counts it under
 
     def __init__(self, why: str, kind: str = "no ranking") -> None:
         super().__init__(why)

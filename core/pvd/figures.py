@@ -24,7 +24,7 @@ LOOKS = ((BLUE, "o", "-"), (VERMILION, "s", "--"), (GREEN, "^", "-."), (INK, "D"
          (PURPLE, "v", "-"), (ORANGE, "x", "--"))  # fmt: skip
 WIDTH = 4.3  # inches: about a phone's width, so that the letters stay readable there
 FONTS = "system-ui,-apple-system,'Segoe UI',Roboto,'Liberation Sans',Arial,sans-serif"
-STYLE = {
+STYLE: dict[str, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "pvd",
     "text.parse_math": False,  # a name may hold a dollar sign

@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     )
     from pvd.records import Judgment, RoundResult, Step
 
-hookspec = pluggy.HookspecMarker("pvd")
-hookimpl = pluggy.HookimplMarker("pvd")
+hookspec: pluggy.HookspecMarker = pluggy.HookspecMarker("pvd")
+#: Marks what implements a hook: `register_*` in a module, `on_*` in an observer.
+hookimpl: pluggy.HookimplMarker = pluggy.HookimplMarker("pvd")
 
 # --- registering: called once, while the module that implements it is loaded -----------------
 # Historic, so that a module registered later is called too, and the earlier ones not again.

@@ -36,12 +36,12 @@ LABEL = re.compile(r"\[([A-Za-z])\]")
 class Prompt:
     """One slate in words: labelled pictures between `system` and `question`."""
 
-    system: str
-    letters: tuple[str, ...]  # the labels of the items, in the order shown
-    items: tuple[Item, ...]
-    question: str
-    schema: Mapping[str, Any]  # JSON schema of the answer
-    shared: bool = False  # other questions begin with the same pictures
+    system: str  #: what it is told before the pictures
+    letters: tuple[str, ...]  #: the labels of the items, in the order shown
+    items: tuple[Item, ...]  #: whose pictures are shown
+    question: str  #: what it is asked after the pictures; the persona is in here
+    schema: Mapping[str, Any]  #: JSON schema of the answer
+    shared: bool = False  #: other questions begin with the same pictures
 
     def body(self, side: int) -> dict[str, Any]:
         """It as JSON for the store's key: pictures by their digest and how they are scaled."""
@@ -217,10 +217,11 @@ class PromptedTeacher(Teacher):
     """A teacher that is shown labelled pictures and a question, and replies in letters. A provider
     defines `ask`, and `parameters` for what it sends beside the prompt."""
 
-    service: ClassVar[str] = ""  # who answers; teachers with one service share their answers
+    service: ClassVar[str] = ""  #: who answers; teachers with one service share their answers
 
-    model: Annotated[str, "the model's id, as its provider writes it"]
-    prompt: Annotated[str, "a named prompt, or the path of a .j2 file"] = "default"
+    model: Annotated[str, "the model's id, as its provider writes it"]  #: the model's id
+    prompt: Annotated[str, "a named prompt, or the path of a .j2 file"] = "default"  #: its words
+    #: pixels to which a picture's longer side is scaled down, from 16 to 4096
     max_side: Annotated[int, "pixels to which a picture's longer side is scaled down"] = 512
 
     def __post_init__(self) -> None:
@@ -228,7 +229,8 @@ class PromptedTeacher(Teacher):
             raise ValueError(f"max_side must be from 16 to 4096, not {self.max_side}")
 
     def check(self, personas: Sequence[Persona], items: Sequence[Item]) -> None:
-        render(self.prompt, personas[0], items[:2])  # a mistake in the prompt is found now
+        """Raise BadInput for a mistake in the prompt: it is found before anything is asked."""
+        render(self.prompt, personas[0], items[:2])
 
     @abstractmethod
     def ask(self, prompt: Prompt) -> Reply:
@@ -263,6 +265,7 @@ class PromptedTeacher(Teacher):
         return [_size(_ByDigest(item), self.max_side) for item in prompt.items]
 
     def request(self, slate: Slate) -> Request:
+        """Service, model, parameters, words and pictures: what is sent, and nothing else."""
         body = {
             "service": self.service,
             "model": self.model,
@@ -273,12 +276,15 @@ class PromptedTeacher(Teacher):
         return Request(slate, body)
 
     def answer(self, requests: Sequence[Request]) -> Sequence[Reply]:
+        """`ask` for each request."""
         return [
             self.ask(replace(self.prompt_for(request.slate), shared=request.shared))
             for request in requests
         ]
 
     def read(self, request: Request, reply: Reply) -> Ranking:
+        """The strict ranking in it: JSON, a permutation of the letters. Fences, words around it and
+        lower case are overlooked, and noted in the ranking's attribute `tidied`."""
         if reply.finish == "refused":
             raise Refused(f"{reply.model} refused: {reply.text[:80]!r}")
         if reply.finish == "truncated":

@@ -32,26 +32,27 @@ class Persona:
     The simulated teacher reads `attributes["tastes"]`, a mapping `"column=value" -> weight`.
     """
 
-    id: str
-    text: str
-    attributes: JSON = field(default_factory=dict)
+    id: str  #: distinct among the personas of a run
+    text: str  #: what the teacher is told and the student embeds
+    attributes: JSON = field(default_factory=dict)  #: whatever else its source knows
 
 
 @dataclass(frozen=True)
 class Item:
-    """One product. `image` is a file, or a function that returns the bytes of one."""
+    """One product: an id, a picture that is opened when it is needed, and what is known of it."""
 
-    id: str
-    image: Path | Callable[[], bytes]
-    title: str | None = None
-    attributes: Mapping[str, str] = field(default_factory=dict)
+    id: str  #: distinct in its catalogue
+    image: Path | Callable[[], bytes]  #: a file, or a function that returns the bytes of one
+    title: str | None = None  #: its name, if it has one
+    attributes: Mapping[str, str] = field(default_factory=dict)  #: the other columns of its table
 
     def read(self) -> bytes:
-        """The encoded image as it was given, not yet checked."""
+        """The encoded image as it was given, not yet checked; OSError if there is no such file."""
         return self.image.read_bytes() if isinstance(self.image, Path) else self.image()
 
     def open(self) -> Image:
-        """The image, decoded by the guarded decoder: upright RGB, first frame, on white."""
+        """The image, decoded by the guarded decoder: upright RGB, first frame, on white.
+        BadInput if it is too large, damaged, or no JPEG, PNG, WEBP or GIF."""
         return self.decoded(self.read())
 
     def decoded(self, data: bytes) -> Image:
@@ -79,10 +80,10 @@ class Item:
 
 @dataclass(frozen=True)
 class Catalog(Sequence[Item]):
-    """An ordered collection of items with distinct ids."""
+    """An ordered collection of items with distinct ids; BadInput for an id that stands twice."""
 
-    items: tuple[Item, ...]
-    name: str = "catalog"
+    items: tuple[Item, ...]  #: in their order
+    name: str = "catalog"  #: how messages name it
 
     def __post_init__(self) -> None:
         check_distinct((item.id for item in self.items), f"items in {self.name}")
@@ -109,27 +110,23 @@ def check_distinct(ids: Iterator[str], what: str) -> None:
 
 @dataclass(frozen=True, slots=True)  # there are many
 class Slate:
-    """One question: a persona, K items in the order shown, and a repeat number."""
+    """One question: which of these K items suits this persona best?"""
 
-    persona: Persona
-    items: tuple[Item, ...]
-    repeat: int = 0
+    persona: Persona  #: for whom
+    items: tuple[Item, ...]  #: K items, in the order shown
+    repeat: int = 0  #: another number is another question about the same
 
 
 @dataclass(frozen=True, slots=True)  # there are many
 class Ranking:
-    """One answer: tiers of slate positions, best first; positions in one tier are tied.
+    """One answer: an order of slate positions, counted from 0, with ties and gaps."""
 
-    A position in no tier is `unknown`, or `worse` than every placed one if the teacher says so
-    with `rest="worse"`. `utilities` has one number a position; `kind` says what they are.
-    """
-
-    tiers: tuple[tuple[int, ...], ...]
-    rest: Literal["unknown", "worse"] = "unknown"
-    utilities: tuple[float, ...] | None = None
-    kind: Literal["logprob", "score", "grade"] | None = None
-    rationale: str = ""
-    attributes: JSON = field(default_factory=dict)
+    tiers: tuple[tuple[int, ...], ...]  #: best first; positions in one tier are tied
+    rest: Literal["unknown", "worse"] = "unknown"  #: what a position in no tier is
+    utilities: tuple[float, ...] | None = None  #: one number a position, higher is better
+    kind: Literal["logprob", "score", "grade"] | None = None  #: what the utilities are
+    rationale: str = ""  #: the teacher's own words
+    attributes: JSON = field(default_factory=dict)  #: what else the teacher wants to be kept
 
     @classmethod
     def from_order(cls, order: Sequence[int]) -> Ranking:
@@ -204,16 +201,14 @@ class Ranking:
 
 @dataclass(frozen=True, slots=True)  # there are many
 class Tokens:
-    """Tokens of one call, or of many: all that were read and written, and what is known of their
-    classes. `output` counts hidden reasoning too.
-    """
+    """Tokens of one call, or of many; they can be added, and multiplied by a number of calls."""
 
-    input: int = 0
-    output: int = 0
-    images: int = 0  # of the input: pictures
-    cached: int = 0  # of the input: read from the provider's prompt cache
-    written: int = 0  # of the input: written into that cache
-    thoughts: int = 0  # of the output: hidden reasoning
+    input: int = 0  #: all that were read
+    output: int = 0  #: all that were written, hidden reasoning too
+    images: int = 0  #: of the input: pictures
+    cached: int = 0  #: of the input: read from the provider's prompt cache
+    written: int = 0  #: of the input: written into that cache
+    thoughts: int = 0  #: of the output: hidden reasoning
 
     def __add__(self, other: Tokens) -> Tokens:
         return Tokens(*(a + b for a, b in zip(self.counts(), other.counts(), strict=True)))
@@ -228,12 +223,11 @@ class Tokens:
 
 @dataclass(frozen=True)
 class Forecast:
-    """What a question will cost in tokens, before it is asked. `high` is what it will not pass:
-    that much money is put aside before it is sent."""
+    """What a question will cost in tokens, before it is asked."""
 
-    low: Tokens = Tokens()
-    expected: Tokens = Tokens()
-    high: Tokens = Tokens()
+    low: Tokens = Tokens()  #: at least
+    expected: Tokens = Tokens()  #: most likely: what a plan says
+    high: Tokens = Tokens()  #: at most: so much money is put aside before it is sent
 
     def __add__(self, other: Forecast) -> Forecast:
         return Forecast(
@@ -246,33 +240,29 @@ class Forecast:
 
 @dataclass(frozen=True)
 class Request:
-    """Everything that goes over the wire for one slate, as JSON, images by their digest.
+    """Everything that goes over the wire for one slate; two with equal bodies are one question."""
 
-    `digest` is the store's key: two requests with equal bodies are one question. `shared` is no
-    part of it: others that are asked now show the same pictures in the same order, which a provider
-    may remember for less money.
-    """
-
-    slate: Slate
-    body: JSON
+    slate: Slate  #: what it asks about
+    body: JSON  #: all that the answer depends on, images by their digest
+    #: Whether others that are asked now show the same pictures in the same order, which a provider
+    #: may remember for less money; no part of the question.
     shared: bool = False
 
     @cached_property
     def digest(self) -> str:
+        """The SHA-256 of the body: the store's key."""
         return digest_of(self.body)
 
 
 @dataclass(frozen=True, slots=True)  # there are many
 class Reply:
-    """A teacher's raw answer, as it is kept in the store. `model` is the id that the provider
-    returned; `finish` says how the answer ended, if not as it should: refused, truncated. A price
-    that nobody knows is None, never 0."""
+    """A teacher's raw answer, as it is kept in the store."""
 
-    text: str
-    model: str = ""
-    tokens: Tokens = Tokens()
-    dollars: float | None = 0.0
-    finish: str = ""
+    text: str  #: word for word
+    model: str = ""  #: the id that the provider returned
+    tokens: Tokens = Tokens()  #: what it counted
+    dollars: float | None = 0.0  #: a price that nobody knows is None, never 0
+    finish: str = ""  #: how it ended, if not as it should: refused, truncated
 
 
 def added(dollars: Iterable[float | None]) -> float | None:
@@ -285,28 +275,25 @@ def added(dollars: Iterable[float | None]) -> float | None:
 class Judgment:
     """A slate, its ranking, and where the ranking came from."""
 
-    slate: Slate
-    ranking: Ranking
-    digest: str
-    reply: Reply
-    teacher: str
-    date: str
-    # Of a composite: the digest of each answer inside, and what it cost once.
+    slate: Slate  #: the question
+    ranking: Ranking  #: the answer
+    digest: str  #: of the request: what the store keeps the raw reply under
+    reply: Reply  #: the raw answer, its model, tokens and dollars
+    teacher: str  #: who ranked
+    date: str  #: when, in UTC
+    #: Of a composite: the digest of each answer inside, and what it cost once.
     parts: tuple[tuple[str, float | None], ...] = ()
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A number with its interval, and what the interval is over.
+    """A number with its 95 % interval."""
 
-    `values` holds what the number is the mean of (one per persona), so that two systems that
-    were measured on the same personas can be compared in pairs.
-    """
-
-    value: float
-    low: float
-    high: float
-    over: str
+    value: float  #: the estimate itself
+    low: float  #: where the interval begins
+    high: float  #: where it ends
+    over: str  #: what the interval is over, such as "64 personas, given one trained student"
+    #: What the value is the mean of, one a persona: systems are compared in pairs by these.
     values: tuple[float, ...] = ()
 
 
@@ -314,34 +301,34 @@ class Estimate:
 class Exam:
     """One system's sitting: held-out personas x held-out items, and the judge's winners."""
 
-    system: str
-    personas: tuple[Persona, ...]
-    items: tuple[Item, ...]
-    scores: Tensor  # [P, N], higher is better
-    winners: tuple[int, ...]  # an index into items for each persona
-    utilities: Tensor | None  # [P, N], the judge's own, where they are known
-    seed: int  # of the bootstrap, the same for all systems
+    system: str  #: who sits it: distilled, zero-shot, ...
+    personas: tuple[Persona, ...]  #: P held-out ones
+    items: tuple[Item, ...]  #: N held-out ones
+    scores: Tensor  #: [P, N], higher is better
+    winners: tuple[int, ...]  #: an index into items for each persona
+    utilities: Tensor | None  #: [P, N], the judge's own, where they are known
+    seed: int  #: of the bootstrap, the same for all systems
 
 
 @dataclass(frozen=True)
 class Step:
     """One optimiser step, for observers."""
 
-    round: int
-    step: int
-    loss: float
-    slates_per_second: float
+    round: int  #: from 1
+    step: int  #: in this round, from 0
+    loss: float  #: of the step's batch, before the step
+    slates_per_second: float  #: how fast training goes
 
 
 @dataclass(frozen=True)
 class RoundResult:
     """What one round did: counts, the sampler's notes, and the student's validation."""
 
-    round: int
-    slates: int
-    answered: int
-    fresh: int
-    replaced: int
-    loss: float | None
-    validation: Estimate
-    notes: JSON = field(default_factory=dict)
+    round: int  #: from 1; round 0 is the student before training
+    slates: int  #: how many were drawn
+    answered: int  #: how many judgments they brought
+    fresh: int  #: how many of these no earlier round had
+    replaced: int  #: how many are about a spare slate, since the first brought no answer
+    loss: float | None  #: mean over the steps
+    validation: Estimate  #: in percent; the best round's student sits the exam
+    notes: JSON = field(default_factory=dict)  #: what the sampler noted: table, row, column

@@ -28,7 +28,8 @@ class Team:
     """This process among `size` of them; alone unless it says otherwise."""
 
     def __init__(self, rank: int = 0, size: int = 1, orders: Any = None) -> None:
-        self.rank, self.size = rank, size
+        self.rank: int = rank
+        self.size: int = size
         self._orders = orders  # the group in which orders are given
         self._at_work = False
 

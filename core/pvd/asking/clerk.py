@@ -67,10 +67,11 @@ class Clerk:
         progress: Progress | None = None,
         budget: Budget | None = None,
     ) -> None:
-        self.store, self.settings = store, settings
-        self.progress = progress or Silent()
-        self.budget = budget or Budget(store, uuid.uuid4().hex)
-        self.usage = Usage()
+        self.store: Store = store
+        self.settings: AskSettings = settings
+        self.progress: Progress = progress or Silent()
+        self.budget: Budget = budget or Budget(store, uuid.uuid4().hex)
+        self.usage: Usage = Usage()
         self.account: Callable[[], None] = lambda: None  # writes down what was spent so far
         self._accounted = self._shown = 0.0
         self._full_since: float | None = None

@@ -63,9 +63,9 @@ class Desk:
         budget: Budget | None = None,
         post: Post | None = None,
     ) -> None:
-        self.settings = settings or AskSettings()
-        self.post = post or Post(store, self.settings, progress, budget)
-        self.last_failure = ""
+        self.settings: AskSettings = settings or AskSettings()
+        self.post: Post = post or Post(store, self.settings, progress, budget)
+        self.last_failure: str = ""
 
     @property
     def usage(self) -> Usage:

@@ -25,7 +25,8 @@ class Pace:
     def __init__(
         self, most: int, settings: AskSettings, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self.most, self._clock = most, clock
+        self.most: int = most
+        self._clock = clock
         self._per_request = _interval(settings.requests_per_minute)
         self._per_token = _interval(settings.tokens_per_minute)
         self._limit = float(min(START, most))

@@ -15,7 +15,8 @@ class Questions:
     """
 
     def __init__(self, teacher: Teacher, slates: Sequence[Slate]) -> None:
-        self.teacher, self._slates = teacher, slates
+        self.teacher: Teacher = teacher
+        self._slates = slates
         self._places: dict[str, list[int]] = {}
         for place, slate in enumerate(slates):
             self._places.setdefault(teacher.request(slate).digest, []).append(place)

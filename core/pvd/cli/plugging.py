@@ -1,9 +1,10 @@
-"""The commands about plug-ins: plugins, plugins check."""
+"""The commands about plug-ins: plugins, plugins new, plugins check."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from pathlib import Path
 
 import click
 
@@ -27,6 +28,23 @@ def plugins(ctx: click.Context, as_json: bool) -> None:
     width = max((len(row.name) for row in rows), default=0)
     for row in rows:
         click.echo(f"{row.name:<{width}}  {row.distribution:<20}  {row.status}")
+
+
+@plugins.command()
+@click.argument("kind", metavar="KIND")
+@click.argument("name", metavar="NAME")
+@click.option("--to", type=click.Path(path_type=Path), help="An empty folder; else ./pvd-NAME.")
+def new(kind: str, name: str, to: Path | None) -> None:
+    """Write a package for a plug-in of yours, with tests, ready to install and to change."""
+    from pvd import scaffolding
+
+    package = scaffolding.new(kind, name, to)
+    click.echo(f"{package.folder} is the package of {kind}.{name}:")
+    for file in package.files:
+        click.echo(f"  {file}")
+    click.echo("Next, in the environment of pvd:")
+    for command in package.commands:
+        click.echo(f"  {command}")
 
 
 @plugins.command()

@@ -40,7 +40,9 @@ class Budget:
         max_calls: int | None = None,
         shared: bool = False,
     ) -> None:
-        self.run, self.max_cost, self.max_calls = run, max_cost, max_calls
+        self.run: str = run
+        self.max_cost: float | None = max_cost
+        self.max_calls: int | None = max_calls
         self._store, self._shared = store, shared
         self._dearer = 1.0  # how much dearer than thought an answer was at worst
 

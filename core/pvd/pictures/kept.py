@@ -44,10 +44,10 @@ class Kept:
         return cls(root, f"{student.name} {student.prepare_key()}", limit)
 
     def __init__(self, root: Path, key: str, limit: int) -> None:
-        self.folder = root / hashlib.sha256(key.encode()).hexdigest()[:32]
+        self.folder: Path = root / hashlib.sha256(key.encode()).hexdigest()[:32]
         self._root, self._limit = root, limit
         self._names = count()
-        self.closed = ""  # why nothing more is kept
+        self.closed: str = ""  # why nothing more is kept
         self._open()
 
     def _open(self) -> None:

@@ -32,8 +32,8 @@ class Pictures:
     def __init__(self, items: Sequence[Item], source: Source, rows: Tensor | None = None) -> None:
         import torch
 
-        self.items = tuple(items)
-        self.index = {item.id: number for number, item in enumerate(items)}
+        self.items: tuple[Item, ...] = tuple(items)
+        self.index: dict[str, int] = {item.id: number for number, item in enumerate(items)}
         self._source = source
         self._rows = torch.arange(len(items)) if rows is None else rows
 

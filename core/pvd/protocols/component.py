@@ -8,9 +8,13 @@ from typing import Any, ClassVar
 
 
 class Component(ABC):  # noqa: B024 - each kind adds its own abstract methods
-    """What every kind shares: a name, once loaded, and fields that are its options."""
+    """What every kind shares: a name, once loaded, and fields that are its options.
 
-    name: ClassVar[str] = ""  # "kind.name"; the registry sets it
+    A component is a `@dataclass(kw_only=True)`. An option's type is `str`, `int`, `float`, `bool`,
+    `Path`, `Literal[...]`, `X | None`, `tuple[X, ...]`, or a kind of component.
+    """
+
+    name: ClassVar[str] = ""  #: `kind.name`; the registry sets it
 
     @property
     def label(self) -> str:
@@ -18,5 +22,5 @@ class Component(ABC):  # noqa: B024 - each kind adds its own abstract methods
         return self.name.partition(".")[2] or type(self).__name__
 
     def options(self) -> dict[str, Any]:
-        """The options as set, for the run's record."""
+        """The options as they are set, by name: what the run's record and a question's key hold."""
         return {f.name: getattr(self, f.name) for f in fields(self)}  # type: ignore[arg-type]

@@ -8,7 +8,8 @@ from pvd.protocols.component import Component
 
 
 class Observer(Component):
-    """Is told what happens (the hooks `on_...`), in the main thread, and changes nothing."""
+    """Is told what happens (the hooks `on_...`), in the main thread, and changes nothing. One that
+    raises is switched off, with one line."""
 
     def begin(self, folder: Path) -> None:
-        """The run folder, before the first event."""
+        """Called with the run folder before the first event; keep it to write into."""

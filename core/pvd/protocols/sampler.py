@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 class Pool(ABC):
     """What a sampler draws from: a block of S slots over the N training items."""
 
-    personas: Sequence[Persona]  # S, one a slot
-    items: Sequence[Item]  # N
-    embeddings: Tensor  # [N, D], the student's as it is now
-    history: Sequence[Judgment]  # every judgment so far
+    personas: Sequence[Persona]  #: S, one a slot
+    items: Sequence[Item]  #: N
+    embeddings: Tensor  #: [N, D], unit length, the student's as it is now
+    history: Sequence[Judgment]  #: every judgment of earlier rounds
 
     @property
     @abstractmethod
@@ -33,11 +33,13 @@ class Pool(ABC):
 
     @abstractmethod
     def scores_of(self, indices: Tensor) -> Tensor:
-        """[S, n], only the scores of these item indices: [S, n], or [n], the same for all slots."""
+        """[S, n], only the scores of these item indices: [S, n], or [n], the same for all slots.
+        Cheaper than `scores` where a catalogue is large."""
 
     @abstractmethod
     def note(self, table: str, rows: Mapping[str, Mapping[str, float]]) -> None:
-        """Log numbers: `rows[row][column]` is added up over the round and shown in the report."""
+        """Log numbers for the report: `rows[row][column]` is added up over the blocks of a round,
+        and shown under the name `table`."""
 
 
 class Sampler(Component):

@@ -13,8 +13,10 @@ if TYPE_CHECKING:
     from PIL.Image import Image
     from torch import Generator, Tensor
 
-# What `prepare` returns: constant per image, first axis the images. Text, so that torch stays out.
+# In quotes, so that torch stays out.
+#: What `Student.prepare` returns: a tensor, or several by name, the first axis the images.
 Prepared: TypeAlias = "Tensor | Mapping[str, Tensor]"
+#: The weights that learn, by name.
 State: TypeAlias = "dict[str, Tensor]"
 
 
@@ -35,7 +37,8 @@ class Student(Component):
 
     @abstractmethod
     def embed_texts(self, texts: Sequence[str]) -> Tensor:
-        """[P, D], unit length."""
+        """[P, D], unit length, without a gradient. A warning that it gives (a text cut off) is
+        shown once, and noted in the report."""
 
     @abstractmethod
     def prepare(self, images: Sequence[Image]) -> Prepared:
@@ -44,15 +47,17 @@ class Student(Component):
 
     @abstractmethod
     def prepare_key(self) -> str:
-        """A digest of all that `prepare` depends on but the image."""
+        """A digest of all that `prepare` depends on but the image: frozen weights, preprocessing,
+        precision, which part is trained."""
 
     def augment(self, prepared: Prepared, rng: Generator) -> Prepared:
-        """A variation for training; unchanged by default."""
+        """A variation for training, all randomness from `rng`; unchanged by default."""
         return prepared
 
     @abstractmethod
     def embed_prepared(self, prepared: Prepared, *, train: bool = False) -> Tensor:
-        """[n, D], unit length; row i depends on image i alone."""
+        """[n, D], unit length; row i depends on image i alone (no batch normalisation). `train`:
+        with a gradient to what learns, and with what training wants, such as dropout."""
 
     @abstractmethod
     def parameter_groups(self) -> list[dict[str, Any]]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import ClassVar, Self, cast
+from typing import ClassVar, Self
 
 from pvd.protocols.component import Component
 from pvd.records import Forecast, Item, Persona, Ranking, Reply, Request, Slate, Tokens
@@ -18,15 +18,15 @@ from pvd.records import Forecast, Item, Persona, Ranking, Reply, Request, Slate,
 class Capabilities:
     """What a teacher can do, for checks before anything is asked."""
 
-    batch: int = 1  # requests that one `answer` call may carry
-    workers: int = 1  # `answer` calls that may run at once
-    paid: bool = False  # an answer costs money
-    caches: bool = False  # what questions begin with is remembered: pictures first, then the rest
-    simulated: bool = False  # the preferences are made up; every output says so
-    local: bool = False  # it computes on this machine, which has room for one of it
-    person: bool = False  # somebody sits there: answers take as long as they take
-    reads: frozenset[str] = frozenset()  # attributes that each persona must have: "tastes"
-    yields: frozenset[str] = frozenset()  # what its rankings carry beside the order: "utilities"
+    batch: int = 1  #: requests that one `answer` call may carry
+    workers: int = 1  #: `answer` calls that may run at once, each in a thread of its own
+    paid: bool = False  #: an answer costs money
+    caches: bool = False  #: what questions begin with is remembered: pictures first, then the rest
+    simulated: bool = False  #: the preferences are made up; every output says so
+    local: bool = False  #: it computes on this machine, which has room for one of it
+    person: bool = False  #: somebody sits there: answers take as long as they take
+    reads: frozenset[str] = frozenset()  #: attributes that each persona must have: "tastes"
+    yields: frozenset[str] = frozenset()  #: what its rankings carry beside the order: "utilities"
 
 
 class Teacher(Component):
@@ -34,11 +34,12 @@ class Teacher(Component):
     whose raw replies are worth keeping, so that parsing them again costs nothing.
     """
 
-    capabilities: ClassVar[Capabilities] = Capabilities()
-    seed = 0  # the run's `teacher` or `judge` stream; core sets it before `__enter__`
-    store_folder = cast("Path | None", None)  # where the store is; core sets it before `connect`
+    capabilities: ClassVar[Capabilities] = Capabilities()  #: what it can do
+    seed: int = 0  #: the run's `teacher` or `judge` stream; core sets it before `__enter__`
+    store_folder: Path | None = None  #: where the store is; core sets it before `connect`
 
     def __enter__(self) -> Self:
+        """Itself, when the run begins; called without network or key, also for a plan alone."""
         return self
 
     def __exit__(
@@ -47,6 +48,7 @@ class Teacher(Component):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        """The run ends, whatever for: let go of clients and weights."""
         return None
 
     def check(self, personas: Sequence[Persona], items: Sequence[Item]) -> None:
@@ -58,7 +60,8 @@ class Teacher(Component):
         return ()
 
     def rank(self, slates: Sequence[Slate]) -> Sequence[Ranking]:
-        """One ranking a slate, in order. Enough for a simple teacher."""
+        """One ranking a slate, in order. Enough for a simple teacher; at most
+        `capabilities.batch` slates come at once."""
         raise TypeError(
             f"{type(self).__name__} answers nothing; "
             "define rank(slates), or request, answer and read."
@@ -85,7 +88,9 @@ class Teacher(Component):
         """So many questions are asked now, of which the store has so many answers already."""
 
     def answer(self, requests: Sequence[Request]) -> Sequence[Reply]:
-        """One call. Raise `pvd.kit.Busy` to be called again later, `ProviderFailure` to stop."""
+        """One reply a request, in order: one call. Raise `pvd.kit.Busy` to be called again later,
+        `Lost` if it may have been charged, `Rejected` if the provider cannot take this request,
+        and `ProviderFailure` to stop the run."""
         rankings = self.rank([request.slate for request in requests])
         return [Reply(ranking.as_text(), model=self.label) for ranking in rankings]
 
@@ -98,11 +103,12 @@ class Teacher(Component):
         """
 
     def read(self, request: Request, reply: Reply) -> Ranking:
-        """The ranking in a raw reply. Raise `pvd.kit.Malformed` to be asked in another order."""
+        """The ranking in a raw reply. Raise `pvd.kit.Malformed` to be asked in another order, and
+        `Refused` if the model will not answer."""
         return Ranking.from_text(reply.text)
 
     def estimate(self, slate: Slate) -> Forecast:
-        """The tokens that one slate will cost."""
+        """The tokens that one slate will cost; needed of a teacher that is `paid`."""
         return Forecast()
 
     def dollars(self, tokens: Tokens, batch: bool = False) -> float | None:
@@ -114,7 +120,8 @@ class Teacher(Component):
         return ""
 
     def utilities(self, persona: Persona, items: Sequence[Item]) -> Sequence[float] | None:
-        """The noise-free utility of each item, if this teacher knows it; for evaluation only."""
+        """The noise-free utility of each item, higher is better, if this teacher knows it; for
+        evaluation only."""
         return None
 
 
@@ -123,8 +130,8 @@ class BatchTeacher(Teacher):
     time, up to a day. Core divides the questions, keeps the tickets, and matches the answers.
     """
 
-    batch_requests: ClassVar[int]  # questions that one submission may hold
-    batch_bytes: ClassVar[int]  # and their lines together
+    batch_requests: ClassVar[int]  #: questions that one submission may hold
+    batch_bytes: ClassVar[int]  #: and their lines together
 
     @abstractmethod
     def line(self, request: Request) -> bytes:
@@ -156,8 +163,8 @@ class BatchTeacher(Teacher):
 class Question:
     """What a composite teacher wants to know: an inner teacher and the slate for it."""
 
-    teacher: Teacher
-    slate: Slate
+    teacher: Teacher  #: one of `CompositeTeacher.inner()`
+    slate: Slate  #: what it is asked, in the order shown
 
 
 class CompositeTeacher(Teacher):
@@ -184,6 +191,7 @@ class CompositeTeacher(Teacher):
         )
 
     def check(self, personas: Sequence[Persona], items: Sequence[Item]) -> None:
+        """Raise BadInput if one of those inside cannot rank these."""
         for teacher in self.inner():
             teacher.check(personas, items)
 

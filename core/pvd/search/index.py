@@ -44,12 +44,12 @@ Several: TypeAlias = "list[str] | tuple[str, ...] | Tensor | ndarray"
 class Hit:
     """One answer: an item of the index, and the cosine of its vector and the query."""
 
-    rank: int  # from 1
-    id: str
-    score: float
-    title: str | None
-    image: Path | None  # where the picture was when it was embedded, if it was a file
-    attributes: dict[str, str] = field(default_factory=dict)
+    rank: int  #: from 1
+    id: str  #: of the item
+    score: float  #: the cosine
+    title: str | None  #: of the item, if it has one
+    image: Path | None  #: where the picture was when it was embedded, if it was a file
+    attributes: dict[str, str] = field(default_factory=dict)  #: of the item
 
 
 Hits: TypeAlias = list[Hit]
@@ -62,12 +62,12 @@ class Index:
     """
 
     def __init__(self, folder: Path, card: dict[str, Any], device: str) -> None:
-        self.folder = folder
-        self.width: int = card["width"]
-        self.card = card
+        self.folder: Path = folder  #: where it is
+        self.width: int = card["width"]  #: D, of its vectors
+        self.card: dict[str, Any] = card  #: what index.json holds
         self._device = device
         self._fingerprint = digest_of(card["student"])
-        self.told: list[str] = []  # what the student warned of in the last texts
+        self.told: list[str] = []  #: what the student warned of in the last texts
         self._refresh()
 
     @classmethod
@@ -125,7 +125,7 @@ class Index:
     # --- what is in it ----------------------------------------------------------------------
 
     def _refresh(self) -> None:
-        self.parts = []
+        self.parts: list[Part] = []  #: the files of its vectors
         for path in sorted((self.folder / "parts").glob(f"[0-9]*{SUFFIX}")):
             with suppress(FileNotFoundError):  # another process took its last item out just now
                 self.parts.append(Part(path, self._fingerprint))

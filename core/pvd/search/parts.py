@@ -64,7 +64,7 @@ class Part:
             raise BadInput(
                 f"The part {path} holds vectors of another student than its index; take it out."
             )
-        self.digest = metadata.get("digest", "")
+        self.digest: str = metadata.get("digest", "")
         if self.vectors.ndim != 2 or len(self._offsets) != len(self.vectors) + 1:
             raise self.damaged()
 

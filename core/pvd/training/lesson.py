@@ -39,14 +39,15 @@ class Lesson:
         import torch
 
         kept = [a for a in aged if replay != "last" or a.age == 0]
-        self.judgments = [a.judgment for a in kept]
+        self.judgments: list[Judgment] = [a.judgment for a in kept]
         says = [bool(j.ranking.pairs(len(j.slate.items))) for j in self.judgments]
         if not any(says):
             raise BadInput(
                 f"The {len(kept)} judgments state no pair (all ties, or nothing placed); "
                 "there is nothing to learn from."
             )
-        self.pictures, self.base = pictures, base
+        self.pictures: Pictures = pictures
+        self.base: Tensor = base
         width = max(len(j.slate.items) for j in self.judgments)
         people = {j.slate.persona.id: None for j in self.judgments}
         for id in people:
