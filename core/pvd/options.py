@@ -11,7 +11,7 @@ import tomllib
 import types
 import typing
 from collections.abc import Iterable, Mapping
-from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
+from dataclasses import MISSING, dataclass, field, fields, is_dataclass
 from datetime import date, time
 from pathlib import Path
 from typing import Any, TypeVar
@@ -192,7 +192,8 @@ def _plain(annotation: Any) -> tuple[Any, str]:
     return annotation, ""
 
 
-def _kind_of(annotation: Any) -> str | None:
+def kind_of(annotation: Any) -> str | None:
+    """The kind of plug-in that an option's type stands for, if it does for one."""
     if isinstance(annotation, type) and issubclass(annotation, Component):
         return next((kind for kind, cls in KINDS.items() if issubclass(annotation, cls)), None)
     return None
@@ -218,7 +219,7 @@ def _coerce(annotation: Any, value: Any, where: str) -> Any:
             near = nearest(str(value), choices)
             raise BadInput(f"{where} must be one of {', '.join(choices)}, not {value!r}{near}")
         return value
-    if kind := _kind_of(annotation):
+    if kind := kind_of(annotation):
         return value if isinstance(value, Component) else build(kind, value, where)
     if is_dataclass(annotation) and isinstance(annotation, type):
         if not isinstance(value, Mapping):
@@ -287,15 +288,18 @@ class Option:
     type: str
     default: str
     help: str
+    annotation: Any = field(default=None, compare=False)  # the type itself
+    value: Any = field(default=None, compare=False)  # the default; MISSING where there is none
 
 
 def describe(cls: type) -> list[Option]:
     """What can be set on a component or a section of the settings."""
-    annotations = option_types(cls)
-    return [
-        Option(f.name, _spell(annotations[f.name]), _default(f), _plain(annotations[f.name])[1])
-        for f in fields(cls)
-    ]
+    annotations, found = option_types(cls), []
+    for f in fields(cls):
+        annotation, help = _plain(annotations[f.name])
+        value = f.default if f.default_factory is MISSING else f.default_factory()
+        found.append(Option(f.name, _spell(annotation), _said(value), help, annotation, value))
+    return found
 
 
 def _spell(annotation: Any) -> str:
@@ -307,14 +311,10 @@ def _spell(annotation: Any) -> str:
         return f"list of {_spell(args[0])}"
     if origin is typing.Literal:
         return " | ".join(str(a) for a in args)
-    return _kind_of(annotation) or getattr(annotation, "__name__", str(annotation)).lower()
+    return kind_of(annotation) or getattr(annotation, "__name__", str(annotation)).lower()
 
 
-def _default(f: Field[Any]) -> str:
-    if f.default_factory is not MISSING:
-        value = f.default_factory()
-    elif f.default is MISSING:
+def _said(default: Any) -> str:
+    if default is MISSING:
         return "required"
-    else:
-        value = f.default
-    return "none" if value is None else _text(dump(value))
+    return "none" if default is None else _text(dump(default))
