@@ -9,6 +9,7 @@ html_title = f"pvd {pvd.__version__}"
 extensions = ["myst_parser", "sphinx.ext.autodoc"]
 root_doc = "index"
 highlight_language = "text"  # indented blocks are commands, files and screens
+smartquotes = False  # what is quoted is often typed
 
 # Anchors of headings as GitHub makes them, so that a link works here and there.
 myst_heading_anchors = 4

@@ -8,9 +8,10 @@ tests/test_reference.py fails where a page is not what this would write.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import is_dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import click
@@ -97,41 +98,48 @@ def option_page() -> str:
         for name, cls in options.option_types(settings.Settings).items()
         if is_dataclass(cls)
     }
+    from_recipe = settings.resolve(settings.recipe("default")).table()
     parts = [
         "# Options",
         "`-o section.name=value` sets one; in a TOML file it is a key of the table `[section]`. "
-        "`pvd options NAME` says the same at the terminal. What is required here has its value "
-        "from the [recipe](#recipes).",
-        "# Sections",
+        "`pvd options NAME` says the same at the terminal. Components stand here as the "
+        "[recipe](#recipes) `default` names them.",
+        "## Sections",
     ]
     for name, cls in sections.items():
         key = "{}" if name == "run" else f"{name}.{{}}"
-        parts += [f"## {name}", _doc(cls), _option_table(cls, key)]
+        parts += [f"### {name}", _doc(cls), _option_table(cls, key, from_recipe)]
     for kind in KINDS:
-        parts.append(f"# {kind.capitalize()}")
+        parts.append(f"## {kind.capitalize()}")
         for name in _bundled(kind):
             cls = registry.get(kind, name)
-            parts += [f"## {kind}.{name}", _doc(cls), _option_table(cls, "{}")]
+            parts += [f"### {kind}.{name}", _doc(cls), _option_table(cls, "{}")]
     parts += [
-        "# Recipes",
+        "## Recipes",
         "`--recipe NAME`: settings with a name. Whatever else is given is laid upon them.",
     ]
     for name in settings.recipes():
         file = Path(settings.__file__).parent / "recipes" / f"{name}.toml"
-        parts += [f"## {name}", f"```toml\n{file.read_text().rstrip()}\n```"]
-    # One title a page, as every page has it.
-    return _page([parts[0], *(f"#{part}" if part.startswith("#") else part for part in parts[1:])])
+        parts += [f"### {name}", f"```toml\n{file.read_text().rstrip()}\n```"]
+    return _page(parts)
 
 
-def _option_table(cls: type, key: str) -> str:
+def _option_table(cls: type, key: str, given: Mapping[str, Any] = MappingProxyType({})) -> str:
     rows = []
     for option in options.describe(cls):
-        name, default = option.name, f"`{option.default}`" if option.default else "empty"
-        kind = f"`{option.type}`"
+        name, kind, default = option.name, f"`{option.type}`", f"`{option.default}`"
         if is_dataclass(options.option_types(cls)[name]):
             kind, default = "section", f"[below](#{name})"
+        elif option.default == "required":
+            default = f"`{_uses(given[name])}`" if name in given else "required"
+        elif not option.default:
+            default = "empty"
         rows.append((f"`{key.format(name)}`", kind, default, option.help))
     return _table(("option", "type", "default", ""), rows) if rows else "It has no options."
+
+
+def _uses(table: Any) -> str:
+    return ", ".join(map(_uses, table)) if isinstance(table, list) else table["use"]
 
 
 def _bundled(kind: str) -> list[str]:
