@@ -1,24 +1,34 @@
-"""Every code block of README and docs runs: Python as one program a page, `pvd` lines as typed."""
+"""Every block of README and docs runs, or is checked: `reader.py` says how. Nothing leaves this
+machine: hosted teachers ask the fake provider.
+"""
 
 from __future__ import annotations
 
-import shlex
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
+from asked import KEY, KEYS
 from click.testing import CliRunner
-from sybil import Example, Sybil
-from sybil.parsers.markdown import PythonCodeBlockParser
+from fake import Fake
+from reader import ROOT, Block, Reader, blocks
 
+from pvd import figures
 from pvd.cli import main
+from pvd.comparing import cells
+from pvd_plugins.teachers import models
+from pvd_plugins.teachers.chat import Chat
+from pvd_plugins.teachers.hosted import Hosted
 
-ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 @pytest.fixture
 def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty folder with a small shop's files, as the pages assume them."""
+    """An empty folder with a small shop's files, and photographs, as the pages assume them."""
     from pvd.testing import items, personas
 
     (tmp_path / "images").mkdir()
@@ -26,6 +36,9 @@ def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for item in items(90):
         (tmp_path / "images" / f"{item.id}.png").write_bytes(item.read())
         rows.append(f"{item.id},images/{item.id}.png,{item.attributes['colour']},large")
+        own = tmp_path / "photos" / item.attributes["colour"]
+        own.mkdir(parents=True, exist_ok=True)
+        (own / f"{item.id}.png").write_bytes(item.read())
     (tmp_path / "shop.csv").write_text("\n".join(rows) + "\n")
     people = [
         f'{{"id": "{p.id}", "text": "{p.text}", "tastes": {{"colour=green": 1.5}}}}'
@@ -36,52 +49,93 @@ def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_python_blocks_run(page: Path, workplace: Path) -> None:
-    for example in blocks(page):
-        example.evaluate()
+@pytest.fixture(scope="module")
+def fake() -> Iterator[Fake]:
+    with Fake() as provider:
+        provider.batch_seconds = 0.0
+        yield provider
 
 
-def blocks(page: Path) -> list[Example]:
-    """The Python blocks of a page."""
-    return list(Sybil([PythonCodeBlockParser()], path=str(page.parent)).parse(page).examples())
+@pytest.fixture
+def providers(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every hosted teacher has a key, and asks the fake provider wherever its own would be."""
+
+    def address(teacher: Hosted) -> str:
+        return fake.url + ("/v1" if isinstance(teacher, Chat) else "")
+
+    for variable in KEYS.values():
+        monkeypatch.setenv(variable, KEY)
+    monkeypatch.setattr(Hosted, "url", property(address))
+    # The day on which a model ends is no business of a page.
+    monkeypatch.setattr(models, "check_alive", lambda model, service: None)
 
 
-def commands(page: Path) -> list[str]:
-    """The indented lines that begin with `pvd`, without comments."""
-    lines = (
-        line[4:].split("  #")[0].strip()
-        for line in page.read_text().split("\n")
-        if line.startswith("    pvd ")
-    )
-    return list(lines)
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("prepared")
 
 
-@pytest.mark.parametrize("page", [p for p in PAGES if commands(p)], ids=lambda page: page.name)
-def test_commands_run(page: Path, workplace: Path) -> None:
-    """The page's commands in order, as a reader types them; options behind keep runs small."""
-    for example in blocks(page):
-        first, _, _ = str(example.parsed).partition("\n")
-        if first.startswith("# ") and first.endswith(".py"):
-            # A block that begins with a file's name is that file.
-            (workplace / first[2:].strip()).write_text(str(example.parsed))
-    for command in commands(page):
-        words = shlex.split(command)[1:]
-        words = [word if "1a2b3c4d" not in word else str(_a_run(workplace)) for word in words]
-        if words[0] in ("run", "label"):
-            words += SMALL if "--catalog" not in words else SMALL[:-4]
-        result = CliRunner().invoke(main, words)
-        assert result.exit_code == 0, f"{command}\n{result.output}"
+@pytest.fixture
+def quick(own_cache: Path, prepared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What costs time and is tested elsewhere: pages share prepared pictures, reports have one
+    figure, and the runs of a comparison are done in this process."""
+    (own_cache / "prepared").symlink_to(prepared)
+    drawn = figures.svg(lambda figure: None, 1.0)
+    monkeypatch.setattr(figures, "svg", lambda paint, height: drawn)
+    here = SimpleNamespace(Popen=Here, DEVNULL=subprocess.DEVNULL)
+    monkeypatch.setattr(cells, "subprocess", here)
 
 
-SMALL = [
-    "-o", "train.slates=12", "-o", "train.steps=2", "-o", "train.rounds=1",
-    "-o", "exam.personas=3", "-o", "exam.items=12", "-o", "train.validation_slates=12",
-    "-o", "catalog.size=90", "-o", "personas.people=60",
-]  # fmt: skip
+class Here:
+    """A process that is this one, and is done at once."""
+
+    def __init__(self, command: list[str], *, stdout: Any, **_: Any) -> None:
+        assert command[1:3] == ["-m", "pvd"]
+        result = CliRunner().invoke(main, command[3:])
+        stdout.write(result.output.encode())
+        self.returncode = result.exit_code
+
+    def poll(self) -> int:
+        return self.returncode
 
 
-def _a_run(workplace: Path) -> Path:
-    result = CliRunner().invoke(main, ["run", "--out", str(workplace / "first"), *SMALL])
-    assert result.exit_code == 0, result.output
-    return workplace / "first" / "run.toml"
+@pytest.mark.usefixtures("providers", "quick")
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_block_runs(
+    page: Path, workplace: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    reader = Reader(workplace, monkeypatch)
+    for block in blocks(page):
+        reader.do(block)
+
+
+def block(text: str, language: str = "sh") -> Block:
+    return Block(ROOT / "README.md", 1, language, text)
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "why"),
+    [
+        ("", "pvd run --catalgo shop.csv", "No such option"),
+        ("sh", "pvd options teacher.nobody", "no teacher 'nobody'"),
+        ("sh", "rm -r shop.csv", "what is 'rm'"),
+        ("sh", "make coffee", "coffee"),
+        ("sh", "pip install '.[gimini]'", "gimini"),
+        ("sh", "python -c 'import pvd_gone'", "pvd_gone"),
+        ("text", "    pvd run", ""),
+        ("text", "the result:\npvd run", "pvd run"),
+        ("text", "import pvd", "import pvd"),
+        ("cobol", "STOP RUN.", "cobol"),
+        ("toml", '[project.entry-points.pvd]\n"cook.mine" = "mine"', "cook"),
+        ("python", "# test_nothing.py\nimport pvd", "pytest ended with 5"),
+    ],
+)
+def test_what_cannot_be_run_is_found(
+    language: str, text: str, why: str, workplace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader = Reader(workplace, monkeypatch)
+    if not why:
+        reader.do(block(text, language))  # a word of output is no command
+        return
+    with pytest.raises(AssertionError, match=why):
+        reader.do(block(text, language))
