@@ -311,6 +311,24 @@ class Exam:
 
 
 @dataclass(frozen=True)
+class Stage:
+    """A stage of a command and how far it has come, for observers."""
+
+    name: str  #: asking, training, ...
+    where: str = ""  #: in which round: "round 2 of 6"; nothing outside of rounds
+    unit: str = ""  #: what is counted: slates, images
+    total: int | None = None  #: how many there will be, as far as it is known
+    done: int = 0  #: how many of them are done
+    status: str = ""  #: what else is to be said: money, calls made again
+    seconds: float = 0.0  #: since it began
+
+    @property
+    def title(self) -> str:
+        """Where and what: "round 2 of 6, asking"."""
+        return f"{self.where}, {self.name}" if self.where else self.name
+
+
+@dataclass(frozen=True)
 class Step:
     """One optimiser step, for observers."""
 
@@ -318,6 +336,8 @@ class Step:
     step: int  #: in this round, from 0
     loss: float  #: of the step's batch, before the step
     slates_per_second: float  #: how fast training goes
+    learning_rate: float = 0.0  #: as it was in this step, for weights that set no scale of theirs
+    gradient_norm: float = 0.0  #: of all that learns, before it was clipped
 
 
 @dataclass(frozen=True)

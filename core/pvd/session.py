@@ -14,6 +14,7 @@ from pvd.catalog import Data
 from pvd.errors import BadInput
 from pvd.folder import locked, sweep
 from pvd.identity import check_ours, check_same_data, check_same_run, empty, record
+from pvd.isolation import checks
 from pvd.ledger import VIEW, WEIGHTS, Ledger
 from pvd.money import account, planning
 from pvd.money.plan import Plan
@@ -48,9 +49,13 @@ class Session:
     texts: Mapping[str, Tensor]
     told: Sequence[str]  # what the student warned of when it read them
     ledger: Ledger
-    watchers: Watchers
     progress: Progress
     team: Team
+
+    @property
+    def watchers(self) -> Watchers:
+        """Who is told what happens in this run."""
+        return self.progress.watchers
 
     def embedded(self, part: str) -> tuple[Pictures, Tensor]:
         """The pictures of a part of the items, and their embeddings before any training."""
@@ -95,6 +100,7 @@ def opened_session(
         else:
             check_same_run(settings, folder)
         everything, personas, data = loading.read(settings, progress)
+        stack.enter_context(progress.watchers.joined_by(settings.observers))
         store = stack.enter_context(Store(settings.store or default_path()))
         budget = account.budget_of(settings, folder, store, fresh, charged)
         desk = Desk(store, settings.ask, progress, budget)
@@ -107,8 +113,7 @@ def opened_session(
             desk.prepare(one)
         if fresh:  # only now: a command that is refused must not cost a run
             empty(folder)
-        watchers = Watchers(settings.observers, progress.say)
-        watchers.begin(folder)
+        progress.watchers.begin(folder)
         with progress.stage("student"):
             loading.check_device(settings.device)
             settings.student.load(team.device(settings.device))
@@ -126,6 +131,7 @@ def opened_session(
         if team.size > 1:
             ledger.write_texts(texts)
         some = texts[: loading.SEEN], loading.glance(settings.student, everything, pictures)
+        checks.same_width(settings.student, *some)
         if not ledger.has(0, WEIGHTS):
             ledger.write_seen(*some)
             ledger.write_weights(0, settings.student, settings.loss)
@@ -154,7 +160,6 @@ def opened_session(
             texts=dict(zip((p.id for p in personas), texts, strict=True)),
             told=told,
             ledger=ledger,
-            watchers=watchers,
             progress=progress,
             team=team,
         )
@@ -162,6 +167,8 @@ def opened_session(
             desk.remember(teacher, ledger.judgments(number))
         session.save_usage()  # before anything is asked: an account that nobody finds is lost
         desk.post.account = session.save_usage
+        done = [ledger.result(n) for n in range(ledger.finished() + 1) if ledger.has(n, "done")]
+        session.watchers.tell("on_ready", settings=settings.table(), rounds=done)
         try:
             yield session
         except BaseException:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -10,46 +12,112 @@ from typing import Any
 import pluggy
 
 from pvd import hookspecs
-from pvd.errors import PluginError
+from pvd.errors import PluginError, PvdError
 from pvd.protocols import Observer
+from pvd.records import Stage
+
+EVERY = 0.1  # seconds between two `on_progress` of an observer, on average
+SHARE = 0.05  # of the time, at most, goes into an observer's `on_progress`
+
+
+class _Watcher:
+    """An observer with a plug-in manager of its own, so that one that raises does not silence the
+    others.
+    """
+
+    def __init__(self, observer: Observer) -> None:
+        self.observer = observer
+        self.due = 0.0  # when it may hear of progress again
+        manager = pluggy.PluginManager("pvd")
+        manager.add_hookspecs(hookspecs)
+        try:
+            manager.register(observer, observer.label)
+            manager.check_pending()
+        except pluggy.PluginValidationError as error:
+            raise PluginError(f"The observer {observer.label} does not fit: {error}.") from None
+        self.hook = manager.hook
 
 
 class Watchers:
-    """The observers that the run named, each called by a plug-in manager of its own, so that one
-    that raises does not silence the others.
-    """
+    """The observers of a command: the display, and while a run is open those that it named."""
 
     def __init__(self, observers: Sequence[Observer], say: Callable[[str], None]) -> None:
         self._say = say
-        self._managers: list[tuple[Observer, pluggy.PluginManager]] = []
-        for observer in observers:
-            manager = pluggy.PluginManager("pvd")
-            manager.add_hookspecs(hookspecs)
-            try:
-                manager.register(observer, observer.label)
-                manager.check_pending()
-            except pluggy.PluginValidationError as error:
-                raise PluginError(f"The observer {observer.label} does not fit: {error}.") from None
-            self._managers.append((observer, manager))
+        self._watching = [_Watcher(observer) for observer in observers]
+        self._joining: list[_Watcher] = []
+
+    @contextmanager
+    def joined_by(self, observers: Sequence[Observer]) -> Iterator[None]:
+        """While this lasts, these watch too, from `begin` on. PluginError if one does not fit; what
+        else is wrong on purpose (a missing package) when they get ready ends the command, too.
+        """
+        joining = [_Watcher(observer) for observer in observers]
+        self._joining += joining
+        try:
+            for one in joining:
+                self._guard(one, partial(_enter, one.observer), but=PvdError)
+            yield
+        finally:
+            for one in joining:
+                if self._forget(one):
+                    self._guard(one, partial(_exit, one.observer))
 
     def begin(self, folder: Path) -> None:
         """Tell each observer where the run lies."""
-        for observer, manager in list(self._managers):
-            self._guard(observer, manager, partial(observer.begin, folder))
+        self._watching += self._joining
+        self._joining = []
+        for one in list(self._watching):
+            self._guard(one, partial(one.observer.begin, folder))
 
     def tell(self, hook: str, **event: Any) -> None:
         """Call one `on_...` hook of every observer."""
-        for observer, manager in list(self._managers):
-            self._guard(observer, manager, partial(getattr(manager.hook, hook), **event))
+        for one in list(self._watching):
+            self._guard(one, partial(getattr(one.hook, hook), **event))
+
+    def progress(self, stage: Callable[[], Stage]) -> None:
+        """Call `on_progress` of those observers whose turn it is: a slow one is called less often,
+        so that it holds up nobody.
+        """
+        for one in list(self._watching):
+            start = time.monotonic()
+            if start >= one.due:
+                self._guard(one, partial(one.hook.on_progress, stage=stage()))
+                took = time.monotonic() - start
+                # Two in a row after a pause: often a count and what it cost come together.
+                one.due = max(max(one.due, start - EVERY) + EVERY, start + took / SHARE)
+
+    def watches(self, observer: Observer) -> bool:
+        """Whether it is told still."""
+        return any(one.observer is observer for one in self._watching)
 
     def _guard(
-        self, observer: Observer, manager: pluggy.PluginManager, call: Callable[[], Any]
+        self, one: _Watcher, call: Callable[[], Any], but: type[Exception] | tuple[()] = ()
     ) -> None:
         try:
             call()
+        except but:
+            raise
         except Exception as error:  # a stranger's code; whatever it is, the run goes on
-            self._managers.remove((observer, manager))
+            if self._forget(one):
+                with suppress(Exception):  # it failed already, which is said below
+                    _exit(one.observer)
             self._say(
-                f"The observer {observer.label} is switched off: {type(error).__name__}: "
+                f"The observer {one.observer.label} is switched off: {type(error).__name__}: "
                 f"{' '.join(str(error).split())}"
             )
+
+    def _forget(self, one: _Watcher) -> bool:
+        """Tell it nothing more; whether it was told."""
+        for group in (self._watching, self._joining):
+            if one in group:
+                group.remove(one)
+                return True
+        return False
+
+
+def _enter(observer: Observer) -> None:
+    observer.__enter__()
+
+
+def _exit(observer: Observer) -> None:
+    observer.__exit__(None, None, None)

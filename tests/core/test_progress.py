@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from pvd import progress
-from pvd.progress import Plain
+from pvd.displays import Plain
+from pvd.progress import Progress
 
 
 @pytest.fixture
@@ -18,7 +19,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 def test_a_line_every_ten_seconds_with_rate_and_time_left(
     clock: list[float], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    shown = Plain()
+    shown = Progress(Plain())
     with shown.stage("asking", 100, "slates", "round 2 of 6"):
         for _ in range(4):
             clock[0] += 4
@@ -31,7 +32,7 @@ def test_a_line_every_ten_seconds_with_rate_and_time_left(
 def test_nothing_done_yet_is_no_division_by_zero(
     clock: list[float], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    shown = Plain()
+    shown = Progress(Plain())
     with shown.stage("asking", 100, "slates"):
         clock[0] += 60
         shown.advance(0)
@@ -49,7 +50,7 @@ def test_the_seconds_of_a_stage_add_up(clock: list[float]) -> None:
 def test_money_and_trouble_stand_beside_the_stage(
     clock: list[float], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    shown = Plain()
+    shown = Progress(Plain())
     with shown.stage("asking", 100, "slates"):
         clock[0] += 20
         shown.show("$0.52 spent of $5.00, 3 retries")

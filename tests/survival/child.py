@@ -10,24 +10,22 @@ import sys
 
 import pvd.progress
 from pvd.__main__ import main
+from pvd.displays import Plain
+from pvd.hookspecs import hookimpl
+from pvd.records import Stage
 
 
-def tell_stages(path: str) -> None:
-    """Append each stage's name as it begins and ends."""
-    file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
-    plain = pvd.progress.Plain
-    begin, end = plain._begin, plain._end
+class Telling(Plain):
+    """The display, which writes each stage's name into a file as it begins and ends."""
 
-    def tell_begin(self: pvd.progress.Plain, name: str, total: int | None, unit: str) -> None:
-        begin(self, name, total, unit)
-        self._told = name.rpartition(", ")[2]
-        os.write(file, f"{self._told}\n".encode())
+    @hookimpl
+    def on_stage(self, stage: Stage) -> None:
+        super().on_stage(stage)
+        os.write(file, f"{stage.name}\n".encode())
 
-    def tell_end(self: pvd.progress.Plain) -> None:
-        os.write(file, f"after {self._told}\n".encode())
-        end(self)
-
-    plain._begin, plain._end = tell_begin, tell_end
+    @hookimpl
+    def on_stage_end(self, stage: Stage) -> None:
+        os.write(file, f"after {stage.name}\n".encode())
 
 
 if "GIVEN" in globals():
@@ -39,5 +37,6 @@ if "GIVEN" in globals():
 else:
     _, stages, *words = sys.argv
 sys.argv = ["pvd", *words]
-tell_stages(stages)
+file = os.open(stages, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+pvd.progress.Plain = Telling
 main()

@@ -138,17 +138,19 @@ def _parts(raw: str) -> list[str]:
 @click.option("--parent", type=int)
 def cell(config: Path, folder: Path, account: str | None, parent: int | None) -> None:
     """One run of a comparison, in a process that ends with the one that began it."""
-    from pvd import pipeline, progress
+    from pvd import pipeline
     from pvd.comparing import transcripts
+    from pvd.displays import Plain
     from pvd.folder import released
     from pvd.identity import configuration
+    from pvd.progress import Progress
     from pvd.session import opened_session
     from pvd.settings import recipe, resolve
 
     threading.Thread(target=_follow, args=(parent or os.getppid(),), daemon=True).start()
     settings = resolve(recipe("default"), configuration(config))
     released(folder, WAIT)
-    with opened_session(settings, folder, progress.Plain(), charged=account) as session:
+    with opened_session(settings, folder, Progress(Plain()), charged=account) as session:
         pipeline.go_through(session)
         transcripts.write(session)
 

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from pvd.isolation import checks
 from pvd.progress import Progress, Silent
 from pvd.protocols import Loss, Student
 from pvd.records import Step, digest_of
@@ -54,7 +55,7 @@ def train_round(
     team.check_alike(len(losses), "the same bookmark in the run's folder")
     if mark is not None:
         mark.restore(student, loss)
-    groups = [dict(group) for group in student.parameter_groups()]
+    groups = checks.groups(student, student.parameter_groups())
     learning = [p for group in groups for p in group["params"]]
     if own := list(loss.parameters()):
         groups.append({"params": own, "weight_decay": 0.0})
@@ -76,10 +77,11 @@ def train_round(
         key = Key(seed, round, step)
         losses.append(add_gradients(student, loss, lesson, rows, settings, team, key))
         team.sum_gradients(learning)
-        torch.nn.utils.clip_grad_norm_([*learning, *own], settings.clip)
+        norm = torch.nn.utils.clip_grad_norm_([*learning, *own], settings.clip)
         optimizer.step()
         progress.advance(len(rows))
-        on_step(Step(round, step, losses[-1], len(rows) / (time.monotonic() - start)))
+        speed = len(rows) / (time.monotonic() - start)
+        on_step(Step(round, step, losses[-1], speed, rate * warm, float(norm)))
         if bookmark is not None:
             bookmark.write(student, loss, optimizer, losses, about)
     return sum(losses) / len(losses)

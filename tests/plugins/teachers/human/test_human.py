@@ -16,7 +16,8 @@ from click.testing import CliRunner
 import pvd
 from pvd import kit, testing
 from pvd.cli import main
-from pvd.progress import Live, Plain, Silent
+from pvd.displays import Live, Plain
+from pvd.progress import Progress, Silent
 from pvd.settings import recipe, resolve
 from pvd.store import Store
 from pvd.testing import slate
@@ -246,7 +247,7 @@ def test_teacher_and_judge_share_a_page_and_two_people_do_not(tmp_path: Path) ->
 
 
 def test_the_address_is_said_however_quiet(capsys: pytest.CaptureFixture[str]) -> None:
-    for progress in (Silent(), Plain(), Live()):
+    for progress in (Silent(), Progress(Plain()), Progress(Live())):
         progress.insist("http://127.0.0.1:1234/token/")
         said = capsys.readouterr()
         assert said.err == "http://127.0.0.1:1234/token/\n"

@@ -1,0 +1,120 @@
+"""Progress on stderr: a bar on a terminal, a plain line now and then elsewhere. Displays are
+observers like any other; core only chooses one of them by itself.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from pvd.hookspecs import hookimpl
+from pvd.money.amounts import pace
+from pvd.protocols import Observer
+from pvd.records import Stage
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress as Bars
+
+PLAIN_SECONDS = 10.0
+
+
+@dataclass(kw_only=True)
+class Plain(Observer):
+    """For logs: one line every ten seconds, with rate and time left."""
+
+    name: ClassVar[str] = "observer.progress"
+
+    @hookimpl
+    def on_message(self, line: str) -> None:
+        print(line, file=sys.stderr, flush=True)
+
+    @hookimpl
+    def on_stage(self, stage: Stage) -> None:
+        self._last = time.monotonic()
+
+    @hookimpl
+    def on_progress(self, stage: Stage) -> None:
+        now = time.monotonic()
+        if not stage.done or now - self._last < PLAIN_SECONDS:
+            return
+        self._last = now
+        rate = stage.done / stage.seconds
+        left = f", {(stage.total - stage.done) / rate:.0f} s left" if stage.total else ""
+        status = f"; {stage.status}" if stage.status else ""
+        done = f"{stage.done}/{stage.total or '?'}"
+        self.on_message(f"{stage.title}: {done}, {pace(rate)} {stage.unit}/s{left}{status}")
+
+
+@dataclass(kw_only=True)
+class Live(Observer):
+    """For terminals: one bar that names the stage, its rate and the time left."""
+
+    name: ClassVar[str] = "observer.progress"
+
+    def __post_init__(self) -> None:
+        from rich.console import Console
+
+        self._console: Console = Console(stderr=True)
+        self._bars: Bars | None = None
+        self._status = ""
+
+    def __exit__(self, *error: object) -> None:
+        self._stop()
+
+    @hookimpl
+    def on_message(self, line: str) -> None:
+        self._console.print(line, highlight=False)
+
+    @hookimpl
+    def on_stage(self, stage: Stage) -> None:
+        from rich.console import RenderableType
+        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+        from rich.text import Text
+
+        live = self
+
+        class Bars(Progress):
+            """With the status in a line of its own: beside the bar it would not fit."""
+
+            def get_renderables(self) -> Iterator[RenderableType]:
+                yield from super().get_renderables()
+                if live._status:
+                    yield Text(live._status, no_wrap=True, overflow="ellipsis")
+
+        self._stop()
+        self._status = ""
+        self._bars = Bars(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=None),
+            TextColumn(
+                "{task.completed:.0f}/{task.total:.0f}" if stage.total else "{task.completed:.0f}"
+            ),
+            TextColumn("{task.fields[rate]}"),
+            TimeRemainingColumn(compact=True),
+            console=self._console,
+            expand=True,
+            transient=True,
+        )
+        self._task = self._bars.add_task(f"{stage.title:<22}", total=stage.total, rate="")
+        self._bars.start()
+
+    @hookimpl
+    def on_progress(self, stage: Stage) -> None:
+        self._status = stage.status
+        if self._bars is not None:
+            rate = f"{pace(stage.done / max(stage.seconds, 1e-3))} {stage.unit}/s"
+            new: dict[str, Any] = {"rate": rate} if stage.done else {}
+            self._bars.update(self._task, completed=stage.done, total=stage.total, **new)
+
+    @hookimpl
+    def on_stage_end(self) -> None:
+        self._stop()
+
+    def _stop(self) -> None:
+        if self._bars is not None:
+            self._bars.stop()
+        self._bars = None
