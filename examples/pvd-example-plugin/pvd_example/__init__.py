@@ -1,0 +1,1 @@
+"""Plug-ins for pvd: a teacher on aesthetic statistics, a sampler of close calls, LambdaRank."""
