@@ -1,82 +1,91 @@
-"""Runs a contract: each clause, and what is wrong."""
+"""Runs a contract without pytest: each check, and what is wrong."""
 
 from __future__ import annotations
 
-import socket
 import traceback
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import Any
 
 from pvd.discovery import KINDS
-from pvd.errors import MissingPrerequisite, PvdError
-from pvd.protocols import Capabilities, Component, Teacher
-from pvd.testing.contracts import ASKING, CONTRACTS
+from pvd.errors import PvdError
+from pvd.protocols import Component
+from pvd.testing.contract import Contract
+from pvd.testing.evaluators import EvaluatorContract
+from pvd.testing.losses import LossContract
+from pvd.testing.observers import ObserverContract
+from pvd.testing.samplers import SamplerContract
+from pvd.testing.sources import SourceContract
+from pvd.testing.students import StudentContract
+from pvd.testing.teachers import TeacherContract
 
-LOOPBACK = ("127.0.0.1", "::1", "localhost")
+CONTRACTS: dict[str, type[Contract]] = {
+    contract.kind: contract
+    for contract in (
+        TeacherContract,
+        StudentContract,
+        SamplerContract,
+        LossContract,
+        EvaluatorContract,
+        SourceContract,
+        ObserverContract,
+    )
+}
+CORE = Path(__file__).parents[1]
 
 
 class Skipped(str):
-    """Why a clause was not checked."""
+    """Why a check was not made."""
 
 
 def check(component: Component, *, live: bool = True) -> Iterator[tuple[str, str | None]]:
-    """Each clause of the component's contract, with None, or what is wrong.
+    """Each check of the component's contract, as a sentence, with None, or what is wrong, or
+    Skipped. No check leaves this machine.
 
-    Without `live` nothing is asked that costs money, this machine alone is reached, and what is
-    missing here (a key, weights) is Skipped, not wrong.
+    Without `live` nobody is asked who costs money or is a person, and what is missing here (a key,
+    weights, a package) is Skipped, not wrong.
     """
     kind = next(kind for kind, cls in KINDS.items() if isinstance(component, cls))
-    able = component.capabilities if isinstance(component, Teacher) else Capabilities()
-    for clause in CONTRACTS[kind]:
-        sentence = (clause.__doc__ or "").strip()
-        if (able.paid or able.person) and not live and clause in ASKING:
-            why = "costs money" if able.paid else "is a person's, and nobody is bothered in a check"
-            yield sentence, Skipped(f"an answer of this teacher {why}")
-            continue
-        try:
-            with ExitStack() as stack:
-                if not live:
-                    stack.enter_context(alone())
-                clause(component)
-        except AssertionError as error:
-            yield sentence, str(error) or traceback.format_exc(limit=-1).strip()
-        except MissingPrerequisite as error:
-            yield sentence, str(error) if live else Skipped(error)
-        except PvdError as error:
-            yield sentence, str(error)
-        except Exception as error:  # a stranger's code: whatever it raises is the finding
-            yield sentence, f"{type(error).__name__}: {error}"
-        else:
-            yield sentence, None
+    body = {"component": lambda self: component, "live": live}
+    contract = type(type(component).__name__, (CONTRACTS[kind],), body)()
+    for name in contract.checks():
+        method = getattr(contract, name)
+        yield sentence(method), _problem(method)
 
 
 def assert_contract(component: Component) -> None:
-    """Raise AssertionError that lists the broken clauses."""
-    broken = [f"{clause}: {problem}" for clause, problem in check(component) if problem]
-    assert not broken, "\n".join(broken)
+    """Raise AssertionError that lists the broken checks, if there are any. What is asked is asked
+    in truth, on this machine; a missing key or package counts as broken."""
+    broken = [
+        f"{sentence}: {problem}"
+        for sentence, problem in check(component)
+        if problem and not isinstance(problem, Skipped)
+    ]
+    if broken:
+        raise AssertionError("\n".join(broken))
 
 
-@contextmanager
-def alone() -> Iterator[None]:
-    """No connection leaves this machine."""
-    find, connect = socket.getaddrinfo, socket.socket.connect
+def sentence(method: Any) -> str:
+    """What a check checks, in words."""
+    return " ".join((method.__doc__ or "").split())
 
-    def found(host: Any, *rest: Any, **more: Any) -> Any:
-        if host in (None, *LOOPBACK):
-            return find(host, *rest, **more)
-        raise socket.gaierror(f"{host} is not looked up: a check never uses the network")
 
-    def connected(self: socket.socket, address: Any) -> None:
-        inside = self.family not in (socket.AF_INET, socket.AF_INET6) or address[0] in LOOPBACK
-        if not inside:
-            raise OSError(f"{address[0]} is not reached: a check never uses the network")
-        connect(self, address)
+def _problem(method: Any) -> str | None:
+    from unittest import SkipTest
 
-    socket.getaddrinfo = found
-    socket.socket.connect = connected  # type: ignore[method-assign, assignment]
     try:
-        yield
-    finally:
-        socket.getaddrinfo = find
-        socket.socket.connect = connect  # type: ignore[method-assign]
+        method()
+    except SkipTest as why:
+        return Skipped(why)
+    except (AssertionError, PvdError) as error:
+        return str(error) or traceback.format_exc(limit=-1).strip()
+    except Exception as error:  # a stranger's code: whatever it raises is the finding
+        return f"{type(error).__name__}: {' '.join(str(error).split())}{_where(error)}"
+    return None
+
+
+def _where(error: Exception) -> str:
+    """The last line of code that is not core's own."""
+    lines = traceback.extract_tb(error.__traceback__)
+    theirs = [line for line in lines if CORE not in Path(line.filename).parents]
+    return f" ({Path(theirs[-1].filename).name}, line {theirs[-1].lineno})" if theirs else ""

@@ -5,13 +5,15 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from pvd.protocols import Pool, ScoredBatch
-from pvd.records import Item, Judgment, Persona, Ranking, Reply, Slate
+from pvd.records import Exam, Item, Judgment, Persona, Ranking, Reply, Slate
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+Book = dict[str, dict[str, dict[str, float]]]  # a sampler's notes: by table, row and column
 
 COLOURS = ("red", "green", "blue", "yellow")
 
@@ -62,8 +64,16 @@ def judgment(ranking: Ranking, size: int = 5) -> Judgment:
     return Judgment(slate(size), ranking, "digest", Reply(""), "teacher.none", "2025-01-01")
 
 
-def pool(slots: int = 6, count: int = 40, seed: int = 0) -> Pool:
-    """What a sampler draws from, with random embeddings."""
+def pool(
+    slots: int = 6,
+    count: int = 40,
+    seed: int = 0,
+    *,
+    history: Sequence[Judgment] = (),
+    notes: Book | None = None,
+) -> Pool:
+    """What a sampler draws from: so many slots (S) and items (N), with random embeddings [N, 8].
+    What the sampler notes is added to `notes`: by table, row and column."""
     from pvd.drawing import SlotPool
     from pvd.streams import generator
 
@@ -75,7 +85,13 @@ def pool(slots: int = 6, count: int = 40, seed: int = 0) -> Pool:
 
     people = personas(slots)
     return SlotPool(
-        people, items(count), unit(slots, "texts"), unit(count, "items"), unit(count, "base")
+        people,
+        items(count),
+        unit(slots, "texts"),
+        unit(count, "items"),
+        unit(count, "base"),
+        history,
+        notes,
     )
 
 
@@ -133,3 +149,85 @@ def learnable_batch(
     own = torch.arange(rows * size).view(rows, size)
     batch = scored_batch(scores.gather(1, own), ranks, utilities=utilities)
     return replace(batch, pool_scores=scores, text_embeddings=texts, embeddings=embeddings), source
+
+
+def judged_batch(
+    ranks: Sequence[Sequence[int | None]],
+    *,
+    rows: Sequence[int] | None = None,
+    turn: bool = False,
+    utilities: bool = True,
+    like: Literal["any", "one", "ends"] = "any",
+) -> tuple[ScoredBatch, Tensor]:
+    """A batch as training makes it, and the embeddings [U, D] that its gradient goes to.
+
+    One slate for each of `ranks` [K], which may have different lengths and share pictures and
+    personas, each of another weight; None is not placed. `rows` chooses and orders the slates,
+    `turn` shows each in the reverse order. `like`: embeddings are drawn, all the same one, or at
+    the ends of the cosines' range.
+    """
+    import torch
+    from torch.nn.functional import normalize
+
+    from pvd.pictures import Memory, Pictures
+    from pvd.training import Aged, Lesson
+
+    shelf, people, rng = items(16), personas(3), torch.Generator().manual_seed(2)
+    aged = []
+    for number, row in enumerate(ranks):
+        places = [(2 * number + step) % len(shelf) for step in range(len(row))]
+        said = list(row)
+        if turn:
+            places, said = places[::-1], said[::-1]
+        asked = Slate(people[number % 3], tuple(shelf[place] for place in places))
+        aged.append(Aged(_judged(asked, said), age=number % 2))
+    texts = normalize(torch.randn(3, 8, generator=rng), dim=1)
+    table = normalize(torch.randn(len(shelf), 8, generator=rng), dim=1)
+    lesson = Lesson(
+        aged,
+        Pictures(shelf, Memory(torch.zeros(len(shelf), 1))),
+        {persona.id: text for persona, text in zip(people, texts, strict=True)},
+        table,
+        replay="decay",
+    )
+    if like == "one":
+        table = table[:1].expand(len(shelf), -1)
+    elif like == "ends":
+        table = torch.stack([texts[0] * (-1) ** place for place in range(len(shelf))])
+    chosen = torch.tensor(list(range(len(ranks)) if rows is None else rows))
+    images = lesson.images(chosen)
+    embeddings = table[images].clone().requires_grad_()
+    batch = lesson.scored(chosen, images, embeddings, utilities=utilities, round=1, step=0)
+    return batch, embeddings
+
+
+def _judged(asked: Slate, ranks: Sequence[int | None]) -> Judgment:
+    tiers: dict[int, list[int]] = {}
+    for position, rank in enumerate(ranks):
+        if rank is not None:
+            tiers.setdefault(rank, []).append(position)
+    ranking = Ranking(
+        tuple(tuple(tiers[rank]) for rank in sorted(tiers)),
+        utilities=tuple(0.0 if rank is None else 5.0 - rank for rank in ranks),
+        kind="score",
+    )
+    return Judgment(asked, ranking, "digest", Reply(""), "teacher.none", "2025-01-01")
+
+
+def exam(people: int = 4, count: int = 12, *, utilities: bool = True) -> Exam:
+    """A sitting: scores [P, N] by lot, and a judge whose utilities [P, N] name the winners."""
+    import torch
+
+    rng = torch.Generator().manual_seed(0)
+    known = torch.rand(people, count, generator=rng, dtype=torch.float64)
+    scores = torch.rand(people, count, generator=rng, dtype=torch.float64)
+    winners = tuple(int(row.argmax()) for row in known)
+    return Exam(
+        "any",
+        tuple(personas(people)),
+        tuple(items(count)),
+        scores,
+        winners,
+        known if utilities else None,
+        seed=0,
+    )

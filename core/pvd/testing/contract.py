@@ -1,0 +1,211 @@
+"""What all contracts share: how checks are written and skipped, and those of every kind."""
+
+from __future__ import annotations
+
+import inspect
+import io
+import typing
+from collections.abc import Callable, Iterator
+from contextlib import redirect_stdout
+from dataclasses import fields, is_dataclass
+from functools import wraps
+from typing import Any, ClassVar, NoReturn, TypeVar
+
+from pvd import options
+from pvd.discovery import RESERVED, RESERVED_OF
+from pvd.errors import MissingPrerequisite, PvdError
+from pvd.protocols import Component
+from pvd.testing import options as own
+from pvd.testing.network import offline
+from pvd.testing.streams import STREAMS, drawn_from
+
+C = TypeVar("C", bound="Contract")
+
+
+def require(fits: object, message: str) -> None:
+    """Raise AssertionError with this message unless it fits; `python -O` leaves it in."""
+    __tracebackhide__ = True  # pytest shows the line of the check instead
+    if not fits:
+        raise AssertionError(message)
+
+
+def skip(why: str) -> NoReturn:
+    """End a check that cannot be made here; pytest, too, shows it as skipped."""
+    from unittest import SkipTest  # only where something is skipped: it loads a good deal
+
+    raise SkipTest(why)
+
+
+def check(method: Callable[[C], None]) -> Callable[[C], None]:
+    """Mark a method as a check. Its docstring is the sentence that is shown; it runs without
+    network, and is skipped where a package, weights or a key are missing."""
+
+    @wraps(method)
+    def run(self: C) -> None:
+        __tracebackhide__ = True
+        with offline():
+            try:
+                method(self)
+            except MissingPrerequisite as error:
+                if self.live:
+                    raise
+                skip(str(error))
+
+    run.is_check = True  # type: ignore[attr-defined]
+    return run
+
+
+class Contract:
+    """What core relies on in a component of any kind; subclass the one of yours, such as
+    `pvd.testing.LossContract`, and define `component`.
+
+    Under pytest every check is a test. Nothing leaves this machine, nothing is paid, nobody is
+    asked: what would need that, a key, weights or a package that is missing is skipped, and says so.
+    With `live = True` teachers that cost money, or are a person, are asked after all: for tests that
+    play the provider on this machine; what is missing is an error then.
+    """
+
+    live: ClassVar[bool] = False
+    kind: ClassVar[str] = ""
+    streams: ClassVar[tuple[str, ...]] = (
+        STREAMS  # global ones that are not this kind's to draw from
+    )
+
+    def component(self) -> Component:
+        """The component to check, a new one each time, with any options."""
+        raise NotImplementedError(f"{type(self).__name__} must define component(self).")
+
+    def use(self, component: Component) -> None:
+        """Let it do what it is for, once."""
+        raise NotImplementedError
+
+    @classmethod
+    def checks(cls) -> Iterator[str]:
+        """The names of its checks: those of the kind, then those of every kind."""
+        for owner in cls.__mro__:
+            yield from (n for n, one in vars(owner).items() if getattr(one, "is_check", False))
+
+    @check
+    def test_options_are_fields(self) -> None:
+        """has its options as fields of a dataclass, under names that are free"""
+        cls = type(self.component())
+        require(is_dataclass(cls), f"put @dataclass(kw_only=True) above the class {cls.__name__}")
+        known = [field.name for field in fields(cls)]
+        for name, annotation in inspect.get_annotations(cls).items():
+            if "ClassVar" not in str(annotation):
+                require(
+                    name in known,
+                    f"{name} has a type but is no option, since {cls.__name__} itself is no "
+                    "dataclass; put @dataclass(kw_only=True) above it",
+                )
+        taken = (RESERVED | RESERVED_OF.get(self.kind, set())) & set(known)
+        require(
+            not taken, f"{', '.join(sorted(taken))} is a name that core needs; rename the option"
+        )
+
+    @check
+    def test_option_types(self) -> None:
+        """has options of types that can be written in a configuration"""
+        for name, annotation in options.option_types(type(self.component())).items():
+            require(
+                own.understood(annotation),
+                f"the option {name} has the type {own.plain(annotation)}, which cannot be set by "
+                f"-o or in TOML; make it {own.UNDERSTOOD}",
+            )
+
+    @check
+    def test_option_defaults(self) -> None:
+        """has defaults of the options' types"""
+        cls = type(self.component())
+        known = options.option_types(cls)
+        for name, value in own.defaults(cls).items():
+            if value is None and type(None) in typing.get_args(own.plain(known[name])):
+                continue
+            try:
+                read = own.read(known[name], value, name)
+            except PvdError as error:
+                raise AssertionError(
+                    f"the default of {name} is none of its type: {error}"
+                ) from None
+            require(
+                type(read) is type(value),
+                f"the default of {name} is {value!r}, and set to the same it is {read!r}; write "
+                f"{name} = {read!r}, or the same run has two records",
+            )
+
+    @check
+    def test_options_come_back(self) -> None:
+        """is the same again when it is made from what a run recorded"""
+        import tomllib
+
+        import tomli_w
+
+        component = self.component()
+        cls, said = type(component), own.table(component)
+        if all(not isinstance(value, Component) for value in said.values()):
+            said = tomllib.loads(tomli_w.dumps(said))
+        other = options.fill(cls, said, self.kind)
+        for name, value in own.table(other).items():
+            require(
+                value == own.table(component)[name],
+                f"the option {name} is recorded as {own.table(component)[name]!r} and comes back as "
+                f"{value!r}; keep in a field what was given, and what is made of it elsewhere",
+            )
+
+    @check
+    def test_is_documented(self) -> None:
+        """says in its docstring what it does"""
+        cls = type(self.component())
+        said = (vars(cls).get("__doc__") or "").strip()
+        require(
+            said and not said.startswith(f"{cls.__name__}("),  # what dataclass writes by itself
+            f"give the class {cls.__name__} a docstring; `pvd options` shows it",
+        )
+
+    @check
+    def test_module_is_light(self) -> None:
+        """is imported without heavy packages: they are loaded where they are used"""
+        from pvd.testing.imports import imported
+
+        heavy = imported(type(self.component())).heavy
+        require(
+            not heavy,
+            f"to import its module loads {', '.join(heavy)}; import that inside the functions that "
+            "use it (and for types under `if TYPE_CHECKING:`)",
+        )
+
+    @check
+    def test_prints_nothing(self) -> None:
+        """leaves stdout to results"""
+        from pvd.testing.imports import imported
+
+        component = self.component()
+        with redirect_stdout(io.StringIO()) as out:
+            self.use(component)
+        said = imported(type(component)).printed or out.getvalue().strip()
+        require(
+            not said,
+            f"it prints {said[:60]!r}; stdout is for results, which others read: use warnings.warn, "
+            "or nothing",
+        )
+
+    @check
+    def test_global_randomness(self) -> None:
+        """neither draws from global random streams nor seeds them"""
+        component = self.component()
+        used = drawn_from(self.streams, lambda: self.use(component))
+        require(
+            not used,
+            f"it draws from or seeds the global stream of {', '.join(used)}, which is not its own; "
+            "draw from a generator that it was given or made, such as pvd.kit.stream(seed, ...)",
+        )
+
+
+def called(what: str, call: Callable[[], Any]) -> Any:
+    """What a call returns; AssertionError if it raises anything but an error of pvd's."""
+    try:
+        return call()
+    except (PvdError, AssertionError):
+        raise
+    except Exception as error:
+        raise AssertionError(f"{what} raises {type(error).__name__}: {error}") from error

@@ -1,0 +1,206 @@
+"""The contract of an evaluator."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from pvd.protocols import Evaluator
+from pvd.records import Estimate, Exam
+from pvd.testing.contract import Contract, called, check, require, skip
+from pvd.testing.material import exam
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+MANY = 400  # personas among whom a ranking by lot comes near to chance
+FAR = 6.0  # standard errors from chance that no lot reaches
+
+
+class EvaluatorContract(Contract):
+    """An evaluator returns numbers by name, higher is better, each inside its interval, the same
+    ones in whatever order personas and items come."""
+
+    kind: ClassVar[str] = "evaluator"
+
+    def component(self) -> Evaluator:
+        raise NotImplementedError(f"{type(self).__name__} must define component(self).")
+
+    def use(self, component: Any) -> None:
+        component.evaluate(exam())
+
+    @check
+    def test_estimates(self) -> None:
+        """gives estimates by name, each inside its interval"""
+        evaluator = self.component()
+        for personas, items in ((4, 12), (1, 2), (3, 40)):
+            for utilities in (True, False):
+                sat = exam(personas, items, utilities=utilities)
+                what = f"evaluate() for {personas} personas and {items} items"
+                if not utilities:
+                    what += " without utilities (the judge of most exams has none)"
+                found = called(what, lambda sat=sat: evaluator.evaluate(sat))
+                require(
+                    isinstance(found, Mapping)
+                    and all(isinstance(name, str) for name in found)
+                    and all(isinstance(one, Estimate) for one in found.values()),
+                    f"evaluate() returned {found!r:.80}; return a dict from names to pvd.Estimate, "
+                    "such as pvd.kit.mean makes",
+                )
+                for name, one in found.items():
+                    _check(name, one)
+
+    @check
+    def test_values(self) -> None:
+        """gives the values that each number is the mean of, one a persona, or none"""
+        for name, one in self.component().evaluate(exam()).items():
+            if not one.values:
+                continue
+            require(
+                len(one.values) == 4,
+                f"{name} has {len(one.values)} values for 4 personas; give one for each in their "
+                "order, or none: systems are compared persona by persona",
+            )
+            mean = math.fsum(one.values) / len(one.values)
+            require(
+                math.isclose(mean, one.value, rel_tol=1e-6, abs_tol=1e-9),
+                f"{name} is {one.value:g}, and the mean of its values {mean:g}; the gain over "
+                "another system would not be the difference of the two",
+            )
+
+    @check
+    def test_higher_is_better(self) -> None:
+        """is no lower for the judge's own ranking than for the reverse"""
+        evaluator, sat = self.component(), exam()
+        best = evaluator.evaluate(replace(sat, scores=_known(sat)))
+        worst = evaluator.evaluate(replace(sat, scores=-_known(sat)))
+        for name, one in best.items():
+            require(
+                name in worst,
+                f"{name} is there for one system and not for another; names may depend on the exam, "
+                "not on the scores",
+            )
+            require(
+                one.value >= worst[name].value,
+                f"{name} is {one.value:g} for the judge's own ranking and {worst[name].value:g} for "
+                "the reverse; turn its sign, higher is better",
+            )
+
+    @check
+    def test_order_of_items(self) -> None:
+        """is the same whatever the order of the items"""
+        self._unmoved("items", lambda sat: shown(sat, range(len(sat.personas)), _turned(sat.items)))
+
+    @check
+    def test_order_of_personas(self) -> None:
+        """is the same whatever the order of the personas"""
+        self._unmoved(
+            "personas", lambda sat: shown(sat, _turned(sat.personas), range(len(sat.items)))
+        )
+
+    def _unmoved(self, what: str, turn: Any) -> None:
+        evaluator, sat = self.component(), exam()
+        here, there = evaluator.evaluate(sat), evaluator.evaluate(turn(sat))
+        for name, one in here.items():
+            other = there[name].value if name in there else math.nan
+            require(
+                math.isclose(one.value, other, rel_tol=1e-6, abs_tol=1e-9),
+                f"{name} is {one.value:g}, and {other:g} with the {what} in another order, which "
+                "means nothing",
+            )
+
+    @check
+    def test_repeats(self) -> None:
+        """gives the same numbers for the same exam"""
+        evaluator = self.component()
+        first, second = (evaluator.evaluate(exam()) for _ in range(2))
+        require(
+            dict(first) == dict(second),
+            "the same exam has other numbers the second time; take what is drawn from exam.seed, as "
+            "pvd.kit.mean does",
+        )
+
+    @check
+    def test_ties(self) -> None:
+        """is finite where all scores are equal"""
+        import torch
+
+        evaluator, sat = self.component(), exam()
+        flat = replace(sat, scores=torch.zeros(4, 12, dtype=torch.float64))
+        found = called("evaluate() where all scores are equal", lambda: evaluator.evaluate(flat))
+        for name, one in found.items():
+            _check(f"{name}, where all scores are equal,", one)
+
+    @check
+    def test_changes_nothing(self) -> None:
+        """leaves the exam as it is"""
+        evaluator, sat = self.component(), exam()
+        scores, utilities = sat.scores.clone(), _known(sat).clone()
+        evaluator.evaluate(sat)
+        for name, one, before in (
+            ("scores", sat.scores, scores),
+            ("utilities", _known(sat), utilities),
+        ):
+            require(
+                one.equal(before),
+                f"it changes exam.{name}, which every other evaluator reads; work on a .clone()",
+            )
+
+    @check
+    def test_chance(self) -> None:
+        """says truly what a ranking by lot gets, if it says so"""
+        evaluator, sat = self.component(), exam(MANY, 20)
+        said = evaluator.chance(20)
+        if not said:
+            skip("it does not say what a ranking by lot gets")
+        found = evaluator.evaluate(sat)
+        for name, chance in said.items():
+            if name not in found or len(found[name].values) < MANY:
+                continue
+            one = found[name]
+            spread = math.sqrt(math.fsum((v - one.value) ** 2 for v in one.values)) / MANY
+            require(
+                abs(one.value - chance) <= FAR * spread + 1e-9,
+                f"chance() says {chance:g} for {name}, and a ranking by lot gets {one.value:g} "
+                f"among 20 items ({MANY} personas)",
+            )
+
+
+def shown(sat: Exam, people: Sequence[int], shelf: Sequence[int]) -> Exam:
+    """The same exam with personas and items in another order."""
+    rows, columns = list(people), list(shelf)
+    return replace(
+        sat,
+        personas=tuple(sat.personas[row] for row in rows),
+        items=tuple(sat.items[column] for column in columns),
+        scores=sat.scores[rows][:, columns],
+        winners=tuple(columns.index(sat.winners[row]) for row in rows),
+        utilities=_known(sat)[rows][:, columns],
+    )
+
+
+def _turned(members: Sequence[Any]) -> list[int]:
+    return [*range(2, len(members)), 1, 0]
+
+
+def _known(sat: Exam) -> Tensor:
+    assert sat.utilities is not None
+    return sat.utilities
+
+
+def _check(name: str, one: Estimate) -> None:
+    require(
+        all(map(math.isfinite, (one.value, one.low, one.high))),
+        f"{name} is {one.value} ({one.low} to {one.high}); leave it out where it has no value",
+    )
+    require(
+        one.low <= one.value <= one.high,
+        f"{name} is {one.value:g}, outside its interval {one.low:g} to {one.high:g}",
+    )
+    require(
+        one.over.strip(),
+        f"{name} does not say what its interval is over; set Estimate.over, such as "
+        "'60 personas, given one trained student'",
+    )

@@ -1,0 +1,107 @@
+"""A component's options, as core reads and records them."""
+
+from __future__ import annotations
+
+import types
+import typing
+from collections.abc import Iterator
+from dataclasses import MISSING, fields, is_dataclass, make_dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pvd import options
+from pvd.discovery import KINDS
+from pvd.protocols import Component, Source, Teacher
+
+C = TypeVar("C", bound=Component)
+
+PLAIN = (str, int, float, bool, Path)
+UNDERSTOOD = "str, int, float, bool, Path, Literal, X | None, tuple[X, ...] or a component"
+
+
+def plain(annotation: Any) -> Any:
+    """A type without its help."""
+    if typing.get_origin(annotation) is typing.Annotated:
+        return typing.get_args(annotation)[0]
+    return annotation
+
+
+def understood(annotation: Any) -> bool:
+    """Whether a value of this type can be written in TOML, and read again."""
+    annotation = plain(annotation)
+    origin, args = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin in (types.UnionType, typing.Union):
+        inner = [one for one in args if one is not type(None)]
+        return len(inner) == 1 and understood(inner[0])
+    if origin is tuple:
+        return len(args) == 2 and args[1] is Ellipsis and understood(args[0])
+    if origin is typing.Literal:
+        return all(isinstance(one, str | int | bool) for one in args)
+    if annotation in PLAIN:
+        return True
+    if not isinstance(annotation, type):
+        return False
+    return any(issubclass(annotation, kind) for kind in KINDS.values()) or is_dataclass(annotation)
+
+
+def defaults(cls: type[Component]) -> dict[str, Any]:
+    """What options have where nobody sets them; required ones left out."""
+    found = {}
+    for field in fields(cls):  # type: ignore[arg-type]
+        if field.default is not MISSING:
+            found[field.name] = field.default
+        elif field.default_factory is not MISSING:
+            found[field.name] = field.default_factory()
+    return found
+
+
+def read(annotation: Any, value: Any, name: str) -> Any:
+    """What an option of this type becomes when it is set to what a run records of a value."""
+    shell = make_dataclass("Shell", [(name, annotation)])
+    return getattr(options.fill(shell, {name: options.dump(value)}, ""), name)
+
+
+def table(component: Component) -> dict[str, Any]:
+    """The options as a run records them; components that have no name yet stay as they are."""
+    found = {}
+    for name, value in component.options().items():
+        members = value if isinstance(value, tuple | list) else (value,)
+        nameless = any(isinstance(one, Component) and not one.name for one in members)
+        said = value if nameless else options.dump(value)
+        found[name] = "none" if said is None else said
+    return found
+
+
+def again(component: C, **changed: Any) -> C:
+    """Another object with the same options but those changed, and with what core sets."""
+    other = type(component)(**{**component.options(), **changed})
+    if isinstance(other, Source) and isinstance(component, Source):
+        other.path = component.path
+    if isinstance(other, Teacher) and isinstance(component, Teacher):
+        other.seed = component.seed
+    return other
+
+
+def variations(component: C) -> Iterator[tuple[str, C]]:
+    """Each option that is a number, a switch or a choice with another value, where the component
+    takes one; and how to name the change."""
+    known = options.option_types(type(component))
+    for name, value in component.options().items():
+        for other in _others(plain(known[name]), value):
+            try:
+                yield f"{name}={other!r} instead of {value!r}", again(component, **{name: other})
+            except (ValueError, TypeError):  # as options.build takes them: no value for this option
+                continue
+            break
+
+
+def _others(annotation: Any, value: Any) -> list[Any]:
+    if typing.get_origin(annotation) is typing.Literal:
+        return [one for one in typing.get_args(annotation) if one != value]
+    if annotation is bool:
+        return [not value]
+    if annotation is int:
+        return [value + 1, value - 1]
+    if annotation is float:
+        return [value / 2 + 0.25, value + 1.0] if value != 0.5 else [0.25]
+    return []
