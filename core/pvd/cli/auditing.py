@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from pvd import options
+from pvd.cli import completing
 from pvd.cli.files import plugin_files
 from pvd.cli.running import Dollars, output_options, settings_from
 
@@ -16,21 +17,51 @@ UNASKED = ("teacher", "judge", "student", "sampler", "loss", "device")  # of a r
 
 
 @click.command()
-@click.argument("teachers", nargs=-1, required=True, metavar="TEACHER...")
-@click.option("--catalog", metavar="[SOURCE:]PATH", help="Table or folder of items.")
-@click.option("--personas", metavar="[SOURCE:]PATH", help="Table or lines of personas.")
+@click.argument(
+    "teachers",
+    nargs=-1,
+    required=True,
+    metavar="TEACHER...",
+    shell_complete=completing.names("teacher"),
+)
+@click.option(
+    "--catalog",
+    metavar="[SOURCE:]PATH",
+    help="Table or folder of items.",
+    shell_complete=completing.names("source", files=True),
+)
+@click.option(
+    "--personas",
+    metavar="[SOURCE:]PATH",
+    help="Table or lines of personas.",
+    shell_complete=completing.names("source", files=True),
+)
 @click.option("--slates", type=int, default=200, show_default=True, help="Asked of each teacher.")
 @click.option("--orders", type=int, default=3, show_default=True, help="Of each slate.")
 @click.option("--pairs", type=int, help="Slates whose pairs are asked too; else a tenth.")
-@click.option("--prompt", "prompts", multiple=True, metavar="NAME", help="To compare; repeatable.")
+@click.option(
+    "--prompt",
+    "prompts",
+    multiple=True,
+    metavar="NAME",
+    help="To compare; repeatable.",
+    shell_complete=completing.prompts,
+)
 @click.option(
     "-o",
     "assignments",
     multiple=True,
     metavar="KEY=VALUE",
     help="Any setting; teacher.KEY for all teachers that have it; repeatable.",
+    shell_complete=completing.settings,
 )
-@click.option("--recipe", default="default", show_default=True, help="Named settings.")
+@click.option(
+    "--recipe",
+    default="default",
+    show_default=True,
+    help="Named settings.",
+    shell_complete=completing.recipes,
+)
 @click.option("--config", type=click.Path(path_type=Path), help="Settings as TOML.")
 @click.option("--seed", type=int, help="Of every random stream.")
 @click.option("--store", type=click.Path(path_type=Path), help="The answers' database.")

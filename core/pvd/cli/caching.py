@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from pvd.cli import completing
 from pvd.errors import UsageError
 
 if TYPE_CHECKING:
@@ -53,7 +54,12 @@ def _date(name: str, help: str) -> Callable[[Any], Any]:
     return click.option(name, type=kind, metavar="DATE", callback=_day, help=help)
 
 
-_teacher = click.option("--teacher", metavar="NAME", help="Only answers of this teacher.")
+_teacher = click.option(
+    "--teacher",
+    metavar="NAME",
+    help="Only answers of this teacher.",
+    shell_complete=completing.names("teacher"),
+)
 _model = click.option("--model", metavar="ID", help="Only answers of this model.")
 
 

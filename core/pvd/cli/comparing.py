@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from pvd import options
+from pvd.cli import completing
 from pvd.cli.running import output_options, run_options, tables_from
 from pvd.errors import BadInput, UsageError
 
@@ -27,9 +28,13 @@ WAIT = 60.0  # seconds for an earlier process of the same cell to end
     required=True,
     metavar="KEY=A,B,...",
     help="What varies: any setting, with its values; repeatable, all combinations are run.",
+    shell_complete=completing.varied,
 )
 @click.option(
-    "--judges", metavar="NAME,...", help="Who examines all of them; else every teacher that varies."
+    "--judges",
+    metavar="NAME,...",
+    help="Who examines all of them; else every teacher that varies.",
+    shell_complete=completing.listed(completing.names("teacher")),
 )
 @click.option("--seeds", default=5, show_default=True, help="Runs of each combination.")
 @click.option(

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pvd.cli.files import plugin_files
+from pvd.cli.running import run_argument
 
 if TYPE_CHECKING:
     from pvd.publishing.exporting import Export
 
 
 @click.command()
-@click.argument("folder", metavar="RUN", type=click.Path(path_type=Path))
+@run_argument
 @click.option("--to", required=True, type=click.Path(path_type=Path), help="The folder to write.")
 @click.option(
     "--interpolate",

@@ -8,6 +8,7 @@ import json
 import click
 
 from pvd import options
+from pvd.cli import completing
 from pvd.cli.files import plugin_files
 from pvd.cli.plugging import split_name
 from pvd.discovery import KINDS, PLURAL, registry
@@ -16,7 +17,7 @@ from pvd.protocols import Component, Source
 
 
 @click.command("options")
-@click.argument("name", metavar="[KIND.NAME]", required=False)
+@click.argument("name", metavar="[KIND.NAME]", required=False, shell_complete=completing.described)
 @plugin_files
 def show_options(name: str | None) -> None:
     """Show what can be set: of a plug-in, or of a section such as `train`."""

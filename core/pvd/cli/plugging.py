@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from pvd import options
+from pvd.cli import completing
 from pvd.cli.files import plugin_files
 from pvd.discovery import KINDS, registry, unknown
 from pvd.errors import UnknownName
@@ -31,7 +32,7 @@ def plugins(ctx: click.Context, as_json: bool) -> None:
 
 
 @plugins.command()
-@click.argument("kind", metavar="KIND")
+@click.argument("kind", metavar="KIND", shell_complete=completing.kinds)
 @click.argument("name", metavar="NAME")
 @click.option("--to", type=click.Path(path_type=Path), help="An empty folder; else ./pvd-NAME.")
 def new(kind: str, name: str, to: Path | None) -> None:
@@ -48,9 +49,16 @@ def new(kind: str, name: str, to: Path | None) -> None:
 
 
 @plugins.command()
-@click.argument("name", metavar="KIND.NAME")
+@click.argument("name", metavar="KIND.NAME", shell_complete=completing.plugins)
 @plugin_files
-@click.option("-o", "assignments", multiple=True, metavar="KEY=VALUE", help="Its options.")
+@click.option(
+    "-o",
+    "assignments",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Its options.",
+    shell_complete=completing.own_options,
+)
 def check(name: str, assignments: tuple[str, ...]) -> None:
     """Run the contract suite of its kind on a plug-in; never with network or a key."""
     from pvd import testing

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import click
 
+from pvd.cli.running import run_argument
+
 
 @click.command()
-@click.argument("folder", metavar="RUN", type=click.Path(path_type=Path))
+@run_argument
 def report(folder: Path) -> None:
     """Write RUN's report.html again, from its numbers."""
     from pvd import pipeline

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pvd import options
+from pvd.cli import completing
 from pvd.cli.files import plugin_files
 from pvd.discovery import nearest, registry
 from pvd.errors import MissingFile, UsageError
 
 if TYPE_CHECKING:
-    from pvd.pipeline import Run
+    from pvd.outcome import Run
     from pvd.settings import Settings
 
 
@@ -34,30 +35,57 @@ class Dollars(click.ParamType):  # type: ignore[type-arg]
             self.fail(f"{value!r} is no amount of dollars; give for example 5.", param, ctx)
 
 
+def _name(option: str, kind: str, help: str, multiple: bool = False) -> Callable[..., Any]:
+    return click.option(
+        option, metavar="NAME", multiple=multiple, help=help, shell_complete=completing.names(kind)
+    )
+
+
+run_argument = click.argument(
+    "folder",
+    metavar="RUN",
+    type=click.Path(path_type=Path),
+    shell_complete=completing.runs,
+)
+
+
 def run_options(command: Callable[..., None]) -> Callable[..., None]:
     """What says which run is meant; every other setting is `-o`."""
     for decorate in reversed(
         (
-            click.option("--catalog", metavar="[SOURCE:]PATH", help="Table or folder of items."),
-            click.option("--personas", metavar="[SOURCE:]PATH", help="Table or lines of personas."),
-            click.option("--teacher", metavar="NAME", help="Who ranks slates for training."),
             click.option(
-                "--judge", metavar="NAME", help="Who ranks for the exam; else the teacher."
+                "--catalog",
+                metavar="[SOURCE:]PATH",
+                help="Table or folder of items.",
+                shell_complete=completing.names("source", files=True),
             ),
-            click.option("--student", metavar="NAME", help="The embedding model that learns."),
-            click.option("--sampler", metavar="NAME", help="Who chooses the items of a slate."),
-            click.option("--loss", metavar="NAME", help="What pulls the scores to the rankings."),
             click.option(
-                "--observe", multiple=True, metavar="NAME", help="An observer; repeatable."
+                "--personas",
+                metavar="[SOURCE:]PATH",
+                help="Table or lines of personas.",
+                shell_complete=completing.names("source", files=True),
             ),
+            _name("--teacher", "teacher", "Who ranks slates for training."),
+            _name("--judge", "teacher", "Who ranks for the exam; else the teacher."),
+            _name("--student", "student", "The embedding model that learns."),
+            _name("--sampler", "sampler", "Who chooses the items of a slate."),
+            _name("--loss", "loss", "What pulls the scores to the rankings."),
+            _name("--observe", "observer", "An observer; repeatable.", multiple=True),
             click.option(
                 "-o",
                 "assignments",
                 multiple=True,
                 metavar="KEY=VALUE",
                 help="Any setting, for example teacher.noise=0 or train.rounds=3; repeatable.",
+                shell_complete=completing.settings,
             ),
-            click.option("--recipe", default="default", show_default=True, help="Named settings."),
+            click.option(
+                "--recipe",
+                default="default",
+                show_default=True,
+                help="Named settings.",
+                shell_complete=completing.recipes,
+            ),
             click.option("--config", type=click.Path(path_type=Path), help="Settings as TOML."),
             click.option("--seed", type=int, help="Of every random stream."),
             click.option("--device", help="Where the student runs: cpu, cuda, mps."),
@@ -195,7 +223,7 @@ def run(
 
 
 @click.command()
-@click.argument("folder", metavar="RUN", type=click.Path(path_type=Path))
+@run_argument
 @run_options
 @output_options
 def label(
@@ -218,7 +246,7 @@ def label(
 
 
 @click.command()
-@click.argument("folder", metavar="RUN", type=click.Path(path_type=Path))
+@run_argument
 @click.option(
     "--judgments", type=click.Path(path_type=Path), help="Take these as the next round's judgments."
 )
@@ -253,7 +281,7 @@ def train(
 
 
 @click.command()
-@click.argument("folder", metavar="RUN", type=click.Path(path_type=Path))
+@run_argument
 @run_options
 @output_options
 def evaluate(

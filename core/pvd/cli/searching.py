@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pvd import options
+from pvd.cli import completing
 from pvd.cli.files import plugin_files
 from pvd.cli.running import output_options, source_table
 from pvd.discovery import nearest, registry
@@ -31,7 +32,9 @@ _device = click.option("--device", default="cpu", help="Where the student runs: 
 
 
 @click.command()
-@click.argument("student", metavar="STUDENT")
+@click.argument(
+    "student", metavar="STUDENT", shell_complete=completing.names("student", files=True)
+)
 @_catalog
 @click.option(
     "--to", "folder", required=True, type=click.Path(path_type=Path), help="The index folder."
