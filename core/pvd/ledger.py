@@ -118,8 +118,8 @@ class Ledger:
         return [
             Drawn(
                 row["slot"],
-                self._persona(row["persona"]),
-                tuple(self._item(id) for id in row["items"]),
+                self.persona(row["persona"]),
+                tuple(self.item(id) for id in row["items"]),
                 (row["origin"][0], row["origin"][1], row["origin"][2]),
             )
             for row in read_lines(self.path(round, "slates.jsonl"))
@@ -173,8 +173,8 @@ class Ledger:
         ):
             raise TypeError
         slate = Slate(
-            self._persona(row["persona"]),
-            tuple(self._item(id) for id in items),
+            self.persona(row["persona"]),
+            tuple(self.item(id) for id in items),
             row.get("repeat", 0),
         )
         ranking = Ranking(
@@ -199,14 +199,16 @@ class Ledger:
             tuple((digest, dollars) for digest, dollars in row.get("parts", ())),
         )
 
-    def _item(self, id: str) -> Item:
+    def item(self, id: str) -> Item:
+        """The item of this id; BadInput if there is none."""
         if id not in self._items:
             raise BadInput(
                 f"There is no item {id!r} in the catalogue; bring it, or leave its judgments out."
             )
         return self._items[id]
 
-    def _persona(self, id: str) -> Persona:
+    def persona(self, id: str) -> Persona:
+        """The persona of this id; BadInput if there is none."""
         if id not in self._personas:
             raise BadInput(
                 f"There is no persona {id!r} in this run; bring it, or leave its judgments out."

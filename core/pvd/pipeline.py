@@ -8,7 +8,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from pvd.folder import locked, read_json, replaced, sweep, write_bytes, write_js
 from pvd.identity import check_same_run
 from pvd.ledger import Ledger, judgment_row
 from pvd.money.plan import Plan
+from pvd.outcome import METRICS, Run
 from pvd.progress import Progress, Silent
 from pvd.protocols import Student, Teacher
 from pvd.records import RoundResult
@@ -29,18 +30,6 @@ from pvd.session import Session, opened_session, planned
 from pvd.settings import ExamSettings, Settings, recipe, resolve
 from pvd.team import Team
 from pvd.validation import Test
-
-METRICS = "metrics.json"
-
-
-@dataclass(frozen=True)
-class Run:
-    """A finished run: the numbers of metrics.json, the distilled student, and where it all is."""
-
-    metrics: dict[str, Any]
-    student: Student
-    folder: Path
-    report: Path
 
 
 def run(
@@ -170,15 +159,22 @@ def finished(settings: Settings, folder: Path) -> Run:
             f"The student in {folder / 'student'} cannot be opened ({error}); delete "
             f"{folder / METRICS}, and the same command makes both again."
         ) from None
-    return Run(read_json(folder / METRICS), student, folder, folder / "report.html")
+    return Run(folder, settings.device, student, (settings.catalog, settings.personas))
 
 
 def open_student(folder: Path, device: str = "cpu") -> Student:
     """The student that a run saved."""
+    from safetensors import SafetensorError
+
     card = read_json(folder / "pvd.json")
     kind, _, name = card["student"].partition(".")
     student: Student = pvd.load(kind, name, **card["options"])
-    student.open(folder, device)
+    try:
+        student.open(folder, device)
+    except SafetensorError as error:
+        raise BadInput(
+            f"The student in {folder} is damaged ({error}); bring its files once more."
+        ) from None
     return student
 
 

@@ -6,7 +6,6 @@ import json
 import re
 import resource
 import shutil
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +26,7 @@ from pvd.report import number, signed
 from pvd.testing import items
 
 Tables = dict[str, Any]
-Run = pvd.pipeline.Run
+Run = pvd.Run
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +41,7 @@ def done(small: Tables, place: Path, tmp_path: Path) -> Run:
     run = pvd.run(out=place, **small | {"train": train})
     assert run.metrics["best_round"] > 0  # or there is nothing between before and after
     shutil.copytree(place, tmp_path / "run")
-    return replace(run, folder=tmp_path / "run")
+    return pvd.Run.open(tmp_path / "run")
 
 
 def vectors(student: pvd.Student) -> torch.Tensor:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,7 +20,7 @@ from pvd.errors import BadInput, MissingFile, UnknownName
 from pvd.progress import Progress, Silent
 from pvd.records import Tokens
 from pvd.store import exchange
-from pvd.store.database import BUSY, SCHEMA
+from pvd.store.database import BUSY, SCHEMA, chunks
 from pvd.store.exchange import COUNTS, Answer, checked
 
 PAGE = 500  # answers that are read in one transaction
@@ -173,6 +173,18 @@ def answers(path: Path) -> Iterator[Answer]:
             for row in page:
                 number += 1
                 yield checked(row, f"{path}, answer {number}")
+
+
+def replies(path: Path, digests: Iterable[str]) -> dict[str, tuple[str, str]]:
+    """The raw replies that are kept under these digests, word for word, each with how it ended."""
+    with reading(path) as db:
+        finish = "finish" if "finish" in columns_of(db, "answers") else "''"
+        query = f"SELECT digest, reply, {finish} FROM answers WHERE digest IN"
+        return {
+            digest: (reply, end)
+            for some in chunks(digests)
+            for digest, reply, end in db.execute(f"{query} ({','.join('?' * len(some))})", some)
+        }
 
 
 def contents(path: Path) -> Contents:
