@@ -60,9 +60,9 @@ class Contract:
     `pvd.testing.LossContract`, and define `component`.
 
     Under pytest every check is a test. Nothing leaves this machine, nothing is paid, nobody is
-    asked: what would need that, a key, weights or a package that is missing is skipped, and says so.
-    With `live = True` teachers that cost money, or are a person, are asked after all: for tests that
-    play the provider on this machine; what is missing is an error then.
+    asked: what would need that, or a key, weights or a package that is not here, is skipped, and
+    says so. With `live = True` teachers that cost money, or are a person, are asked after all: for
+    tests that play the provider on this machine. What is missing is an error then.
     """
 
     live: ClassVar[bool] = False
@@ -90,7 +90,7 @@ class Contract:
         """has its options as fields of a dataclass, under names that are free"""
         cls = type(self.component())
         require(is_dataclass(cls), f"put @dataclass(kw_only=True) above the class {cls.__name__}")
-        known = [field.name for field in fields(cls)]
+        known = [field.name for field in fields(cls)]  # type: ignore[arg-type]
         for name, annotation in inspect.get_annotations(cls).items():
             if "ClassVar" not in str(annotation):
                 require(
@@ -148,8 +148,8 @@ class Contract:
         for name, value in own.table(other).items():
             require(
                 value == own.table(component)[name],
-                f"the option {name} is recorded as {own.table(component)[name]!r} and comes back as "
-                f"{value!r}; keep in a field what was given, and what is made of it elsewhere",
+                f"the option {name} is recorded as {own.table(component)[name]!r} and comes back "
+                f"as {value!r}; keep in a field what was given, and what is made of it elsewhere",
             )
 
     @check
@@ -185,8 +185,8 @@ class Contract:
         said = imported(type(component)).printed or out.getvalue().strip()
         require(
             not said,
-            f"it prints {said[:60]!r}; stdout is for results, which others read: use warnings.warn, "
-            "or nothing",
+            f"it prints {said[:60]!r}; stdout is for results, which others read: use "
+            "warnings.warn, or nothing",
         )
 
     @check
@@ -201,10 +201,10 @@ class Contract:
         )
 
 
-def called(what: str, call: Callable[[], Any]) -> Any:
+def called(what: str, call: Callable[..., Any], *arguments: Any) -> Any:
     """What a call returns; AssertionError if it raises anything but an error of pvd's."""
     try:
-        return call()
+        return call(*arguments)
     except (PvdError, AssertionError):
         raise
     except Exception as error:

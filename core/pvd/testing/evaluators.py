@@ -41,7 +41,7 @@ class EvaluatorContract(Contract):
                 what = f"evaluate() for {personas} personas and {items} items"
                 if not utilities:
                     what += " without utilities (the judge of most exams has none)"
-                found = called(what, lambda sat=sat: evaluator.evaluate(sat))
+                found = called(what, evaluator.evaluate, sat)
                 require(
                     isinstance(found, Mapping)
                     and all(isinstance(name, str) for name in found)
@@ -79,13 +79,13 @@ class EvaluatorContract(Contract):
         for name, one in best.items():
             require(
                 name in worst,
-                f"{name} is there for one system and not for another; names may depend on the exam, "
-                "not on the scores",
+                f"{name} is there for one system and not for another; names may depend on the "
+                "exam, not on the scores",
             )
             require(
                 one.value >= worst[name].value,
-                f"{name} is {one.value:g} for the judge's own ranking and {worst[name].value:g} for "
-                "the reverse; turn its sign, higher is better",
+                f"{name} is {one.value:g} for the judge's own ranking and {worst[name].value:g} "
+                "for the reverse; turn its sign, higher is better",
             )
 
     @check
@@ -118,8 +118,8 @@ class EvaluatorContract(Contract):
         first, second = (evaluator.evaluate(exam()) for _ in range(2))
         require(
             dict(first) == dict(second),
-            "the same exam has other numbers the second time; take what is drawn from exam.seed, as "
-            "pvd.kit.mean does",
+            "the same exam has other numbers the second time; take what is drawn from exam.seed, "
+            "as pvd.kit.mean does",
         )
 
     @check
@@ -129,7 +129,7 @@ class EvaluatorContract(Contract):
 
         evaluator, sat = self.component(), exam()
         flat = replace(sat, scores=torch.zeros(4, 12, dtype=torch.float64))
-        found = called("evaluate() where all scores are equal", lambda: evaluator.evaluate(flat))
+        found = called("evaluate() where all scores are equal", evaluator.evaluate, flat)
         for name, one in found.items():
             _check(f"{name}, where all scores are equal,", one)
 

@@ -14,8 +14,8 @@ from pvd.testing.contract import skip
 # Each takes a tenth of a second or more, or much memory; whoever lists plug-ins pays for all.
 HEAVY = (
     "torch", "numpy", "PIL", "transformers", "open_clip", "timm", "peft", "sentence_transformers",
-    "tensorflow", "jax", "onnxruntime", "scipy", "sklearn", "pandas", "pyarrow", "matplotlib", "cv2",
-    "skimage", "pydantic", "rich", "openai", "anthropic", "google.genai", "cohere",
+    "tensorflow", "jax", "onnxruntime", "scipy", "sklearn", "pandas", "pyarrow", "matplotlib",
+    "cv2", "skimage", "pydantic", "rich", "openai", "anthropic", "google.genai", "cohere",
     "mistralai", "litellm", "boto3", "httpx", "requests", "aiohttp", "tensorboard", "wandb",
     "mlflow", "datasets", "huggingface_hub",
 )  # fmt: skip

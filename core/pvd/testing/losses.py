@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 KNOWN = ("utilities",)  # what a loss may require
 RANKS: list[list[int | None]] = [[0, 1, 2, 3, 4], [2, 0, 1, 1, None], [4, 3, 2, 1, 0], [0, 0, 1]]
 
+SILENT: list[list[list[int | None]]] = [[[0] * 5, [None] * 5], [[0, None, None]]]
 LIKE: dict[Literal["any", "one", "ends"], str] = {
     "any": "",
     "one": " where all scores are equal",
@@ -46,13 +47,13 @@ class LossContract(Contract):
         unknown = loss.requires - set(KNOWN)
         require(not unknown, f"requires names {sorted(unknown)}; core knows {', '.join(KNOWN)}")
         for ranks in (RANKS, RANKS[:1], [[0, 1]], [[1, 0, 2, 3, 4, 5, 6, 7]]):
-            value = called("the loss", lambda ranks=ranks: value_of(loss, judged_batch(ranks)[0]))
+            value = called("the loss", value_of, loss, judged_batch(ranks)[0])
             require(
                 isinstance(value, torch.Tensor) and value.ndim == 0,
                 f"it returns {_shape(value)} for {len(ranks)} slates; return one number, a tensor "
                 "without axes: the mean over the slates",
             )
-            require(bool(torch.isfinite(value)), f"it is {float(value)} for {len(ranks)} slates")
+            require(bool(torch.isfinite(value)), f"it is {value.item()} for {len(ranks)} slates")
 
     @check
     def test_gradient(self) -> None:
@@ -79,24 +80,24 @@ class LossContract(Contract):
         good = torch.tensor([[0.5, 0.4, 0.3, 0.2, 0.1]])
         ranks = [[0, 1, 2, 3, 4]]
         utilities = torch.tensor([[5.0, 4.0, 3.0, 2.0, 1.0]])
-        right = float(value_of(loss, scored_batch(good, ranks, utilities=utilities)))
-        wrong = float(value_of(loss, scored_batch(good.flip(1), ranks, utilities=utilities)))
+        right = number(loss, scored_batch(good, ranks, utilities=utilities))
+        wrong = number(loss, scored_batch(good.flip(1), ranks, utilities=utilities))
         require(
             right < wrong,
-            f"it is {right:g} for scores in the teacher's order and {wrong:g} for the reverse; rank "
-            "0 is the best, and a better item should score higher",
+            f"it is {right:g} for scores in the teacher's order and {wrong:g} for the reverse; "
+            "rank 0 is the best, and a better item should score higher",
         )
 
     @check
     def test_silence(self) -> None:
         """is finite, with a finite gradient, where no ranking states anything"""
         loss = self.component()
-        for silent in ([[0] * 5, [None] * 5], [[0, None, None]]):
+        for silent in SILENT:
             batch, source = learnable_batch(silent, _zeros(silent))
             value = value_of(loss, batch)
             require(
-                math.isfinite(float(value)),
-                f"it is {float(value)} where all items are tied or none is placed; a batch may "
+                math.isfinite(value.item()),
+                f"it is {value.item()} where all items are tied or none is placed; a batch may "
                 "well be so, count it as 0",
             )
             require(
@@ -104,7 +105,7 @@ class LossContract(Contract):
                 "it has no gradient where no ranking states anything; multiply the scores by 0 "
                 "there instead of returning a constant",
             )
-            value.backward()  # type: ignore[no-untyped-call]
+            value.backward()
             require(
                 source.grad is not None and bool(source.grad.isfinite().all()),
                 "its gradient is not finite where no ranking states anything; mind 0 / 0 and "
@@ -113,12 +114,12 @@ class LossContract(Contract):
 
     @check
     def test_unplaced(self) -> None:
-        """does not move with an item that the teacher did not place, if it looks at one slate alone"""
+        """does not move with an item that the teacher did not place, if it is separable"""
         loss = self.component()
         if not loss.separable or "utilities" in loss.requires:
             skip("it looks across slates, or at utilities, which unplaced items may have")
         batch, source = learnable_batch([[0, 1, None, 2, 3]], _zeros([[0] * 5]))
-        value_of(loss, batch).backward()  # type: ignore[no-untyped-call]
+        value_of(loss, batch).backward()
         require(
             source.grad is not None and not bool(source.grad[2].any()),
             "an item that the teacher did not place gets a gradient; leave out where "
@@ -132,16 +133,16 @@ class LossContract(Contract):
         short, long = [[0, 1, 2]], [[0, 1, 2], [0, 1, 2, 3, 4]]
         alone, _ = judged_batch(short)
         padded, _ = judged_batch(long, rows=[0])
-        a, b = float(value_of(loss, alone)), float(value_of(loss, padded))
+        a, b = number(loss, alone), number(loss, padded)
         require(
             math.isclose(a, b, rel_tol=1e-4, abs_tol=1e-6),
-            f"a slate of 3 items costs {a:g}, and {b:g} when it is filled up to 5 places; leave out "
-            "where batch.mask is False",
+            f"a slate of 3 items costs {a:g}, and {b:g} when it is filled up to 5 places; leave "
+            "out where batch.mask is False",
         )
 
     @check
     def test_adds_up(self) -> None:
-        """is the weighted mean of what it is for each slate that states a pair, if it is separable"""
+        """is the weighted mean of what each slate that states a pair costs, if it is separable"""
         import torch
 
         loss = self.component()
@@ -157,7 +158,7 @@ class LossContract(Contract):
             some = [ranks[row] for row in rows]
             heavy = [weights[row] for row in rows]
             batch = scored_batch(scores[rows], some, utilities=utilities[rows], weights=heavy)
-            return float(value_of(loss, batch))
+            return number(loss, batch)
 
         alone = sum(weights[row] * of([row]) for row in (0, 2, 3)) / sum(
             weights[row] for row in (0, 2, 3)
@@ -185,7 +186,7 @@ class LossContract(Contract):
 
         loss = self.component()
         a, b = judged_batch(RANKS), moved
-        first, second = float(value_of(loss, a[0])), float(value_of(loss, b[0]))
+        first, second = number(loss, a[0]), number(loss, b[0])
         require(
             math.isclose(first, second, rel_tol=1e-4, abs_tol=1e-6),
             f"it is {first:g}, and {second:g} with {what} in another order, which means nothing",
@@ -199,11 +200,11 @@ class LossContract(Contract):
     def test_repeats(self) -> None:
         """is the same for the same batch when torch's global seed is the same"""
         loss = self.component()
-        values = {float(value_of(loss, judged_batch(RANKS)[0])) for _ in range(3)}
+        values = {number(loss, judged_batch(RANKS)[0]) for _ in range(3)}
         require(
             len(values) == 1,
-            f"it is {values} for one batch, so no run can be repeated; draw from torch alone, which "
-            "core seeds before each call",
+            f"it is {values} for one batch, so no run can be repeated; draw from torch alone, "
+            "which core seeds before each call",
         )
 
     @check
@@ -215,7 +216,8 @@ class LossContract(Contract):
         called(
             "a batch without utilities (they are None where the teacher has none; a loss that "
             'needs them says requires = frozenset({"utilities"}))',
-            lambda: loss(judged_batch(RANKS, utilities=False)[0]),
+            loss,
+            judged_batch(RANKS, utilities=False)[0],
         )
 
     @check
@@ -258,6 +260,11 @@ def value_of(loss: Loss, batch: ScoredBatch) -> Any:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         return loss(batch)
+
+
+def number(loss: Loss, batch: ScoredBatch) -> float:
+    """The loss as a plain number."""
+    return float(value_of(loss, batch).detach())
 
 
 def gradient_of(loss: Loss, batch: ScoredBatch, embeddings: Tensor) -> Tensor:

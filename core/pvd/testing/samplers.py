@@ -36,12 +36,8 @@ class SamplerContract(Contract):
 
         sampler = self.component()
         for slots, size, count in ((6, 5, 40), (6, 2, 3), (6, 5, 5), (1, 5, 40), (6, 5, 400)):
-            rows = called(
-                f"draw() for {slots} slots of {size} among {count} items",
-                lambda size=size, slots=slots, count=count: rows_of(
-                    sampler, pool(slots, count), size
-                ),
-            )
+            what = f"draw() for {slots} slots of {size} among {count} items"
+            rows = called(what, rows_of, sampler, pool(slots, count), size)
             require(isinstance(rows, torch.Tensor), f"draw() returned a {type(rows).__name__}")
             require(
                 tuple(rows.shape) == (slots, size),
@@ -80,7 +76,7 @@ class SamplerContract(Contract):
         sampler = self.component()
         same = pool()
         same.embeddings[:] = same.embeddings[0].clone()
-        rows = called("draw() where all scores are equal", lambda: rows_of(sampler, same, 5))
+        rows = called("draw() where all scores are equal", rows_of, sampler, same, 5)
         require(
             all(len(set(row)) == 5 for row in rows.tolist()),
             "an item stands twice in a row where all scores are equal",
@@ -93,11 +89,14 @@ class SamplerContract(Contract):
         known = [judgment(Ranking.from_order([2, 0, 1, 4, 3]))] * 3
         rows = called(
             "draw() with judgments in pool.history",
-            lambda: rows_of(sampler, pool(history=known), 5),
+            rows_of,
+            sampler,
+            pool(history=known),
+            5,
         )
         require(
             tuple(rows.shape) == (6, 5),
-            f"draw() returned the shape {tuple(rows.shape)} with judgments in pool.history, not 6 x 5",
+            f"draw() returned the shape {tuple(rows.shape)} after some rounds, not 6 x 5",
         )
 
     @check
@@ -129,10 +128,10 @@ class SamplerContract(Contract):
                     named = all(isinstance(name, str) for name in (table, row, column))
                     require(
                         named and isinstance(number, int | float) and math.isfinite(number),
-                        f"pool.note({table!r}, ...) got {number!r} for {row!r}, {column!r}; names are "
-                        "text and numbers finite",
+                        f"pool.note({table!r}, ...) got {number!r} for {row!r}, {column!r}; names "
+                        "are text and numbers finite",
                     )
-        called("to write the notes as JSON", lambda: json.dumps(book))
+        called("to write the notes as JSON", json.dumps, book)
 
 
 def rows_of(sampler: Sampler, given: Pool, size: int, seed: int = 0) -> Tensor:

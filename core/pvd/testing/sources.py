@@ -48,7 +48,7 @@ class SourceContract(Contract):
         source = self.component()
         require(
             brings(source, "catalog") or brings(source, "personas"),
-            f"{type(source).__name__} brings nothing; define catalog(path), personas(path), or both",
+            f"{type(source).__name__} brings nothing; define catalog(path), personas(path) or both",
         )
 
     @check
@@ -89,8 +89,8 @@ class SourceContract(Contract):
                 )
                 require(
                     first == second and first,
-                    f"{item.where} has {len(first)} bytes at first and {len(second)} when it is read "
-                    "again; open the picture anew each time",
+                    f"{item.where} has {len(first)} bytes at first and {len(second)} when it is "
+                    "read again; open the picture anew each time",
                 )
                 item.decoded(first)
 
@@ -116,7 +116,8 @@ class SourceContract(Contract):
             )
             called(
                 f"to write the attributes of the persona {one.id!r} as JSON",
-                lambda one=one: json.dumps(dict(one.attributes)),
+                json.dumps,
+                dict(one.attributes),
             )
         try:
             check_distinct((one.id for one in personas), "personas")
@@ -234,7 +235,7 @@ class _Reading:
                 skip(f"it brings no {what}")
             return None
         try:
-            return called(f"{what}()", lambda: getattr(self._source, what)(self.path))
+            return called(f"{what}()", getattr(self._source, what), self.path)
         except MissingPrerequisite:
             raise
         except PvdError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 STREAMS = ("random", "numpy", "torch")
 
@@ -21,9 +22,9 @@ def _states() -> dict[str, object]:
     import numpy as np
     import torch
 
-    algorithm, keys, *rest = np.random.get_state()
+    numbers: Any = np.random.get_state()
     return {
         "random": random.getstate(),
-        "numpy": (algorithm, bytes(keys), *rest),
+        "numpy": tuple(part.tobytes() if part is numbers[1] else part for part in numbers),
         "torch": torch.get_rng_state().numpy().tobytes(),
     }

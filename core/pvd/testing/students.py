@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pvd.protocols import Student
 from pvd.testing import options as own
 from pvd.testing.contract import Contract, called, check, require, skip
+from pvd.testing.embedding import (
+    HERE,
+    PICKLES,
+    TEXTS,
+    alike,
+    apart,
+    embedded,
+    learning,
+    moved,
+    optimizer,
+    pictures_of,
+)
 from pvd.testing.material import items
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
-    from pvd.pictures import Pictures
-
-PICKLES = (".pt", ".pth", ".bin", ".pkl", ".ckpt", ".pickle")
-TEXTS = ["a lamp", "somebody who sails", "a gift for a gardener, in green"]
-HERE = list(range(6))
+    pass
 
 
 class StudentContract(Contract):
@@ -84,14 +89,14 @@ class StudentContract(Contract):
             whole = embedded(student, pictures, HERE, train)
             for row in (0, 5):
                 among = [row if place == row else place + 6 for place in HERE]
-                off = _apart(embedded(student, pictures, among, train)[row], whole[row])
+                off = apart(embedded(student, pictures, among, train)[row], whole[row])
                 require(
                     off <= 1e-5,
-                    f"the embedding of picture {row} moves by {off:.2g} with the others in the batch"
+                    f"picture {row}'s embedding moves by {off:.2g} with the others in the batch"
                     f"{' (train=True)' if train else ''}; {mend}",
                 )
         # A batch of another size is rounded in other places, in bf16 from the third digit on.
-        off = _apart(embedded(student, pictures, [5])[0], embedded(student, pictures, HERE)[5])
+        off = apart(embedded(student, pictures, [5])[0], embedded(student, pictures, HERE)[5])
         require(off <= 0.02, f"a picture's embedding moves by {off:.2g} when it is alone; {mend}")
 
     @check
@@ -100,7 +105,7 @@ class StudentContract(Contract):
         student = self.loaded()
         whole = student.embed_texts(TEXTS)
         for row, text in enumerate(TEXTS):
-            off = _apart(student.embed_texts([text])[0], whole[row])
+            off = apart(student.embed_texts([text])[0], whole[row])
             require(
                 off <= 0.02,
                 f"the embedding of a text moves by {off:.2g} when it is embedded alone; a search "
@@ -108,7 +113,7 @@ class StudentContract(Contract):
             )
 
     @check
-    def test_tells_apart(self) -> None:
+    def test_tellsapart(self) -> None:
         """embeds different pictures differently, and the same one alike each time"""
         student = self.loaded()
         pictures = pictures_of(student)
@@ -141,8 +146,8 @@ class StudentContract(Contract):
         taken = fields.keys() & {"digests"} or (fields.keys() == {"prepared"} and fields.keys())
         require(
             not taken,
-            f"prepare() names a tensor {', '.join(taken or ())!r}, as the cache does its own; choose "
-            "another name",
+            f"prepare() names a tensor {', '.join(taken or ())!r}, as the cache does its own; "
+            "choose another name",
         )
 
     @check
@@ -150,11 +155,11 @@ class StudentContract(Contract):
         """prepares picture i by itself, whatever else is prepared with it"""
         student = self.loaded()
         together, alone = pictures_of(student), pictures_of(student, block=1)
-        off = _apart(embedded(student, together), embedded(student, alone))
+        off = apart(embedded(student, together), embedded(student, alone))
         require(
             off <= 0.02,
-            f"an embedding moves by {off:.2g} when its picture is prepared alone; what is kept of a "
-            "picture must not depend on those beside it",
+            f"an embedding moves by {off:.2g} when its picture is prepared alone; what is kept of "
+            "a picture must not depend on those beside it",
         )
 
     @check
@@ -172,7 +177,7 @@ class StudentContract(Contract):
                 "prepare_key() depends on what learns, so that nothing kept is ever found again",
             )
             require(
-                _alike(before.take(rows), pictures_of(student).take(rows)),
+                alike(before.take(rows), pictures_of(student).take(rows)),
                 "prepare() depends on what learns; what is kept of a picture would be out of date "
                 "after the first step",
             )
@@ -200,7 +205,7 @@ class StudentContract(Contract):
                 continue
             seen += 1
             require(
-                other.prepare_key() != key or _alike(before, after),
+                other.prepare_key() != key or alike(before, after),
                 f"with {change} prepare() returns something else under the same prepare_key(); put "
                 "the option into the key",
             )
@@ -250,14 +255,14 @@ class StudentContract(Contract):
         for group in student.parameter_groups():
             require(
                 "params" in group and "lr" not in group,
-                f'a group has the keys {sorted(group)}; write {{"params": [...]}}, and "lr_scale" for '
-                "a factor on the rate that core sets",
+                f'a group has the keys {sorted(group)}; write {{"params": [...]}}, and '
+                '"lr_scale" for a factor on the rate that core sets',
             )
         ids = [id(parameter) for parameter in learning(student)]
         require(len(set(ids)) == len(ids), "a parameter stands twice in parameter_groups()")
         leaves = all(p.is_leaf and p.requires_grad for p in learning(student))
         require(leaves, "parameter_groups() must return leaf tensors with requires_grad=True")
-        called("torch.optim.AdamW of parameter_groups()", lambda: optimizer(student))
+        called("torch.optim.AdamW of parameter_groups()", optimizer, student)
         rate = student.learning_rate()
         require(rate > 0, f"learning_rate() is {rate}; it is what AdamW begins with, above 0")
 
@@ -312,69 +317,6 @@ class StudentContract(Contract):
         other.load_state(state)
         require(
             want.equal(embedded(other, pictures_of(other))),
-            "state() and load_state() do not bring the embeddings back; a run that goes on would be "
-            "another one: return all that learns, and copy it back in place",
+            "state() and load_state() do not bring the embeddings back; a run that goes on would "
+            "be another one: return all that learns, and copy it back in place",
         )
-
-
-def pictures_of(student: Student, count: int = 6, block: int = 32) -> Pictures:
-    """The first items, prepared so many at once."""
-    from pvd.pictures import Memory, Pictures
-    from pvd.pictures.shelf import joined
-
-    shelf = items(count)
-    images = [item.open() for item in shelf]
-    parts = [images[start : start + block] for start in range(0, count, block)]
-    return Pictures(shelf, Memory(joined([student.prepare(part) for part in parts])))
-
-
-def embedded(
-    student: Student, pictures: Pictures, rows: Sequence[int] = HERE, train: bool = False
-) -> Tensor:
-    """[n, D], the embeddings of these rows."""
-    import torch
-
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)  # what is left out by lot is the same in the same place
-        taken = pictures.take(torch.tensor(rows))
-        return student.embed_prepared(taken, train=train).detach().clone()
-
-
-def learning(student: Student) -> list[Tensor]:
-    """All that learns."""
-    return [p for group in student.parameter_groups() for p in group["params"]]
-
-
-def optimizer(student: Student) -> Any:
-    """The optimiser that a round begins with."""
-    import torch
-
-    groups = [dict(group) for group in student.parameter_groups()]
-    for group in groups:
-        group.pop("lr_scale", None)
-    return torch.optim.AdamW(groups, lr=0.1, fused=True)
-
-
-@contextmanager
-def moved(student: Student, by: float) -> Iterator[None]:
-    """Every learning weight a little elsewhere, as after some training."""
-    import torch
-
-    before = [parameter.detach().clone() for parameter in learning(student)]
-    with torch.no_grad():
-        for parameter in learning(student):
-            parameter.mul_(1 + by).add_(by / 10)
-    yield
-    with torch.no_grad():
-        for parameter, value in zip(learning(student), before, strict=True):
-            parameter.copy_(value)
-
-
-def _apart(one: Tensor, other: Tensor) -> float:
-    return float((one - other).abs().max())
-
-
-def _alike(first: Any, second: Any) -> bool:
-    if isinstance(first, Mapping):
-        return first.keys() == second.keys() and all(first[n].equal(second[n]) for n in first)
-    return bool(first.shape == second.shape and first.equal(second))

@@ -2,66 +2,25 @@
 
 from __future__ import annotations
 
-import json
 import math
-import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
-from typing import Any, ClassVar
+from collections.abc import Sequence
+from typing import Any
 
-from pvd.asking import Desk, opened
-from pvd.errors import ProviderFailure, PvdError
-from pvd.failures import Busy
-from pvd.protocols import BatchTeacher, Capabilities, CompositeTeacher, Question, Teacher
-from pvd.records import Item, Judgment, Persona, Ranking, Reply, Request, Slate, Tokens
-from pvd.settings import AskSettings
-from pvd.store import Store
+from pvd.protocols import CompositeTeacher, Teacher
+from pvd.records import Ranking, Reply, Request, Slate
 from pvd.testing import options as own
 from pvd.testing import variants
-from pvd.testing.contract import Contract, called, check, require, skip
-from pvd.testing.material import items, personas
+from pvd.testing.answering import SEED, digest
+from pvd.testing.contract import called, check, require, skip
+from pvd.testing.foretelling import Foretelling
 
-SEED = 7
 
-
-class TeacherContract(Contract):
+class TeacherContract(Foretelling):
     """A teacher answers each slate with a ranking that fits it, asks the same thing for the same
     slate and something else for another one, and reads whatever comes back.
 
     One that needs personas or items of its own says which: `personas(self)`, `items(self)`.
     """
-
-    kind: ClassVar[str] = "teacher"
-
-    def component(self) -> Teacher:
-        raise NotImplementedError(f"{type(self).__name__} must define component(self).")
-
-    def personas(self) -> Sequence[Persona]:
-        """Four personas or more that it can rank for."""
-        return personas(4)
-
-    def items(self) -> Sequence[Item]:
-        """Seven items or more that it can rank."""
-        return items(7)
-
-    def slate(self, size: int = 5, person: int = 0, repeat: int = 0) -> Slate:
-        """One question."""
-        return Slate(self.personas()[person], tuple(self.items()[:size]), repeat)
-
-    def use(self, component: Any) -> None:
-        component.check(self.personas(), self.items())
-        component.utilities(self.personas()[0], self.items())
-        if isinstance(component, CompositeTeacher):
-            component.questions(self.slate())
-            return
-        request = component.request(self.slate())
-        component.estimate(self.slate())
-        if not self._why_not(component):
-            with self.ready(component):
-                component.read(request, *self.replies(component, [request]))
-
-    # --- asking -----------------------------------------------------------------------------
 
     @check
     def test_answers(self) -> None:
@@ -183,8 +142,6 @@ class TeacherContract(Contract):
                         continue
                     _same(first, second, what)
 
-    # --- reading ----------------------------------------------------------------------------
-
     @check
     def test_reads_again(self) -> None:
         """reads one raw reply the same way each time, before anything is connected, too"""
@@ -197,13 +154,11 @@ class TeacherContract(Contract):
             first = teacher.read(request, reply)
             require(first == teacher.read(request, reply), "read() makes another ranking of it now")
         fresh = own.again(teacher)
-        again = called(
-            "read() before connect()", lambda: fresh.read(fresh.request(self.slate()), reply)
-        )
+        again = called("read() before connect()", fresh.read, fresh.request(self.slate()), reply)
         require(
             again == first,
-            "another object with the same options reads another ranking from the same reply; read() "
-            "may depend on request, reply and options alone",
+            "another object with the same options reads another ranking from the same reply; "
+            "read() may depend on request, reply and options alone",
         )
 
     @check
@@ -217,8 +172,8 @@ class TeacherContract(Contract):
             found = variants.outcome(teacher, request, Reply(text))
             require(
                 found is None,
-                f"read() makes the ranking {found and found.tiers} of the reply {text[:40]!r}; raise "
-                "pvd.kit.Malformed: a guess would be a made-up judgment",
+                f"read() makes the ranking {found and found.tiers} of the reply {text[:40]!r}; "
+                "raise pvd.kit.Malformed: a guess would be a made-up judgment",
             )
         for text in variants.NONSENSE:
             variants.outcome(teacher, request, Reply(text))
@@ -228,230 +183,6 @@ class TeacherContract(Contract):
             for other in variants.replies(reply):
                 variants.outcome(teacher, request, other)
 
-    # --- what it says beforehand ------------------------------------------------------------
-
-    @check
-    def test_capabilities(self) -> None:
-        """says what it can do"""
-        able = self.component().capabilities
-        require(
-            isinstance(able, Capabilities),
-            f"capabilities is {able!r}; write capabilities = pvd.Capabilities(...)",
-        )
-        require(
-            able.batch >= 1 and able.workers >= 1,
-            f"capabilities has batch={able.batch} and workers={able.workers}; both are 1 or more",
-        )
-        require(
-            able.yields <= {"utilities"},
-            f"capabilities.yields has {sorted(able.yields)}; a ranking carries 'utilities' at most",
-        )
-
-    @check
-    def test_check(self) -> None:
-        """says of personas or items that it cannot rank what is wrong with them"""
-        teacher = self.component()
-        if not teacher.capabilities.reads - self.personas()[0].attributes.keys():
-            called("check()", lambda: teacher.check(self.personas(), self.items()))
-        # Core has seen to it that what is in `reads` is there; but it may be anything.
-        poor = {name: "nonsense" for name in teacher.capabilities.reads}
-        people = [Persona(f"persona-{n}", "Somebody.", poor) for n in range(3)]
-        bare = [Item(item.id, item.image) for item in self.items()]
-        try:
-            called(
-                "check() of personas whose attributes are nonsense, and items without any",
-                lambda: teacher.check(people, bare),
-            )
-        except PvdError:
-            return
-
-    @check
-    def test_forecast(self) -> None:
-        """forecasts tokens, and what they cost if it costs money"""
-        teacher = self.component()
-        if isinstance(teacher, CompositeTeacher):
-            skip("it asks others, whose forecasts count")
-        seen = called("estimate()", lambda: teacher.estimate(self.slate()))
-        low, expected, high = (one.counts() for one in (seen.low, seen.expected, seen.high))
-        require(
-            all(0 <= a <= b <= c for a, b, c in zip(low, expected, high, strict=True)),
-            f"estimate() is not in order: low {low}, expected {expected}, high {high}",
-        )
-        if teacher.capabilities.paid:
-            require(seen.high.input + seen.high.output > 0, "estimate() of a paid teacher is 0")
-            for batch in {False, isinstance(teacher, BatchTeacher)}:
-                price = called("dollars()", lambda batch=batch: teacher.dollars(seen.high, batch))
-                require(
-                    price is None or price > 0,
-                    f"dollars() says {price} though capabilities.paid is True, so that no limit "
-                    "would hold; define it, or return None where nobody knows",
-                )
-            require(
-                (teacher.dollars(Tokens()) or 0.0) >= 0, "dollars() is below 0 for no tokens at all"
-            )
-
-    @check
-    def test_utilities(self) -> None:
-        """knows one finite utility an item, whatever their order, or none at all"""
-        teacher, shelf = self.component(), list(self.items())
-        known = teacher.utilities(self.personas()[0], shelf)
-        if known is None:
-            skip("it knows no utilities")
-        require(
-            len(known) == len(shelf) and all(map(math.isfinite, known)),
-            f"utilities() returned {list(known)!r:.60} for {len(shelf)} items; return one finite "
-            "number an item, or None",
-        )
-        turned = teacher.utilities(self.personas()[0], shelf[::-1]) or []
-        require(
-            all(map(math.isclose, known, list(turned)[::-1])),
-            "an item's utility depends on where it stands in the list; it is what the item is worth "
-            "to the persona",
-        )
-
-    # --- composites and batches -------------------------------------------------------------
-
-    @check
-    def test_questions(self) -> None:
-        """asks the teachers among its options, if it is made of others"""
-        teacher = self.component()
-        if not isinstance(teacher, CompositeTeacher):
-            skip("it is not made of others")
-        asked = teacher.questions(self.slate())
-        require(
-            asked and all(isinstance(one, Question) for one in asked),
-            f"questions() returned {asked!r:.60}; return a pvd.Question(teacher, slate) or more",
-        )
-        inner = {id(one) for one in teacher.inner()}
-        require(
-            all(id(one.teacher) in inner for one in asked),
-            "questions() asks a teacher that is none of its options, which core neither opens nor "
-            "seeds; declare it as an option of the type pvd.Teacher",
-        )
-
-    @check
-    def test_combines(self) -> None:
-        """makes one ranking of whatever the others answer, ties and gaps included"""
-        teacher = self.component()
-        if not isinstance(teacher, CompositeTeacher):
-            skip("it is not made of others")
-        for size in (2, 5):
-            slate = self.slate(size)
-            sizes = [len(one.slate.items) for one in teacher.questions(slate)]
-            for what, made in variants.ODD.items():
-                found = called(
-                    f"combine() of {what}",
-                    lambda made=made, slate=slate, sizes=sizes: teacher.combine(
-                        slate, [made(count) for count in sizes]
-                    ),
-                )
-                try:
-                    found.check(size)
-                except PvdError as error:
-                    raise AssertionError(f"combine() of {what}: {error}") from None
-
-    @check
-    def test_batch_lines(self) -> None:
-        """writes each question of a batch in one line, with the digest in it"""
-        teacher = self.component()
-        if not isinstance(teacher, BatchTeacher):
-            skip("its provider takes no batches")
-        self._asked(teacher)
-        with self.ready(teacher):
-            request = teacher.request(self.slate())
-            line = teacher.line(request)
-        require(
-            isinstance(line, bytes) and b"\n" not in line,
-            "line() must return bytes without a line's end; core writes it",
-        )
-        require(
-            request.digest.encode() in line,
-            "line() lacks request.digest, by which the answer is found again",
-        )
-        require(
-            teacher.batch_requests > 0 and len(line) < teacher.batch_bytes,
-            f"a line has {len(line)} bytes, and batch_bytes is {teacher.batch_bytes}",
-        )
-
-    # --- how they are asked -----------------------------------------------------------------
-
-    @contextmanager
-    def ready(self, teacher: Teacher, seed: int = SEED) -> Iterator[None]:
-        """The teacher, ready to answer."""
-        with tempfile.TemporaryDirectory() as folder, opened(teacher, seed):
-            teacher.store_folder = Path(folder)
-            self._reached(teacher.connect)
-            yield
-
-    def replies(self, teacher: Teacher, requests: Sequence[Request]) -> Sequence[Reply]:
-        """Its replies to one call."""
-        found: Sequence[Reply] = self._reached(lambda: teacher.answer(requests))
-        require(
-            len(found) == len(requests),
-            f"answer() returned {len(found)} replies for {len(requests)} requests; return one each",
-        )
-        for one in found:
-            require(
-                isinstance(one, Reply) and isinstance(one.text, str) and isinstance(one.model, str),
-                f"answer() returned {one!r:.60}; return a pvd.Reply with the raw text of the answer",
-            )
-        return found
-
-    def _said(self, teacher: Teacher, slate: Slate) -> str:
-        (reply,) = self.replies(teacher, [teacher.request(slate)])
-        return reply.text
-
-    def _judgments(self, teacher: Teacher, size: int) -> list[Judgment | None]:
-        """As a run gets them, from an empty store."""
-        slates = [self.slate(size, person) for person in range(4)]
-        settings = AskSettings() if self.live else AskSettings(retries=0)
-        with tempfile.TemporaryDirectory() as folder:
-            with Store(Path(folder) / "answers.sqlite") as store, opened(teacher, SEED) as ready:
-                desk = Desk(store, settings)
-                found: list[Judgment | None] = self._reached(
-                    lambda: desk.judgments(ready, len(slates), lambda n, attempt: slates[n])
-                )
-                return found
-
-    def _reached(self, call: Callable[[], Any]) -> Any:
-        """What a call to a provider returns; skipped where none answers a check."""
-        try:
-            return call()
-        except (Busy, ProviderFailure) as error:
-            if self.live:
-                raise
-            skip(f"nobody answers a check ({error})")
-
-    def _why_not(self, teacher: Teacher) -> str:
-        """Why it is not asked here."""
-        able = teacher.capabilities
-        if able.paid and not self.live:
-            return "an answer of this teacher costs money"
-        if able.person and not self.live:
-            return "an answer of this teacher is a person's, and nobody is bothered in a check"
-        if lacking := able.reads - self.personas()[0].attributes.keys():
-            return f"it reads {', '.join(sorted(lacking))}, which the personas of a check lack"
-        return ""
-
-    def _asked(self, teacher: Teacher | None = None) -> Teacher:
-        """The teacher, if it may be asked."""
-        teacher = teacher or self.component()
-        if why := self._why_not(teacher):
-            skip(why)
-        return teacher
-
-
-def digest(teacher: Teacher, slate: Slate) -> str:
-    """The key under which its answer would be kept."""
-    request = called("request()", lambda: teacher.request(slate))
-    try:
-        json.dumps(request.body)
-        return str(request.digest)
-    except (TypeError, ValueError) as error:
-        raise AssertionError(
-            f"the request's body is no JSON: {error}; make it of text, numbers, lists and dicts"
-        ) from None
-
 
 def _shown(teacher: CompositeTeacher, slate: Slate) -> list[list[str]]:
     return [[item.id for item in one.slate.items] for one in teacher.questions(slate)]
@@ -460,6 +191,6 @@ def _shown(teacher: CompositeTeacher, slate: Slate) -> list[list[str]]:
 def _same(first: str, second: str, what: str) -> None:
     require(
         first == second,
-        f"the reply changes with {what}, and the request's digest does not, so that the store would "
-        "give the old answer; put it into the request's body",
+        f"the reply changes with {what}, and the request's digest does not, so that the store "
+        "would give the old answer; put it into the request's body",
     )

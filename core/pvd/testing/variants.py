@@ -106,6 +106,6 @@ def outcome(teacher: Teacher, request: Request, reply: Reply) -> Ranking | None:
         return None
     except Exception as error:
         raise AssertionError(
-            f"read() of the reply {reply.text[:60]!r} raises {type(error).__name__}: {error}; raise "
-            "pvd.kit.Malformed, so that the slate is asked again in another order"
+            f"read() of the reply {reply.text[:60]!r} raises {type(error).__name__}: {error}; "
+            "raise pvd.kit.Malformed, so that the slate is asked again in another order"
         ) from error

@@ -1,0 +1,135 @@
+"""How a teacher is asked in a check, as far as that costs nothing and bothers nobody."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, ClassVar
+
+from pvd.asking import Desk, opened
+from pvd.errors import ProviderFailure
+from pvd.failures import Busy
+from pvd.protocols import CompositeTeacher, Teacher
+from pvd.records import Item, Judgment, Persona, Reply, Request, Slate
+from pvd.settings import AskSettings
+from pvd.store import Store
+from pvd.testing.contract import Contract, called, require, skip
+from pvd.testing.material import items, personas
+
+SEED = 7
+
+
+class Answering(Contract):
+    """The personas and items of a teacher's checks, and how it is asked about them."""
+
+    kind: ClassVar[str] = "teacher"
+
+    def component(self) -> Teacher:
+        raise NotImplementedError(f"{type(self).__name__} must define component(self).")
+
+    def personas(self) -> Sequence[Persona]:
+        """Four personas or more that it can rank for."""
+        return personas(4)
+
+    def items(self) -> Sequence[Item]:
+        """Seven items or more that it can rank."""
+        return items(7)
+
+    def slate(self, size: int = 5, person: int = 0, repeat: int = 0) -> Slate:
+        """One question."""
+        return Slate(self.personas()[person], tuple(self.items()[:size]), repeat)
+
+    def use(self, component: Any) -> None:
+        component.check(self.personas(), self.items())
+        component.utilities(self.personas()[0], self.items())
+        if isinstance(component, CompositeTeacher):
+            component.questions(self.slate())
+            return
+        request = component.request(self.slate())
+        component.estimate(self.slate())
+        if not self._why_not(component):
+            with self.ready(component):
+                component.read(request, *self.replies(component, [request]))
+
+    @contextmanager
+    def ready(self, teacher: Teacher, seed: int = SEED) -> Iterator[None]:
+        """The teacher, ready to answer."""
+        with tempfile.TemporaryDirectory() as folder, opened(teacher, seed):
+            teacher.store_folder = Path(folder)
+            self._reached(teacher.connect)
+            yield
+
+    def replies(self, teacher: Teacher, requests: Sequence[Request]) -> Sequence[Reply]:
+        """Its replies to one call."""
+        found: Sequence[Reply] = self._reached(lambda: teacher.answer(requests))
+        require(
+            len(found) == len(requests),
+            f"answer() returned {len(found)} replies for {len(requests)} requests; return one each",
+        )
+        for one in found:
+            require(
+                isinstance(one, Reply) and isinstance(one.text, str) and isinstance(one.model, str),
+                f"answer() returned {one!r:.60}; return a pvd.Reply with the answer's raw text",
+            )
+        return found
+
+    def _said(self, teacher: Teacher, slate: Slate) -> str:
+        (reply,) = self.replies(teacher, [teacher.request(slate)])
+        return reply.text
+
+    def _judgments(self, teacher: Teacher, size: int) -> list[Judgment | None]:
+        """As a run gets them, from an empty store."""
+        slates = [self.slate(size, person) for person in range(4)]
+        settings = AskSettings() if self.live else AskSettings(retries=0)
+        with (
+            tempfile.TemporaryDirectory() as folder,
+            Store(Path(folder) / "answers.sqlite") as store,
+            opened(teacher, SEED) as ready,
+        ):
+            desk = Desk(store, settings)
+            found: list[Judgment | None] = self._reached(
+                lambda: desk.judgments(ready, len(slates), lambda n, attempt: slates[n])
+            )
+            return found
+
+    def _reached(self, call: Callable[[], Any]) -> Any:
+        """What a call to a provider returns; skipped where none answers a check."""
+        try:
+            return call()
+        except (Busy, ProviderFailure) as error:
+            if self.live:
+                raise
+            skip(f"nobody answers a check ({error})")
+
+    def _why_not(self, teacher: Teacher) -> str:
+        """Why it is not asked here."""
+        able = teacher.capabilities
+        if able.paid and not self.live:
+            return "an answer of this teacher costs money"
+        if able.person and not self.live:
+            return "an answer of this teacher is a person's, and nobody is bothered in a check"
+        if lacking := able.reads - self.personas()[0].attributes.keys():
+            return f"it reads {', '.join(sorted(lacking))}, which the personas of a check lack"
+        return ""
+
+    def _asked(self, teacher: Teacher | None = None) -> Teacher:
+        """The teacher, if it may be asked."""
+        teacher = teacher or self.component()
+        if why := self._why_not(teacher):
+            skip(why)
+        return teacher
+
+
+def digest(teacher: Teacher, slate: Slate) -> str:
+    """The key under which its answer would be kept."""
+    request = called("request()", teacher.request, slate)
+    try:
+        json.dumps(request.body)
+        return str(request.digest)
+    except (TypeError, ValueError) as error:
+        raise AssertionError(
+            f"the request's body is no JSON: {error}; make it of text, numbers, lists and dicts"
+        ) from None
