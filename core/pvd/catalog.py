@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from pvd.errors import BadInput
+from pvd.isolation import checks
 from pvd.protocols import Source
 from pvd.records import Catalog, Item, Persona, check_distinct, digest_of
 from pvd.settings import ExamSettings, SplitSettings
@@ -58,7 +59,7 @@ class Data:
 
 def read(source: Source) -> Catalog:
     """The catalogue that a source brings."""
-    catalog = source.catalog(source.path)
+    catalog = checks.items(source, source.catalog(source.path))
     if not len(catalog):
         raise BadInput(f"There are no items in {source.path or source.label}; a run needs some.")
     return catalog
@@ -66,7 +67,7 @@ def read(source: Source) -> Catalog:
 
 def read_personas(source: Source) -> list[Persona]:
     """The personas that a source brings."""
-    personas = source.personas(source.path)
+    personas = checks.personas(source, source.personas(source.path))
     if not personas:
         raise BadInput(f"There are no personas in {source.path or source.label}; a run needs some.")
     check_distinct((p.id for p in personas), f"personas in {source.path or source.label}")

@@ -4,25 +4,25 @@ from __future__ import annotations
 
 import difflib
 import hashlib
-import importlib
 import importlib.util
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, fields, is_dataclass
 from functools import cached_property, partial
+from importlib.abc import Loader
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING
 
 import pluggy
 
 from pvd import hookspecs, protocols
-from pvd.errors import MissingFile, MissingPrerequisite, PluginError, UnknownName
+from pvd.errors import MissingFile, MissingPrerequisite, PluginError, PvdError, UnknownName
+from pvd.installed import Entry, found, misnamed
+from pvd.isolation import Origin, guard, inside
+from pvd.isolation.origin import TRACEBACK, broken, missing_package, one_line, remember
 
-if TYPE_CHECKING:
-    from importlib.metadata import EntryPoint
-
-GROUP = "pvd"
 KINDS: dict[str, type[protocols.Component]] = {
     "teacher": protocols.Teacher,
     "student": protocols.Student,
@@ -53,9 +53,10 @@ class Registry:
 
     def __init__(self) -> None:
         self._classes: dict[str, type[protocols.Component]] = {}
-        self._errors: dict[str, str] = {}
+        self._errors: dict[str, PluginError] = {}
         self._files: dict[str, tuple[str, str]] = {}  # by module: a file of -p, and its SHA-256
         self._from_file: dict[str, str] = {}  # the same by plug-in, as the user wrote the path
+        self._place = ""  # the distribution or file that is being loaded
         self._loading: frozenset[str] | None = None  # None: a file, which may add any free name
         self._manager = pluggy.PluginManager("pvd")
         self._manager.add_hookspecs(hookspecs)
@@ -65,18 +66,8 @@ class Registry:
             hook.call_historic(kwargs={"register": partial(self._register, kind)})
 
     @cached_property
-    def _entries(self) -> dict[str, list[EntryPoint]]:
-        from importlib.metadata import entry_points  # 15 ms that `pvd --help` need not spend
-
-        found: dict[str, list[EntryPoint]] = {}
-        for entry in entry_points(group=GROUP):
-            same = found.setdefault(entry.name, [])
-            # An editable install can show one distribution twice.
-            if all(
-                (e.value, _distribution(e)) != (entry.value, _distribution(entry)) for e in same
-            ):
-                same.append(entry)
-        return found
+    def _entries(self) -> dict[str, list[Entry]]:
+        return found()
 
     def names(self, kind: str) -> list[str]:
         """The names of a kind, sorted; imports nothing."""
@@ -86,7 +77,7 @@ class Registry:
     def listing(self) -> list[Listing]:
         """Every plug-in with its state; imports nothing."""
         rows = [
-            Listing(name, entry.value, _distribution(entry), self._status(name))
+            Listing(name, entry.module, entry.place, self._status(name))
             for name, entries in self._entries.items()
             for entry in entries
         ]
@@ -97,9 +88,24 @@ class Registry:
         return sorted(rows, key=lambda row: row.name)
 
     def _status(self, name: str) -> str:
-        if len(self._entries[name]) > 1:
-            return _clash(name, self._entries[name])
-        return self._errors.get(name) or ("loaded" if name in self._classes else "not loaded")
+        if name in self._classes:
+            return "loaded"
+        entries = self._entries[name]
+        fault = str(self._errors.get(name) or "")
+        return fault or misnamed(entries[0], KINDS) or _unusable(name, entries) or "not loaded"
+
+    def faults(self) -> dict[str, PvdError]:
+        """Load every plug-in, each by itself; what is wrong with those that cannot be used."""
+        wrong: dict[str, PvdError] = {}
+        for name, entries in sorted(self._entries.items()):
+            kind, _, short = name.partition(".")
+            try:
+                if fault := misnamed(entries[0], KINDS):
+                    raise PluginError(fault)
+                check_whole(self.get(kind, short))
+            except PvdError as error:
+                wrong[name] = error
+        return wrong
 
     def get(self, kind: str, name: str) -> type[protocols.Component]:
         """The class behind `kind.name`; imports its module when first asked for."""
@@ -113,25 +119,23 @@ class Registry:
         entries = self._entries.get(full)
         if not entries:
             raise UnknownName(unknown(kind, name, self.names(kind)))
-        if len(entries) > 1:
-            raise PluginError(_clash(full, entries))
+        if fault := _unusable(full, entries):
+            raise (PluginError if len(entries) > 1 else MissingPrerequisite)(fault)
         if full not in self._errors:
             entry = entries[0]
+            origin = Origin(full, entry.place, entry.module)
             declared = frozenset(
-                n for n, same in self._entries.items() for e in same if e.value == entry.value
+                n for n, same in self._entries.items() for e in same if e.module == entry.module
             )
             try:
-                self._register_module(importlib.import_module(entry.value), declared)
-                if full not in self._classes:
-                    raise PluginError(f"{entry.value} loads but does not register {full!r}")
-            except MissingPrerequisite:
-                raise
-            except Exception as error:
-                plugin = f"The plug-in {full} of {_distribution(entry)}"
-                _need_packages(error, plugin, entry.value)
-                self._errors[full] = f"{plugin} cannot be loaded: {_one_line(error)}."
+                with _loading(origin):
+                    self._register_module(entry.load(), entry.place, declared)
+                    if full not in self._classes:
+                        raise PluginError(f"{entry.module} loads but does not register {full!r}")
+            except PluginError as error:
+                self._errors[full] = error
         if full in self._errors:
-            raise PluginError(self._errors[full])
+            raise self._errors[full]
 
     def load_file(self, path: Path) -> str:
         """Load a plug-in from a Python file, once; the file's SHA-256."""
@@ -139,25 +143,12 @@ class Registry:
             raise MissingFile(f"There is no plug-in file {path}; check the path after -p.")
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
         module_name = f"pvd_file_{path.stem}_{digest[:8]}"
-        if module_name in sys.modules:
-            module = sys.modules[module_name]
-        else:
-            spec = importlib.util.spec_from_file_location(module_name, path)
-            if spec is None or spec.loader is None:
-                raise PluginError(f"The plug-in file {path} is no Python file; name a .py file.")
-            module = importlib.util.module_from_spec(spec)
-            sys.modules[module_name] = module  # dataclasses look their module up there
-            try:
-                spec.loader.exec_module(module)
-            except MissingPrerequisite:
-                del sys.modules[module_name]
-                raise
-            except Exception as error:
-                del sys.modules[module_name]
-                _need_packages(error, f"The plug-in file {path}", module_name)
-                raise PluginError(
-                    f"The plug-in file {path} cannot be loaded: {_one_line(error)}."
-                ) from error
+        origin = Origin("", str(path), module_name)
+        spec = importlib.util.spec_from_file_location(module_name, path)
+        if spec is None or spec.loader is None:
+            raise PluginError(f"The plug-in file {path} is no Python file; name a .py file.")
+        with _loading(origin):
+            module = sys.modules.get(module_name) or _executed(spec, spec.loader)
         for name, source in list(self._from_file.items()):
             same = Path(source).resolve() == path.resolve()
             if same and self._classes[name].__module__ != module_name:
@@ -165,12 +156,8 @@ class Registry:
                 self._manager.unregister(name=self._classes[name].__module__)
                 del self._classes[name], self._from_file[name]
         before = set(self._classes)
-        try:
-            self._register_module(module, None)
-        except Exception as error:
-            raise PluginError(
-                f"The plug-in file {path} cannot be loaded: {_one_line(error)}."
-            ) from error
+        with _loading(origin):
+            self._register_module(module, str(path), None)
         for name in set(self._classes) - before:
             self._from_file[name] = str(path)
         self._files[module_name] = (str(path.resolve()), digest)
@@ -180,11 +167,13 @@ class Registry:
         """The file of `-p` that a component's class came from, and its SHA-256."""
         return self._files.get(type(component).__module__)
 
-    def _register_module(self, module: ModuleType, declared: frozenset[str] | None) -> None:
+    def _register_module(
+        self, module: ModuleType, place: str, declared: frozenset[str] | None
+    ) -> None:
         if self._manager.has_plugin(module.__name__):
             return
         before, whole = dict(self._classes), False
-        self._loading = declared
+        self._place, self._loading = place, declared
         try:
             self._manager.register(module, module.__name__)
             self._manager.check_pending()  # a misspelt hook would otherwise be silent
@@ -214,6 +203,8 @@ class Registry:
         if twin != full:
             raise PluginError(f"{full} is the class of {twin}; register a subclass of its own")
         component.name = full
+        guard(component)
+        remember(component, Origin(full, self._place, component.__module__))
         self._classes[full] = component
 
 
@@ -230,28 +221,54 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return f"; did you mean {near[0]!r}?" if near else "."
 
 
-def _need_packages(error: Exception, plugin: str, own: str) -> None:
-    """Raise MissingPrerequisite if a plug-in failed for want of somebody else's package."""
-    name = error.name if isinstance(error, ModuleNotFoundError) else None
-    package = (name or own).partition(".")[0]
-    if package not in (own.partition(".")[0], "pvd"):
-        raise MissingPrerequisite(
-            f"{plugin} needs the Python package {package!r}, which is not installed; install it."
-        ) from None
+def check_whole(cls: type) -> None:
+    """PluginError for a class that lacks methods, and so can never be used."""
+    if lacking := sorted(getattr(cls, "__abstractmethods__", ())):
+        kind = next(base.__name__ for base in cls.__mro__ if base in KINDS.values())
+        raise broken(
+            cls,
+            f"lacks the method{'s' * (len(lacking) > 1)} {', '.join(lacking)}",
+            f"pvd.{kind} says what they take and return",
+        )
 
 
-def _distribution(entry: EntryPoint) -> str:
-    return f"{entry.dist.name} {entry.dist.version}" if entry.dist else "unknown distribution"
+@contextmanager
+def _loading(origin: Origin) -> Iterator[None]:
+    """A plug-in's module runs and registers; whatever it raises becomes one sentence."""
+    try:
+        with inside(origin):
+            yield
+    except (MissingPrerequisite, KeyboardInterrupt):
+        raise
+    except BaseException as error:
+        raise (missing_package(origin, error) or _unloadable(origin, error)) from error
 
 
-def _clash(name: str, entries: list[EntryPoint]) -> str:
-    both = " and ".join(_distribution(entry) for entry in entries)
-    return f"The name {name} is declared by {both}; uninstall one of them."
+def _executed(spec: ModuleSpec, loader: Loader) -> ModuleType:
+    """The module of a file."""
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses look their module up there
+    try:
+        loader.exec_module(module)
+    except BaseException:
+        del sys.modules[spec.name]
+        raise
+    return module
 
 
-def _one_line(error: Exception) -> str:
-    kind = "" if isinstance(error, PluginError) else f"{type(error).__name__}: "
-    return kind + " ".join(str(error).split()).rstrip(".")
+def _unloadable(origin: Origin, error: BaseException) -> PluginError:
+    """The sentence about a plug-in that cannot be loaded, and how its author sees more."""
+    more = "" if isinstance(error, PvdError) else f" ({TRACEBACK}=1 shows where)"
+    return PluginError(f"{origin} cannot be loaded: {one_line(error)}{more}.")
+
+
+def _unusable(name: str, entries: Sequence[Entry]) -> str:
+    """Why nobody need try to load it."""
+    if len(entries) > 1:
+        both = " and ".join(entry.place for entry in entries)
+        return f"The name {name} is declared by {both}; uninstall one of them."
+    unmet = entries[0].unmet()
+    return f"The plug-in {name} of {entries[0].place} {unmet}." if unmet else ""
 
 
 registry = Registry()

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from pvd.errors import BadInput, PluginError
+from pvd.errors import BadInput
+from pvd.isolation import checks
 from pvd.protocols import Pool, Sampler
 from pvd.records import Item, Judgment, Persona, Slate
 from pvd.scoring import cosines
@@ -198,16 +199,8 @@ def _draw(
     personas = [shop.personas[person] for person in people]
     texts = shop.texts[list(people)]
     pool = SlotPool(personas, shop.items, texts, shop.embeddings, shop.base, history, notes)
-    rows = sampler.draw(pool, size, generator("draw", *key)).tolist()
-    fits = all(
-        len(row) == len(set(row)) == size and min(row) >= 0 and max(row) < len(shop.items)
-        for row in rows
-    )
-    if len(rows) != len(people) or not fits:
-        raise PluginError(
-            f"{sampler.label} must draw {len(people)} rows of {size} distinct items; "
-            f"it drew {len(rows)} rows, the first {rows[:1]}."
-        )
+    drawn = sampler.draw(pool, size, generator("draw", *key))
+    rows = checks.rows(sampler, drawn, len(people), size, len(shop.items))
     return [tuple(shop.items[index] for index in row) for row in rows]
 
 

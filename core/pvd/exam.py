@@ -10,6 +10,7 @@ from pvd import estimates, tournament
 from pvd.asking import Desk
 from pvd.catalog import bounded
 from pvd.errors import BadInput, PartialResult
+from pvd.isolation import checks
 from pvd.protocols import Evaluator, Teacher
 from pvd.records import Estimate, Exam, Item, Persona
 from pvd.scoring import cosines
@@ -111,15 +112,13 @@ def known_utilities(
     judge: Teacher, personas: Sequence[Persona], items: Sequence[Item]
 ) -> Tensor | None:
     """[P, N], the judge's own noise-free utilities, if it knows them."""
-    import torch
-
     rows = []
     for persona in personas:
         row = judge.utilities(persona, items)
         if row is None:
             return None
-        rows.append(list(row))
-    return torch.tensor(rows, dtype=torch.float64)
+        rows.append(row)
+    return checks.utilities(judge, rows, len(items))
 
 
 def _stability(repeats: Sequence[Bracket], first: Mapping[str, Item]) -> dict[str, Any] | None:
@@ -186,7 +185,7 @@ def evaluate(
         )
         results[system] = {}
         for evaluator in evaluators:
-            results[system] |= evaluator.evaluate(sat)
+            results[system] |= checks.estimates(evaluator, evaluator.evaluate(sat))
     return results
 
 

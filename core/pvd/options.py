@@ -16,8 +16,9 @@ from datetime import date, time
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pvd.discovery import KINDS, nearest, registry
+from pvd.discovery import KINDS, check_whole, nearest, registry
 from pvd.errors import BadInput, PluginError, UnknownName
+from pvd.isolation import calling, origin_of
 from pvd.protocols import Component, Source
 from pvd.reading import read_text
 
@@ -154,10 +155,20 @@ def fill(cls: type[T], table: Mapping[str, Any], where: str) -> T:
         what = where or "The configuration"
         raise BadInput(f"{what} needs a value for {', '.join(missing)}; add {add}.")
     try:
-        return cls(**values)
-    except (ValueError, TypeError) as error:
+        return _made(cls, values)
+    except ValueError as error:
         why = str(error).rstrip(".")
         raise BadInput(f"{where or 'The configuration'}: {why}.") from None
+
+
+def _made(cls: type[T], values: Mapping[str, Any]) -> T:
+    """An instance. A component says with ValueError that it does not take a value, as with
+    BadInput; whatever else its `__post_init__` raises is its own mistake."""
+    if not issubclass(cls, Component):
+        return cls(**values)
+    check_whole(cls)
+    with calling(cls, "__init__"):
+        return cls(**values)
 
 
 def no_option(key: str, known: Iterable[str], where: str, name: str = "") -> str:
@@ -179,9 +190,9 @@ def option_types(cls: type) -> dict[str, Any]:
                 found |= typing.get_type_hints(shell, include_extras=True)
             except Exception as error:  # whatever a stranger's annotation does
                 raise PluginError(
-                    f"An option type of {owner.__qualname__} cannot be resolved: {error}; "
+                    f"{origin_of(cls)} has an option type that cannot be resolved: {error}; "
                     "import it at the top of its module."
-                ) from None
+                ) from error
     return {f.name: found[f.name] for f in fields(cls)}
 
 
@@ -297,7 +308,8 @@ def describe(cls: type) -> list[Option]:
     annotations, found = option_types(cls), []
     for f in fields(cls):
         annotation, help = _plain(annotations[f.name])
-        value = f.default if f.default_factory is MISSING else f.default_factory()
+        with calling(cls, f"the default of its option {f.name}"):
+            value = f.default if f.default_factory is MISSING else f.default_factory()
         found.append(Option(f.name, _spell(annotation), _said(value), help, annotation, value))
     return found
 

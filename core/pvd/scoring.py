@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from pvd.isolation import checks
 from pvd.pictures import Pictures
 from pvd.team import Team
 
@@ -37,7 +38,8 @@ def embed(
 
     def see(start: int, stop: int) -> Tensor:
         with torch.inference_mode():
-            return student.embed_prepared(pictures.take(rows[start:stop])).cpu()
+            embedded = student.embed_prepared(pictures.take(rows[start:stop]))
+            return checks.embeddings(student, "embed_prepared", embedded, stop - start).cpu()
 
     def empty(count: int) -> Tensor:
         return torch.empty(count, see(0, 1).shape[1])
@@ -59,7 +61,8 @@ def embed_texts(student: Student, texts: Sequence[str], told: list[str] | None =
 
     with warnings.catch_warnings(record=True) as heard, torch.inference_mode():
         warnings.simplefilter("always")
-        embedded = student.embed_texts(texts).cpu()
+        embedded = student.embed_texts(texts)
+        embedded = checks.embeddings(student, "embed_texts", embedded, len(texts)).cpu()
     for warning in heard:
         warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
         if told is not None and issubclass(warning.category, UserWarning):

@@ -14,6 +14,7 @@ from typing import TypeVar
 from pvd.asking.pacing import Pace
 from pvd.asking.questions import Questions
 from pvd.errors import ProviderFailure
+from pvd.isolation import checks
 from pvd.money.amounts import money
 from pvd.money.budget import Budget
 from pvd.progress import Progress, Silent
@@ -99,7 +100,7 @@ class Clerk:
         """Let the teacher get ready, once."""
         if id(teacher) not in self._connected:
             teacher.store_folder = self.store.path.parent
-            for line in teacher.connect():
+            for line in checks.lines(teacher, teacher.connect()):
                 # Teacher and judge may have the same to say. Who waits for a person must be told
                 # where, however quiet the rest shall be.
                 self.say_once(line, needed=teacher.capabilities.person)
@@ -194,12 +195,12 @@ class Clerk:
         where that is known."""
         teacher = questions.teacher
         date = self.patiently(lambda: self.store.put(teacher.label, answered))
-        teacher.kept([request.digest for request, _ in answered])
         kept = {request.digest: (reply, date) for request, reply in answered}
         # What the store kept counts: another process may have been first.
         kept |= self.store.get(request.digest for request, _ in answered)
         for request, reply in answered:
             self._count(teacher, reply, aside.get(request.digest, 0.0), batch)
+        teacher.kept([request.digest for request, _ in answered])
         for request, _ in answered:
             take(questions.places(request.digest), request, kept[request.digest])
         self._rejected = 0

@@ -9,11 +9,12 @@ from dataclasses import dataclass, replace
 
 from pvd.asking.clerk import Answer, Usage
 from pvd.asking.post import Post
-from pvd.errors import BadInput
+from pvd.errors import BadInput, PluginError
 from pvd.failures import Malformed, Refused
+from pvd.isolation import calling, checks
 from pvd.money.budget import Budget
 from pvd.progress import Progress
-from pvd.protocols import CompositeTeacher, Teacher
+from pvd.protocols import CompositeTeacher, Question, Teacher
 from pvd.records import Judgment, Reply, Request, Slate, Tokens, added, digest_of
 from pvd.settings import AskSettings
 from pvd.store import Store
@@ -149,7 +150,11 @@ class Desk:
             return Failed(answer)
         reply, date = answer
         try:
-            ranking = teacher.read(request, reply).check(len(slate.items))
+            with calling(teacher, "read"):
+                ranking = teacher.read(request, reply)
+            ranking.check(len(slate.items))
+        except PluginError:
+            raise
         except Malformed as error:
             return Failed(str(error), error.kind)
         except BadInput as error:
@@ -183,7 +188,7 @@ class Desk:
     def _ask_inner(
         self, teacher: CompositeTeacher, slates: Sequence[Slate], batch: bool
     ) -> list[Outcome]:
-        asked = [teacher.questions(slate) for slate in slates]
+        asked = [checks.questions(teacher, teacher.questions(slate), Question) for slate in slates]
         answered: dict[tuple[int, int], Outcome] = {}
         for inner in {id(q.teacher): q.teacher for questions in asked for q in questions}.values():
             places = [
@@ -207,7 +212,8 @@ class Desk:
 
 
 def _combined(teacher: CompositeTeacher, slate: Slate, parts: Sequence[Judgment]) -> Judgment:
-    ranking = teacher.combine(slate, [part.ranking for part in parts]).check(len(slate.items))
+    found = teacher.combine(slate, [part.ranking for part in parts])
+    ranking = checks.fits(teacher, "combine", found, len(slate.items))
     reply = Reply(
         text="",
         model=", ".join(sorted({part.reply.model for part in parts})),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from pvd.isolation import checks
 from pvd.protocols import CompositeTeacher, Teacher
 from pvd.records import Request, Slate
 
@@ -19,7 +20,8 @@ class Questions:
         self._slates = slates
         self._places: dict[str, list[int]] = {}
         for place, slate in enumerate(slates):
-            self._places.setdefault(teacher.request(slate).digest, []).append(place)
+            digest = checks.digest(teacher, teacher.request(slate))
+            self._places.setdefault(digest, []).append(place)
         self._shared: set[str] = set()
 
     def __len__(self) -> int:
@@ -34,6 +36,7 @@ class Questions:
     def __getitem__(self, digest: str) -> Request:
         """The request of this digest."""
         request = self.teacher.request(self._slates[self._places[digest][0]])
+        checks.digest(self.teacher, request, digest)
         return replace(request, shared=True) if digest in self._shared else request
 
     def places(self, digest: str) -> list[int]:

@@ -18,6 +18,7 @@ from pvd.asking.pacing import LONGEST_PAUSE
 from pvd.asking.questions import Questions
 from pvd.errors import Interrupted, PluginError, ProviderFailure
 from pvd.failures import Busy, Lost, Rejected
+from pvd.isolation import checks
 from pvd.protocols import Teacher
 from pvd.records import Reply, Request
 
@@ -146,12 +147,7 @@ class _Sending:
             return
         try:
             replies = self._teacher.answer(call.requests)
-            if len(replies) != len(call.requests):
-                raise PluginError(
-                    f"{self._teacher.label} answered {len(call.requests)} requests with "
-                    f"{len(replies)} replies; answer() must return one reply a request."
-                )
-            call.future.set_result(replies)
+            call.future.set_result(checks.replies(self._teacher, call.requests, replies))
         except BaseException as error:
             call.future.set_exception(error)
         self._done.put(call)
@@ -213,7 +209,11 @@ class _Sending:
             return
         self._clerk.usage.calls += len(calls)
         aside = {digest: price for call in calls for digest, price in call.aside.items()}
-        self._clerk.keep(self._questions, answered, self._take, aside)
+        try:
+            self._clerk.keep(self._questions, answered, self._take, aside)
+        except PluginError:  # of what reads them: they are kept and counted, and not once more
+            self._running.difference_update(calls)
+            raise
         for call in calls:
             self._pace.answered(len(self._running))
             tokens = [reply.tokens for reply in call.future.result()]
@@ -271,13 +271,16 @@ class _Sending:
         """What is under way is paid for: wait for it and keep it, each call on its own. Who
         interrupts that too means it."""
         under_way = sum(not (call.future.cancel() or call.future.done()) for call in self._running)
-        self._teacher.hurry()
+        wrong: list[Exception] = []
+        try:
+            self._teacher.hurry()
+        except Exception as error:  # what is under way must be kept all the same
+            wrong.append(error)
         if interrupted and under_way and not self._teacher.capabilities.person:
             self._clerk.progress.say(
                 f"Stopping; calls under way: {under_way}. Their answers are kept when they come "
                 "(Ctrl-C again gives them up)."
             )
-        wrong: list[Exception] = []
         try:
             for call in list(self._running):
                 try:

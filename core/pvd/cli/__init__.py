@@ -6,6 +6,7 @@ Results go to stdout, progress and messages to stderr. Heavy modules are importe
 from __future__ import annotations
 
 import os
+import traceback
 from typing import Any
 
 import click
@@ -14,6 +15,7 @@ from pvd import __version__
 from pvd.cli.auditing import audit
 from pvd.cli.caching import cache
 from pvd.cli.comparing import cell, compare
+from pvd.cli.describing import schema
 from pvd.cli.exporting import export
 from pvd.cli.inspecting import doctor, show_options
 from pvd.cli.plugging import plugins
@@ -21,7 +23,10 @@ from pvd.cli.prompting import prompt
 from pvd.cli.reporting import report
 from pvd.cli.running import evaluate, label, run, train
 from pvd.cli.searching import index, search
+from pvd.cli.shells import completion
 from pvd.errors import Interrupted, PvdError
+from pvd.isolation.origin import TRACEBACK
+from pvd.isolation.output import results_only
 
 
 class Commands(click.Group):
@@ -29,10 +34,13 @@ class Commands(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
-            return super().invoke(ctx)
+            with results_only():
+                return super().invoke(ctx)
         except Interrupted:
             raise  # the end of a process is not ours to say
         except PvdError as error:
+            if os.environ.get(TRACEBACK):
+                traceback.print_exception(error)
             click.echo(f"Error: {error}", err=True)
             ctx.exit(error.exit_code)
         except KeyboardInterrupt:  # click would say "Aborted!", and exit with 1
@@ -67,6 +75,8 @@ for command in (
     cache,
     plugins,
     show_options,
+    schema,
+    completion,
     doctor,
 ):
     main.add_command(command)

@@ -10,6 +10,7 @@ from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from pvd.errors import BadInput
+from pvd.isolation import checks
 from pvd.pictures.kept import Kept
 from pvd.records import Item
 
@@ -61,7 +62,8 @@ def _block(student: Student, part: Sequence[Item], opened: Sequence[Image | str 
         else:
             good.append(item)
             images.append(image)
-    return Block(good, student.prepare(images) if images else None, bad, known)
+    made = checks.prepared(student, student.prepare(images), len(images)) if images else None
+    return Block(good, made, bad, known)
 
 
 def check_bad(bad: Sequence[tuple[Item, str]], count: int) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import ClassVar, Self
 
+from pvd.isolation import calling, checks
 from pvd.protocols.component import Component
 from pvd.records import Forecast, Item, Persona, Ranking, Reply, Request, Slate, Tokens
 
@@ -91,8 +92,10 @@ class Teacher(Component):
         """One reply a request, in order: one call. Raise `pvd.kit.Busy` to be called again later,
         `Lost` if it may have been charged, `Rejected` if the provider cannot take this request,
         and `ProviderFailure` to stop the run."""
-        rankings = self.rank([request.slate for request in requests])
-        return [Reply(ranking.as_text(), model=self.label) for ranking in rankings]
+        with calling(self, "rank"):
+            found = self.rank([request.slate for request in requests])
+            rankings = checks.rankings(self, requests, found)
+            return [Reply(ranking.as_text(), model=self.label) for ranking in rankings]
 
     def kept(self, digests: Sequence[str]) -> None:
         """The store has the answers to these requests; only now nothing can lose them."""

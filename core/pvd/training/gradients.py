@@ -13,6 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from pvd.errors import BadInput
+from pvd.isolation import calling, checks
 from pvd.protocols import Loss, Student
 from pvd.settings import TrainSettings
 from pvd.streams import derive, generator
@@ -86,7 +87,7 @@ def add_gradients(
             part.rows, part.images, embeddings, utilities=known, round=key.round, step=key.step
         )
         _seed(key, "loss")
-        value = part.weight * loss(batch)
+        value = part.weight * checks.loss(loss, loss(batch), alone=not settings.anchor)
         if settings.anchor:
             moved = (drift(batch) * part.new.to(embeddings.device)).sum() / pictures
             value = value + settings.anchor * moved
@@ -95,7 +96,8 @@ def add_gradients(
                 f"The loss became {value.item()} in round {key.round}, step {key.step}; "
                 "lower train.learning_rate."
             )
-        value.backward()  # type: ignore[no-untyped-call]
+        with calling(loss, "its gradient"):
+            value.backward()  # type: ignore[no-untyped-call]
         total += float(value.detach())
         if embeddings.grad is not None and len(mine):
             _go_back(looks, seen, embeddings.grad[share])
@@ -121,7 +123,8 @@ def _embed(
     _seed(key, *where)
     rng = generator("augment", key.seed, key.round, key.step, *where)
     prepared = student.augment(lesson.pictures.take(images), rng)
-    return student.embed_prepared(prepared, train=True)
+    embedded = student.embed_prepared(prepared, train=True)
+    return checks.embeddings(student, "embed_prepared", embedded, len(images), values=False)
 
 
 def _seed(key: Key, *where: int | str) -> None:

@@ -324,7 +324,8 @@ def test_a_cell_that_fails_ends_the_comparison_with_its_sentence(tmp_path: Path)
     assert result.exit_code == 5, result.output
     last = result.stderr.strip().splitlines()[-1]
     assert last.startswith("Error: A run of the comparison stopped (simulated")
-    assert "twice, seed 0): twice must draw" in last
+    assert "twice, seed 0): The plug-in sampler.twice of" in last
+    assert "drew the row [0, 0, 0, 0, 0]; it must return a tensor of" in last
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,317 @@
+"""What plug-ins return, looked at once where core receives it.
+
+The types of single values are checked by the guard; what is checked here needs to know what was
+asked for. All of it is cheap beside what it checks: no more than a glance at each value.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from pvd.errors import BadInput
+from pvd.isolation.origin import broken, shown
+from pvd.records import (
+    Catalog,
+    Estimate,
+    Forecast,
+    Item,
+    Persona,
+    Ranking,
+    Reply,
+    Request,
+)
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+NUMBER = (int, float)
+RETURNS: dict[str, tuple[type | tuple[type, ...], str]] = {
+    "request": (Request, "a pvd.Request"),
+    "read": (Ranking, "a pvd.Ranking"),
+    "combine": (Ranking, "a pvd.Ranking"),
+    "estimate": (Forecast, "a pvd.Forecast"),
+    "dollars": ((*NUMBER, type(None)), "a number, or None if nobody knows"),
+    "prices": (str, "text"),
+    "line": (bytes, "bytes"),
+    "submit": (str, "the ticket as text"),
+    "prepare_key": (str, "text"),
+    "learning_rate": (NUMBER, "a number"),
+    "about": (Mapping, "a mapping"),
+    "state": (dict, "a dict of tensors"),
+    "catalog": (Catalog, "a pvd.Catalog"),
+    "chance": (Mapping, "a mapping from names to numbers"),
+    "evaluate": (Mapping, "a mapping from names to pvd.Estimate"),
+}
+UNIT = 0.02  # how far a length may be from 1: half precision is off by less
+
+
+def check_type(component: object, method: str, found: object) -> None:
+    """PluginError if a method returned something of another type than its protocol says."""
+    if method == "__enter__" and found is None:
+        raise broken(component, "returned None from __enter__", "it must return self")
+    if method in RETURNS:
+        types, must = RETURNS[method]
+        if not isinstance(found, types):
+            raise broken(
+                component, f"returned {shown(found)} from {method}", f"it must return {must}"
+            )
+
+
+# --- teachers ---------------------------------------------------------------------------------
+
+
+def rankings(teacher: object, requests: Sequence[Request], found: object) -> Sequence[Ranking]:
+    """What `rank` returned: a ranking a slate that fits it."""
+    must = f"it must return a list of {len(requests)}, one pvd.Ranking a slate"
+    if not isinstance(found, Sequence) or isinstance(found, str):
+        raise broken(teacher, f"returned {shown(found)} from rank", must)
+    if len(found) != len(requests):
+        raise broken(teacher, f"returned {len(found)} rankings from rank", must)
+    for ranking, request in zip(found, requests, strict=True):
+        if not isinstance(ranking, Ranking):
+            raise broken(teacher, f"returned {shown(ranking)} from rank for a slate", must)
+        fits(teacher, "rank", ranking, len(request.slate.items))
+    return found
+
+
+def fits(teacher: object, method: str, ranking: Ranking, size: int) -> Ranking:
+    """A ranking of so many items."""
+    try:
+        return ranking.check(size)
+    except BadInput as error:
+        what = str(error).rstrip(".")
+        raise broken(
+            teacher, f"returned from {method} what is no ranking", f"{what[:1].lower()}{what[1:]}"
+        ) from None
+    except Exception:  # tiers that are no tuples, utilities that are no numbers
+        raise broken(
+            teacher,
+            f"returned from {method} the ranking {str(ranking.tiers)[:60]}",
+            f"its tiers must be tuples of positions from 0 to {size - 1}, its utilities numbers",
+        ) from None
+
+
+def replies(teacher: object, requests: Sequence[Request], found: object) -> Sequence[Reply]:
+    """What `answer` returned: a reply a request."""
+    must = f"it must return a list of {len(requests)}, one pvd.Reply a request"
+    if not isinstance(found, Sequence) or isinstance(found, str):
+        raise broken(teacher, f"returned {shown(found)} from answer", must)
+    if len(found) != len(requests):
+        raise broken(teacher, f"returned {len(found)} replies from answer", must)
+    for reply in found:
+        if not (isinstance(reply, Reply) and isinstance(reply.text, str)):
+            raise broken(teacher, f"returned {shown(reply)} from answer for a request", must)
+    return found
+
+
+def digest(teacher: object, request: Request, known: str | None = None) -> str:
+    """The request's digest, which must be the same each time that a slate is asked about."""
+    try:
+        own = request.digest
+    except (TypeError, ValueError, RecursionError) as error:
+        raise broken(
+            teacher,
+            f"returned from request a body that is no JSON ({error})",
+            "it must hold text, numbers, lists and mappings alone",
+        ) from error
+    if known is not None and own != known:
+        raise broken(
+            teacher,
+            "returned two different requests for one slate",
+            "request must depend on the slate and the options alone",
+        )
+    return own
+
+
+def lines(teacher: object, found: object) -> Sequence[str]:
+    """What `connect` returned: lines for the user, or nothing at all."""
+    if found is None:
+        return ()
+    if not isinstance(found, Sequence) or isinstance(found, str):
+        raise broken(
+            teacher, f"returned {shown(found)} from connect", "it must return a list of lines"
+        )
+    return found
+
+
+def questions(teacher: object, found: object, kind: type) -> Sequence[Any]:
+    """What a composite teacher wants to know of a slate: some questions."""
+    must = "it must return a list of pvd.Question, one at least"
+    if not isinstance(found, Sequence) or not found:
+        raise broken(teacher, f"returned {shown(found)} from questions", must)
+    for one in found:
+        if not isinstance(one, kind):
+            raise broken(teacher, f"returned {shown(one)} from questions", must)
+    return found
+
+
+def utilities(judge: object, rows: Sequence[Sequence[float]], items: int) -> Tensor:
+    """[P, N], what `utilities` returned for each persona."""
+    import torch
+
+    must = f"it must return {items} numbers, one an item"
+    for row in rows:
+        try:
+            count = len(row)
+        except TypeError:
+            raise broken(judge, f"returned {shown(row)} from utilities", must) from None
+        if count != items:
+            raise broken(judge, f"returned {count} numbers from utilities", must)
+    try:
+        found = torch.tensor([list(row) for row in rows], dtype=torch.float64)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise broken(judge, f"returned from utilities what is none ({error})", must) from error
+    if bool(found.isnan().any()):
+        raise broken(judge, "returned NaN from utilities", must)
+    return found
+
+
+# --- samplers, losses, evaluators -------------------------------------------------------------
+
+
+def rows(sampler: object, found: object, slots: int, size: int, items: int) -> list[list[int]]:
+    """What `draw` returned: a row of distinct item indices a slot."""
+    import torch
+
+    must = f"it must return a tensor of {slots} rows with {size} distinct whole numbers below "
+    must += f"{items:,}, indices of the pool's items"
+    if not isinstance(found, torch.Tensor):
+        raise broken(sampler, f"returned {shown(found)} from draw", must)
+    if tuple(found.shape) != (slots, size) or found.is_floating_point() or found.is_complex():
+        what = f"{shown(found)} and {found.dtype}"
+        raise broken(sampler, f"returned {what} from draw", must)
+    drawn: list[list[int]] = found.tolist()
+    for row in drawn:
+        if len(set(row)) != size or min(row) < 0 or max(row) >= items:
+            raise broken(sampler, f"drew the row {str(row)[:60]}", must)
+    return drawn
+
+
+def loss(loss: object, value: object, alone: bool) -> Tensor:
+    """What a loss returned: one number, with the way back to the scores if it stands alone."""
+    import torch
+
+    must = "it must return one number as a tensor, computed from the batch's scores or embeddings"
+    if not isinstance(value, torch.Tensor):
+        raise broken(loss, f"returned {shown(value)}", must)
+    if value.numel() != 1:
+        raise broken(loss, f"returned {shown(value)}", must)
+    if alone and not value.requires_grad:
+        raise broken(loss, "returned a number without a gradient", must)
+    return value.reshape(())
+
+
+def estimates(evaluator: object, found: Mapping[str, Estimate]) -> Mapping[str, Estimate]:
+    """What `evaluate` returned: finite numbers with their intervals, by name."""
+    must = "it must return a mapping from names to pvd.Estimate; pvd.kit.mean makes one"
+    for name, one in found.items():
+        if not isinstance(one, Estimate):
+            raise broken(evaluator, f"returned {shown(one)} for {name!r} from evaluate", must)
+        if not all(map(math.isfinite, (one.value, one.low, one.high, *one.values))):
+            raise broken(
+                evaluator, f"returned {name!r} = {one.value} from evaluate", "it must be finite"
+            )
+    return found
+
+
+# --- students ---------------------------------------------------------------------------------
+
+
+def embeddings(
+    student: object, method: str, found: object, count: int, values: bool = True
+) -> Tensor:
+    """[n, D]: a row each, and, where their `values` are looked at, of unit length. Training looks
+    at the shape alone: on a GPU the numbers would have to be waited for."""
+    import torch
+
+    must = f"it must return a tensor of {count} rows of unit length"
+    if not isinstance(found, torch.Tensor):
+        raise broken(student, f"returned {shown(found)} from {method}", must)
+    if found.ndim != 2 or len(found) != count or not found.is_floating_point():
+        raise broken(student, f"returned {shown(found)} from {method}", must)
+    if values and count:
+        off = (torch.linalg.vector_norm(found.detach().float(), dim=1) - 1).abs().max()
+        if not bool(off <= UNIT):  # NaN is not, either
+            length = "NaN or no length" if not math.isfinite(float(off)) else f"{float(off):.2g}"
+            raise broken(
+                student, f"returned from {method} rows whose length is off 1 by {length}", must
+            )
+    return found
+
+
+def same_width(student: object, texts: Tensor, images: Tensor) -> None:
+    """Texts and images stand in one space."""
+    if texts.shape[1] != images.shape[1]:
+        raise broken(
+            student,
+            f"embeds texts into {texts.shape[1]} numbers and images into {images.shape[1]}",
+            "both must be of one width",
+        )
+
+
+def prepared(student: object, found: object, count: int) -> Any:
+    """What `prepare` returned: a tensor, or a mapping of some, with one row an image."""
+    import torch
+
+    must = f"it must return a tensor, or a mapping of tensors, with {count} rows: one an image"
+    tensors = list(found.values()) if isinstance(found, Mapping) else [found]
+    for one in tensors or [None]:
+        if not isinstance(one, torch.Tensor) or not one.ndim or len(one) != count:
+            raise broken(student, f"returned {shown(one)} from prepare", must)
+    return found
+
+
+def groups(student: object, found: object) -> list[dict[str, Any]]:
+    """What `parameter_groups` returned, in copies: something that learns."""
+    import torch
+
+    must = 'it must return a list such as [{"params": [...]}], with a tensor that learns at least'
+    if not isinstance(found, list | tuple) or not all(
+        isinstance(group, dict) and "params" in group for group in found
+    ):
+        raise broken(student, f"returned {shown(found)} from parameter_groups", must)
+    copies = [{**group, "params": list(group["params"])} for group in found]
+    learning = [one for group in copies for one in group["params"]]
+    if not learning or not all(isinstance(one, torch.Tensor) for one in learning):
+        raise broken(student, "returned nothing that learns from parameter_groups", must)
+    return copies
+
+
+# --- sources ----------------------------------------------------------------------------------
+
+
+def items(source: object, catalog: Catalog) -> Catalog:
+    """What `catalog` returned: items with ids."""
+    for number, item in enumerate(catalog.items):
+        if not (
+            isinstance(item, Item)
+            and isinstance(item.id, str)
+            and item.id
+            and isinstance(item.attributes, Mapping)
+        ):
+            what = shown(item)
+            if isinstance(item, Item):
+                what = f"an item of id {item.id!r} and attributes {item.attributes!r}"[:90]
+            raise broken(
+                source,
+                f"returned {what} as item {number + 1} of its catalogue",
+                "it must hold pvd.Item, each with text as its id and a mapping as its attributes",
+            )
+    return catalog
+
+
+def personas(source: object, found: object) -> list[Persona]:
+    """What `personas` returned: personas with ids and texts."""
+    must = "it must return a list of pvd.Persona, each with an id and a text"
+    if isinstance(found, str) or not isinstance(found, Iterable):
+        raise broken(source, f"returned {shown(found)} from personas", must)
+    people = list(found)
+    for number, one in enumerate(people):
+        if not isinstance(one, Persona):
+            raise broken(source, f"returned {shown(one)} as persona {number + 1}", must)
+        for what in (one.id, one.text):
+            if not (isinstance(what, str) and what.strip()):
+                raise broken(source, f"returned {shown(what)} in persona {number + 1}", must)
+    return people

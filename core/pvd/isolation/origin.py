@@ -1,0 +1,145 @@
+"""Where plug-ins come from, and how a sentence names one that is to blame."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
+
+from pvd.errors import MissingPrerequisite, PluginError, PvdError
+
+if TYPE_CHECKING:
+    from importlib.metadata import Distribution
+
+TRACEBACK = "PVD_TRACEBACK"  # set to anything, the command line shows where an error came from
+OURS = "pvd-distill"
+
+
+@dataclass(frozen=True)
+class Origin:
+    """A plug-in as sentences name it."""
+
+    name: str  # kind.name; nothing for all that a file of -p brings
+    place: str  # "acme 1.0", or a file of -p
+    module: str  # that brings it
+
+    def __str__(self) -> str:
+        if self.name:
+            return f"The plug-in {self.name} of {self.place}"
+        return f"The plug-in file {self.place}"
+
+
+_known: WeakKeyDictionary[type, Origin] = WeakKeyDictionary()
+
+
+def remember(cls: type, origin: Origin) -> None:
+    """This class was registered by that plug-in."""
+    _known[cls] = origin
+
+
+def origin_of(component: object) -> Origin:
+    """Of a component or its class; one that was never registered is named after its class."""
+    cls = component if isinstance(component, type) else type(component)
+    return _known.get(cls) or Origin(cls.__qualname__, cls.__module__, cls.__module__)
+
+
+def failed(origin: Origin, where: str, error: BaseException) -> PvdError:
+    """What to raise, from `error`, which the plug-in raised in a method or another place."""
+    if missing := missing_package(origin, error):
+        return missing
+    return PluginError(
+        f"{origin} failed in {where}: {one_line(error)}; mend or update it, then give the same "
+        f"command again ({TRACEBACK}=1 shows where it failed)."
+    )
+
+
+def broken(component: object, what: str, must: str) -> PluginError:
+    """What to raise about something that a plug-in returned."""
+    return PluginError(
+        f"{origin_of(component)} {what}; {must}. Mend or update it, then give the same command "
+        "again."
+    )
+
+
+def missing_package(origin: Origin, error: BaseException) -> MissingPrerequisite | None:
+    """The error to raise if a plug-in failed for want of somebody else's package or library."""
+    if isinstance(error, ModuleNotFoundError):
+        package = (error.name or origin.module).partition(".")[0]
+        if package not in (origin.module.partition(".")[0], "pvd"):
+            return MissingPrerequisite(
+                f"{origin} needs the Python package {package!r}, which is not installed; install "
+                "it."
+            )
+    elif isinstance(error, ImportError):
+        shared = re.match(r"(\S+): cannot open shared object file", str(error))
+        if shared:
+            return MissingPrerequisite(
+                f"{origin} needs the library {shared[1]}, which is not installed; install it."
+            )
+    return None
+
+
+def one_line(error: BaseException) -> str:
+    """The exception in one line, with its class unless it is a sentence of ours."""
+    kind = "" if isinstance(error, PvdError) else type(error).__name__
+    try:
+        said = " ".join(str(error).split()).rstrip(".")
+    except Exception:  # a stranger's __str__
+        said = ""
+    return ": ".join(filter(None, [kind, said]))
+
+
+def shown(value: object) -> str:
+    """A value in a few words: what it is, not all that it holds."""
+    shape = getattr(value, "shape", None)
+    if isinstance(shape, tuple):
+        return f"a {type(value).__name__} of shape {tuple(shape)}"
+    if value is None or isinstance(value, bool | int | float | str):
+        text = repr(value)
+        return text if len(text) <= 40 else text[:39] + "…"
+    if isinstance(value, list | tuple):
+        return f"a {type(value).__name__} of {len(value)}"
+    return f"a {type(value).__name__}"
+
+
+# --- distributions ----------------------------------------------------------------------------
+
+
+@cache  # read from a file
+def place_of(distribution: Distribution | None) -> str:
+    """A distribution as sentences name it: `acme 1.0`."""
+    try:
+        return f"{distribution.name} {distribution.version}" if distribution else "nobody"
+    except Exception:  # its metadata are missing or damaged
+        return "a damaged distribution"
+
+
+@cache
+def unmet(distribution: Distribution | None) -> str:
+    """Which pvd-distill a distribution needs, if that is not the one that is installed."""
+    try:
+        wanted = distribution.requires if distribution else None
+    except Exception:  # as above; whatever it needs, nobody knows
+        wanted = None
+    lines = [line for line in wanted or () if re.match(r"pvd[-_.]distill\b", line, re.I)]
+    if not lines:
+        return ""
+    from importlib.metadata import version
+
+    from packaging.requirements import InvalidRequirement, Requirement
+
+    here = version(OURS)
+    for line in lines:
+        try:
+            requirement = Requirement(line)
+        except InvalidRequirement:
+            continue
+        counts = requirement.marker is None or requirement.marker.evaluate({"extra": ""})
+        if counts and not requirement.specifier.contains(here, prereleases=True):
+            return (
+                f"needs {OURS} {requirement.specifier}, and {here} is installed; update one of "
+                "the two"
+            )
+    return ""

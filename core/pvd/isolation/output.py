@@ -1,0 +1,49 @@
+"""Standard output is for results: what a plug-in prints there goes to stderr, and is said once.
+
+A print to a file descriptor from C or from another program is not seen.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, TextIO
+
+from pvd.isolation.guard import plugin_at_work
+
+WRITES = ("buffer", "write", "writelines")
+
+
+class Results:
+    """Stands for sys.stdout. It leads to stderr while a plug-in's code runs, and in every thread
+    but the main one: pvd's own results come from there."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._said: set[str] = set()
+
+    def __getattr__(self, name: str) -> Any:
+        plugin = plugin_at_work()
+        if plugin is None and threading.current_thread() is threading.main_thread():
+            return getattr(self._stream, name)
+        if name in WRITES:
+            who = str(plugin or "A plug-in, from a thread of its own,")
+            if who not in self._said:
+                self._said.add(who)
+                sys.stderr.write(f"{who} prints to stdout, which is for results; it comes here:\n")
+        return getattr(sys.stderr, name)
+
+
+@contextmanager
+def results_only() -> Iterator[None]:
+    """While this lasts, only results go to stdout."""
+    before = sys.stdout
+    results = Results(before)
+    sys.stdout = results
+    try:
+        yield
+    finally:
+        if sys.stdout is results:
+            sys.stdout = before
