@@ -14,6 +14,7 @@ from click.shell_completion import (
     BashComplete,
     CompletionItem,
     FishComplete,
+    ShellComplete,
     ZshComplete,
     add_completion_class,
     get_completion_class,
@@ -77,7 +78,23 @@ complete -o nosort -F %(complete_func)s %(prog_name)s
         return f"{item.type},{str(item.value).removeprefix(self.cut)}"
 
 
-class Zsh(ZshComplete):
+class _Whole(ShellComplete):
+    """Shells that replace the whole word: what click cut off `--teacher=gem` comes back."""
+
+    cut = ""
+
+    def get_completion_args(self) -> tuple[list[str], str]:
+        args, incomplete = super().get_completion_args()
+        option, equals, _ = incomplete.partition("=")
+        self.cut = f"{option}=" if option.startswith("--") and equals else ""
+        return args, incomplete
+
+    def format_completion(self, item: CompletionItem[str]) -> str:
+        whole = CompletionItem(f"{self.cut}{item.value}", item.type, item.help)
+        return super().format_completion(whole)
+
+
+class Zsh(_Whole, ZshComplete):
     """With the type of what goes on."""
 
     source_template: ClassVar[str] = ZshComplete.source_template.replace(
@@ -88,7 +105,7 @@ class Zsh(ZshComplete):
     )
 
 
-class Fish(FishComplete):
+class Fish(_Whole, FishComplete):
     """Fish itself sets no space after = . and /."""
 
     def format_completion(self, item: CompletionItem[str]) -> str:
