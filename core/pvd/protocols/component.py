@@ -15,6 +15,7 @@ class Component(ABC):  # noqa: B024 - each kind adds its own abstract methods
     """
 
     name: ClassVar[str] = ""  #: `kind.name`; the registry sets it
+    extra: ClassVar[str] = ""  #: the extra of its distribution that brings what it imports later
 
     @property
     def label(self) -> str:

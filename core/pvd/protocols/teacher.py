@@ -36,6 +36,7 @@ class Teacher(Component):
     """
 
     capabilities: ClassVar[Capabilities] = Capabilities()  #: what it can do
+    keys: ClassVar[tuple[str, ...]] = ()  #: environment variables; the first that is set is its key
     seed: int = 0  #: the run's `teacher` or `judge` stream; core sets it before `__enter__`
     store_folder: Path | None = None  #: where the store is; core sets it before `connect`
 

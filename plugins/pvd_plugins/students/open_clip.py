@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import pvd
 from pvd import kit
@@ -23,6 +23,8 @@ model.encode_text(tokenizer(["a gift for a mother who loves gardening"]), normal
 @dataclass(kw_only=True)
 class OpenClip(DualEncoder):
     """An open_clip model: an architecture and the tag of its weights, or hf-hub:, or local-dir:."""
+
+    extra: ClassVar[str] = "open-clip"
 
     model: Annotated[str, "hf-hub:an/id, local-dir:a/folder, or an architecture"] = (
         "hf-hub:laion/CLIP-ViT-B-32-laion2B-s34B-b79K"

@@ -19,6 +19,7 @@ class Chat(Hosted):
     """A vision model that is asked by chat completions."""
 
     official: ClassVar[str] = "https://api.openai.com/v1"
+    extra: ClassVar[str] = "openai"
 
     detail: Annotated[Literal["low", "high"], "how closely pictures are looked at"] = "low"
     temperature: Annotated[float | None, "sent only if set; some models refuse it"] = None

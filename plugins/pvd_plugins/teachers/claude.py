@@ -29,6 +29,7 @@ class Claude(Batched):
     """A model of Anthropic. The key comes from ANTHROPIC_API_KEY."""
 
     service: ClassVar[str] = "claude"
+    extra: ClassVar[str] = "anthropic"
     official: ClassVar[str] = "https://api.anthropic.com"
     keys: ClassVar[tuple[str, ...]] = ("ANTHROPIC_API_KEY",)
     # It takes no files: a submission is one call, which is held in memory several times.

@@ -24,6 +24,7 @@ class Gemini(GeminiBatches):
     """A model of Google. The key comes from GOOGLE_API_KEY, else from GEMINI_API_KEY."""
 
     service: ClassVar[str] = "gemini"
+    extra: ClassVar[str] = "gemini"
     official: ClassVar[str] = "https://generativelanguage.googleapis.com"
     keys: ClassVar[tuple[str, ...]] = ("GOOGLE_API_KEY", "GEMINI_API_KEY")
 

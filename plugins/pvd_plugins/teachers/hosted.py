@@ -30,7 +30,6 @@ class Hosted(kit.PromptedTeacher):
 
     capabilities: ClassVar[pvd.Capabilities] = pvd.Capabilities(workers=64, paid=True, caches=True)
     official: ClassVar[str]  # the provider's own address
-    keys: ClassVar[tuple[str, ...]]  # environment variables, the first that is set
 
     base_url: Annotated[str | None, "of a gateway that speaks this API, as its SDK wants it"] = None
     max_tokens: Annotated[int, "of an answer with its thinking, at most"] = 1000

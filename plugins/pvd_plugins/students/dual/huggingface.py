@@ -185,6 +185,7 @@ class HuggingFace(Network):
 class FromTransformers(DualEncoder):
     """A student over a network of transformers, from the hub or from a folder."""
 
+    extra: ClassVar[str] = "hf"
     network: ClassVar[type[HuggingFace]]
 
     def published(self) -> HuggingFace:

@@ -32,6 +32,7 @@ class QwenVL(kit.PromptedTeacher):
     """
 
     service: ClassVar[str] = "qwen-vl"
+    extra: ClassVar[str] = "hf"
 
     model: Annotated[str, "an id on the hub, or a folder"] = "Qwen/Qwen3-VL-4B-Instruct"
     revision: Annotated[str | None, "branch, tag or commit of the id"] = None
