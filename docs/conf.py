@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pvd
 
 project = "pvd"
@@ -20,7 +22,10 @@ autodoc_member_order = "bysource"
 autodoc_typehints_format = "short"
 autodoc_preserve_defaults = True
 # Types that signatures name and that no page here describes.
-nitpick_ignore_regex = [("py:.*", r"(?!pvd\b).*"), ("py:.*", r"pvd\.(?!kit\b|testing\b)[a-z].*")]
+nitpick_ignore_regex = [
+    ("py:.*", r"(?!pvd\b).*"),
+    ("py:.*", r"pvd\.(?!(kit|testing)\.\w+$)[a-z].*"),
+]
 
 html_theme = "furo"
 html_static_path = ["_static"]
@@ -29,3 +34,13 @@ html_copy_source = False
 html_show_sourcelink = False
 html_show_copyright = False
 html_theme_options = {"navigation_with_keys": True}
+
+
+def setup(app: Any) -> None:
+    app.connect("autodoc-process-signature", _readable)
+
+
+def _readable(*event: Any) -> tuple[str | None, str | None]:
+    """A field's default that a function makes: Sphinx cannot read its `<factory>`."""
+    *_, signature, returned = event
+    return signature and signature.replace("<factory>", "..."), returned

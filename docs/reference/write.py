@@ -217,18 +217,21 @@ def api() -> str:
 
 def _directive(module: str, name: str, value: Any) -> str:
     if isinstance(value, type):
-        return f".. autoclass:: {module}.{name}\n   :members:\n   :show-inheritance:"
+        ours = any(base.__module__.startswith("pvd") for base in value.__bases__)
+        bases = "\n   :show-inheritance:" if ours else ""
+        return f".. autoclass:: {module}.{name}\n   :members:{bases}"
     if inspect.isroutine(value):
         return f".. autofunction:: {module}.{name}"
     return f".. py:data:: {module}.{name}\n\n   {DATA[name]}"
 
 
+# What is no class and no function has no docstring; this says what it is.
 DATA = {
     "Prepared": "What a student reads instead of images: a tensor or a mapping of tensors, first "
     "axis the images.",
     "State": "The weights that learn, by name.",
     "__version__": "The version of pvd.",
-    "hookimpl": "Marks the implementation of a [hook](hooks.md).",
+    "hookimpl": "Marks the implementation of a hook.",
 }
 
 
