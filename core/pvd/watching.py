@@ -12,7 +12,7 @@ from typing import Any
 import pluggy
 
 from pvd import hookspecs
-from pvd.errors import PluginError, PvdError
+from pvd.errors import PluginError
 from pvd.protocols import Observer
 from pvd.records import Stage
 
@@ -37,6 +37,9 @@ class _Watcher:
             raise PluginError(f"The observer {observer.label} does not fit: {error}.") from None
         self.hook = manager.hook
 
+    def leave(self) -> None:
+        self.observer.__exit__(None, None, None)
+
 
 class Watchers:
     """The observers of a command: the display, and while a run is open those that it named."""
@@ -48,19 +51,19 @@ class Watchers:
 
     @contextmanager
     def joined_by(self, observers: Sequence[Observer]) -> Iterator[None]:
-        """While this lasts, these watch too, from `begin` on. PluginError if one does not fit; what
-        else is wrong on purpose (a missing package) when they get ready ends the command, too.
+        """While this lasts, these watch too, from `begin` on. PluginError if one does not fit; one
+        that cannot get ready (a missing package) ends the command, too.
         """
         joining = [_Watcher(observer) for observer in observers]
-        self._joining += joining
         try:
             for one in joining:
-                self._guard(one, partial(_enter, one.observer), but=PvdError)
+                one.observer.__enter__()
+                self._joining.append(one)
             yield
         finally:
             for one in joining:
                 if self._forget(one):
-                    self._guard(one, partial(_exit, one.observer))
+                    self._guard(one, one.leave)
 
     def begin(self, folder: Path) -> None:
         """Tell each observer where the run lies."""
@@ -90,17 +93,13 @@ class Watchers:
         """Whether it is told still."""
         return any(one.observer is observer for one in self._watching)
 
-    def _guard(
-        self, one: _Watcher, call: Callable[[], Any], but: type[Exception] | tuple[()] = ()
-    ) -> None:
+    def _guard(self, one: _Watcher, call: Callable[[], Any]) -> None:
         try:
             call()
-        except but:
-            raise
         except Exception as error:  # a stranger's code; whatever it is, the run goes on
             if self._forget(one):
                 with suppress(Exception):  # it failed already, which is said below
-                    _exit(one.observer)
+                    one.leave()
             self._say(
                 f"The observer {one.observer.label} is switched off: {type(error).__name__}: "
                 f"{' '.join(str(error).split())}"
@@ -113,11 +112,3 @@ class Watchers:
                 group.remove(one)
                 return True
         return False
-
-
-def _enter(observer: Observer) -> None:
-    observer.__enter__()
-
-
-def _exit(observer: Observer) -> None:
-    observer.__exit__(None, None, None)

@@ -15,8 +15,8 @@ class Observer(Component):
     """
 
     def __enter__(self) -> Self:
-        """Itself, ready, before anything is asked or changed. A MissingPrerequisite, or another
-        error of pvd, that is raised here ends the command."""
+        """Itself, ready, before anything is asked or changed. What is raised here, such as
+        MissingPrerequisite for a package, ends the command."""
         return self
 
     def __exit__(
