@@ -62,7 +62,7 @@ if TYPE_CHECKING:
     from pvd.search.index import Index
 
 #: The version, which every run records.
-__version__: str = "0.1.0"
+__version__ = "0.1.0"
 
 __all__ = [
     "Audit",
