@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+import shutil
+import textwrap
+from collections.abc import Iterable, Sequence
+from functools import partial
 from pathlib import Path
 
 import click
@@ -12,23 +15,30 @@ from pvd import options
 from pvd.cli import completing
 from pvd.cli.files import plugin_files
 from pvd.discovery import KINDS, registry, unknown
-from pvd.errors import UnknownName
+from pvd.errors import PluginError, UnknownName
 
 
 @click.group(invoke_without_command=True)
+@click.option("--load", is_flag=True, help="Load each, and say what is wrong with it.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 @click.pass_context
-def plugins(ctx: click.Context, as_json: bool) -> None:
-    """List all plug-ins, without importing any; or check one."""
+def plugins(ctx: click.Context, load: bool, as_json: bool) -> None:
+    """List all plug-ins, without importing any; or check one.
+
+    With --load, one that cannot be loaded is exit code 5; one that lacks a package is none.
+    """
     if ctx.invoked_subcommand is not None:
         return
+    wrong = registry.load_all() if load else {}
     rows = registry.listing()
     if as_json:
         click.echo(json.dumps([vars(row) for row in rows]))
-        return
-    width = max((len(row.name) for row in rows), default=0)
-    for row in rows:
-        click.echo(f"{row.name:<{width}}  {row.distribution:<20}  {row.status}")
+    else:
+        width = max((len(row.name) for row in rows), default=0)
+        for row in rows:
+            click.echo(f"{row.name:<{width}}  {row.distribution:<20}  {row.status}")
+    if broken := [name for name, error in wrong.items() if isinstance(error, PluginError)]:
+        raise PluginError(f"Plug-ins that cannot be used: {', '.join(broken)}; see their lines.")
 
 
 @plugins.command()
@@ -59,8 +69,12 @@ def new(kind: str, name: str, to: Path | None) -> None:
     help="Its options.",
     shell_complete=completing.own_options,
 )
-def check(name: str, assignments: tuple[str, ...]) -> None:
-    """Run the contract suite of its kind on a plug-in; never with network or a key."""
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+def check(name: str, assignments: tuple[str, ...], as_json: bool) -> None:
+    """Check that a plug-in does what core relies on; without network or key, and never for money.
+
+    What cannot be checked so is skipped, and says why. Exit code 1 if anything fails.
+    """
     from pvd import testing
 
     kind, short = split_name(name)
@@ -70,17 +84,49 @@ def check(name: str, assignments: tuple[str, ...]) -> None:
     if others := sorted(tables.keys() - {kind}):
         raise UnknownName(f"Only options of {name} count here, -o {kind}.KEY, not {others[0]!r}.")
     component = options.build(kind, tables[kind], kind)
-    failed = 0
-    before = None
-    for clause, problem in testing.check(component, live=False):
+    rows: list[dict[str, str | None]] = []
+    said: list[str] = []
+    for sentence, problem in testing.check(component, live=False):
         skipped = isinstance(problem, testing.Skipped)
-        failed += problem is not None and not skipped
-        word = "skip" if skipped else "ok  " if problem is None else "FAIL"
-        why = "as before" if problem == before else problem
-        click.echo(f"{word}  {clause}" + (f": {why}" if problem else ""))
-        before = problem
-    if failed:
+        result = "ok" if problem is None else "skipped" if skipped else "failed"
+        why = None if problem is None else str(problem)
+        rows.append({"check": sentence, "result": result, "why": why})
+        if not as_json:
+            click.echo(_line(result, sentence, _short(why, said)))
+        said += [why] if why else []
+    results = [row["result"] for row in rows]
+    counts = {result: results.count(result) for result in MARKS}
+    if as_json:
+        click.echo(json.dumps({"name": name, "checks": rows, **counts}))
+    else:
+        told = ", ".join(f"{count} {result}" for result, count in counts.items() if count)
+        click.echo(f"{name}, {len(rows)} checks: {told}")
+    if counts["failed"]:
         raise SystemExit(1)
+
+
+MARKS = {"ok": "ok    ", "skipped": "skip  ", "failed": "FAIL  "}
+
+
+LONG = 80  # letters of a reason that is not said twice
+
+
+def _short(why: str | None, said: Sequence[str]) -> str | None:
+    """A reason as it stands below a check, after those that were said before."""
+    if why and said and why == said[-1]:
+        return "as above"
+    return f"{why[: LONG // 2]}... (as above)" if why in said and why and len(why) > LONG else why
+
+
+def _line(result: str, sentence: str, why: str | None) -> str:
+    """One check within the width of the terminal; why it is not ok stands below."""
+    # textwrap would cut long words in two, such as paths.
+    width = min(shutil.get_terminal_size((78, 24)).columns, 100) - 1
+    wrap = partial(textwrap.fill, width=width, break_long_words=False, break_on_hyphens=False)
+    lines = [wrap(sentence, initial_indent=MARKS[result], subsequent_indent=" " * 6)]
+    if why:
+        lines.append(wrap(why, initial_indent=" " * 8, subsequent_indent=" " * 8))
+    return "\n".join(lines)
 
 
 def split_name(name: str, sections: Iterable[str] = ()) -> tuple[str, str]:

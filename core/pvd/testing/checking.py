@@ -50,7 +50,7 @@ def check(component: Component, *, live: bool = True) -> Iterator[tuple[str, str
     contract = type(type(component).__name__, (CONTRACTS[kind],), body)()
     for name in contract.checks():
         method = getattr(contract, name)
-        yield sentence(method), _problem(method)
+        yield sentence(method), problem_of(method)
 
 
 def assert_contract(component: Component) -> None:
@@ -70,7 +70,8 @@ def sentence(method: Any) -> str:
     return " ".join((method.__doc__ or "").split())
 
 
-def _problem(method: Any) -> str | None:
+def problem_of(method: Any) -> str | None:
+    """What is wrong, or Skipped, or nothing."""
     from unittest import SkipTest
 
     try:

@@ -14,6 +14,8 @@ from typing import Any, ClassVar, NoReturn, TypeVar
 from pvd import options
 from pvd.discovery import RESERVED, RESERVED_OF
 from pvd.errors import MissingPrerequisite, PvdError
+from pvd.isolation import origin_of, unguarded
+from pvd.isolation.origin import missing_package
 from pvd.protocols import Component
 from pvd.testing import options as own
 from pvd.testing.network import offline
@@ -43,13 +45,16 @@ def check(method: Callable[[C], None]) -> Callable[[C], None]:
     @wraps(method)
     def run(self: C) -> None:
         __tracebackhide__ = True
-        with offline():
+        with offline(), unguarded():
             try:
                 method(self)
-            except MissingPrerequisite as error:
-                if self.live:
+            except (MissingPrerequisite, ImportError) as error:
+                missing: BaseException | None = error
+                if isinstance(error, ImportError):
+                    missing = missing_package(origin_of(self.component()), error)
+                if self.live or missing is None:
                     raise
-                skip(str(error))
+                skip(str(missing))
 
     run.is_check = True  # type: ignore[attr-defined]
     return run
@@ -119,6 +124,8 @@ class Contract:
         cls = type(self.component())
         known = options.option_types(cls)
         for name, value in own.defaults(cls).items():
+            if not own.understood(known[name]):
+                continue
             if value is None and type(None) in typing.get_args(own.plain(known[name])):
                 continue
             try:
@@ -142,6 +149,8 @@ class Contract:
 
         component = self.component()
         cls, said = type(component), own.table(component)
+        if not all(map(own.understood, options.option_types(cls).values())):
+            skip("an option has a type that cannot be written down")
         if all(not isinstance(value, Component) for value in said.values()):
             said = tomllib.loads(tomli_w.dumps(said))
         other = options.fill(cls, said, self.kind)

@@ -31,13 +31,17 @@ def pictures_of(student: Student, count: int = 6, block: int = 32) -> Pictures:
 
 
 def embedded(
-    student: Student, pictures: Pictures, rows: Sequence[int] = HERE, train: bool = False
+    student: Student,
+    pictures: Pictures,
+    rows: Sequence[int] = HERE,
+    train: bool = False,
+    seed: int = 0,
 ) -> Tensor:
     """[n, D], the embeddings of these rows."""
     import torch
 
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)  # what is left out by lot is the same in the same place
+        torch.manual_seed(seed)  # what is left out by lot is the same in the same place
         taken = pictures.take(torch.tensor(rows))
         return student.embed_prepared(taken, train=train).detach().clone()
 

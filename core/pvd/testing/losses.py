@@ -49,9 +49,9 @@ class LossContract(Contract):
         for ranks in (RANKS, RANKS[:1], [[0, 1]], [[1, 0, 2, 3, 4, 5, 6, 7]]):
             value = called("the loss", value_of, loss, judged_batch(ranks)[0])
             require(
-                isinstance(value, torch.Tensor) and value.ndim == 0,
-                f"it returns {_shape(value)} for {len(ranks)} slates; return one number, a tensor "
-                "without axes: the mean over the slates",
+                isinstance(value, torch.Tensor) and value.numel() == 1,
+                f"it returns {_shape(value)} for {len(ranks)} slates; return one number as a "
+                "tensor: the mean over the slates",
             )
             require(bool(torch.isfinite(value)), f"it is {value.item()} for {len(ranks)} slates")
 

@@ -45,9 +45,10 @@ class TeacherContract(Foretelling):
     @check
     def test_answers_in_order(self) -> None:
         """answers several questions of one call in their order"""
-        teacher = self._asked()
+        teacher = self.component()
         if isinstance(teacher, CompositeTeacher) or teacher.capabilities.batch < 2:
             skip("it takes one question a call")
+        self._asked(teacher)
         count = min(teacher.capabilities.batch, 4)
         with self.ready(teacher):
             requests = [teacher.request(self.slate(5, person)) for person in range(count)]
@@ -68,9 +69,10 @@ class TeacherContract(Foretelling):
     @check
     def test_repeats(self) -> None:
         """answers alike under one seed, if its preferences are made up"""
-        teacher = self._asked()
+        teacher = self.component()
         if not teacher.capabilities.simulated:
             skip("capabilities.simulated is False: what answers may differ from call to call")
+        self._asked(teacher)
         first, second = (
             [one.ranking if one else None for one in self._judgments(again, 5)]
             for again in (teacher, own.again(teacher))
@@ -122,9 +124,10 @@ class TeacherContract(Foretelling):
     @check
     def test_request_covers_the_reply(self) -> None:
         """asks something else wherever the reply is another one"""
-        teacher = self._asked()
+        teacher = self.component()
         if isinstance(teacher, CompositeTeacher) or teacher.capabilities.person:
             skip("it asks others, or a person, who may change their mind")
+        self._asked(teacher)
         asked = self.slate()
         with self.ready(teacher):
             key, first = digest(teacher, asked), self._said(teacher, asked)
@@ -145,9 +148,10 @@ class TeacherContract(Foretelling):
     @check
     def test_reads_again(self) -> None:
         """reads one raw reply the same way each time, before anything is connected, too"""
-        teacher = self._asked()
+        teacher = self.component()
         if isinstance(teacher, CompositeTeacher):
             skip("it asks others, who read")
+        self._asked(teacher)
         with self.ready(teacher):
             request = teacher.request(self.slate())
             (reply,) = self.replies(teacher, [request])
@@ -164,10 +168,7 @@ class TeacherContract(Foretelling):
     @check
     def test_nonsense(self) -> None:
         """raises Malformed for a reply that is no ranking"""
-        teacher = self.component()
-        if type(teacher).read is Teacher.read or isinstance(teacher, CompositeTeacher):
-            skip("it reads no raw reply of its own")
-        request = teacher.request(self.slate())
+        teacher, request = self._reader()
         for text in variants.NOTHING:
             found = variants.outcome(teacher, request, Reply(text))
             require(
@@ -177,11 +178,22 @@ class TeacherContract(Foretelling):
             )
         for text in variants.NONSENSE:
             variants.outcome(teacher, request, Reply(text))
-        if not self._why_not(teacher):
-            with self.ready(teacher):
-                (reply,) = self.replies(teacher, [request])
-            for other in variants.replies(reply):
-                variants.outcome(teacher, request, other)
+
+    @check
+    def test_damaged_replies(self) -> None:
+        """raises Malformed, or reads what fits, where its own reply is damaged"""
+        teacher, request = self._reader()
+        self._asked(teacher)
+        with self.ready(teacher):
+            (reply,) = self.replies(teacher, [request])
+            for damaged in variants.replies(reply):
+                variants.outcome(teacher, request, damaged)
+
+    def _reader(self) -> tuple[Teacher, Request]:
+        teacher = self.component()
+        if type(teacher).read is Teacher.read or isinstance(teacher, CompositeTeacher):
+            skip("it reads no raw reply of its own")
+        return teacher, teacher.request(self.slate())
 
 
 def _shown(teacher: CompositeTeacher, slate: Slate) -> list[list[str]]:

@@ -97,9 +97,10 @@ class Simulated(pvd.Teacher):
 
     def read(self, request: pvd.Request, reply: pvd.Reply) -> pvd.Ranking:
         value = kit.read_json(reply.text)
-        if not isinstance(value, dict) or "utilities" not in value:
-            raise kit.Malformed(f"no utilities: {reply.text[:80]!r}")
-        return pvd.Ranking.from_utilities(value["utilities"])
+        try:
+            return pvd.Ranking.from_utilities(value["utilities"])
+        except (KeyError, TypeError, ValueError):
+            raise kit.Malformed(f"no utilities: {reply.text[:80]!r}") from None
 
     def utilities(self, persona: pvd.Persona, items: Sequence[pvd.Item]) -> Sequence[float]:
         tastes = _tastes(persona)
