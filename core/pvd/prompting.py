@@ -243,6 +243,7 @@ class PromptedTeacher(Teacher):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        """The run ends: `close`, whatever for."""
         self.close()
 
     def close(self) -> None:

@@ -36,9 +36,9 @@ OURS = {RESULT, RECORD, REPORT, "usage.json"}
 class Audit:
     """A finished audit: the numbers of audit.json, and where it all is."""
 
-    numbers: dict[str, Any]
-    folder: Path
-    report: Path
+    numbers: dict[str, Any]  #: what audit.json holds, by teacher and pair of teachers
+    folder: Path  #: where it all is
+    report: Path  #: the page with all of it
 
 
 @dataclass(frozen=True)

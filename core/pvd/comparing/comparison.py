@@ -51,9 +51,9 @@ JOBS = 4  # at most, where nobody says how many
 class Compared:
     """A finished comparison: what compare.json holds, and where it all is."""
 
-    findings: dict[str, Any]
-    folder: Path
-    report: Path
+    findings: dict[str, Any]  #: what compare.json holds: arms, comparisons, substitution, cost
+    folder: Path  #: where it all is, each run in a folder of its own
+    report: Path  #: the page with all of it
 
 
 def compare(

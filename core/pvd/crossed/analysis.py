@@ -30,16 +30,16 @@ if TYPE_CHECKING:
 
     Grid = npt.NDArray[np.float64]
 
-LEVEL = 0.95
+LEVEL: float = 0.95  #: of all intervals
 
 
 @dataclass(frozen=True)
 class Components:
     """Variances of one value of a grid, in squared points; estimates are never below 0."""
 
-    seed: float
-    persona: float
-    residual: float
+    seed: float  #: by which means of seeds differ
+    persona: float  #: by which means of personas differ
+    residual: float  #: what is left in a cell
 
     def error(self, seeds: int, personas: int) -> float:
         """The standard error of the mean of a grid of that size."""
@@ -49,18 +49,15 @@ class Components:
 
 @dataclass(frozen=True)
 class Crossed:
-    """The mean of a grid and its standard error, with the degrees of freedom of the latter.
+    """The mean of a grid and its standard error, over both seeds and personas."""
 
-    `mean_squares` are those of seeds, personas and residual, before any pooling.
-    """
-
-    value: float
-    error: float
-    freedom: float
-    seeds: int
-    personas: int
-    components: Components
-    mean_squares: tuple[float, float, float]
+    value: float  #: the mean
+    error: float  #: its standard error
+    freedom: float  #: the error's degrees of freedom (Satterthwaite 1946)
+    seeds: int  #: rows
+    personas: int  #: columns
+    components: Components  #: where the spread is from
+    mean_squares: tuple[float, float, float]  #: of seeds, personas, residual, before any pooling
 
     def interval(self, level: float = LEVEL) -> Estimate:
         """Student's t interval of the mean, for other seeds and other personas of the kind."""

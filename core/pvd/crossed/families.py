@@ -12,7 +12,8 @@ from pvd.records import Estimate
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-FEW_SEEDS = 5  # with fewer, no verdict
+FEW_SEEDS: int = 5  #: with fewer, no verdict
+#: What a comparison comes to.
 Verdict = Literal["better", "worse", "not resolved", "too few seeds", "same numbers"]
 
 
@@ -30,16 +31,16 @@ def holm(p_values: Sequence[float]) -> list[float]:
 class Comparison:
     """B - A: how large, how sure, and whether B may stand in for A.
 
-    `estimate` has the 95 % interval of this difference alone; `p_holm` and `replaces` are adjusted
-    for all comparisons made together, so that a verdict asks for more than such an interval does.
+    `p_holm` and `replaces` are adjusted for all comparisons made together, so that a verdict asks
+    for more than the interval of one difference does.
     """
 
-    estimate: Estimate
-    crossed: Crossed | None
-    p: float | None
-    p_holm: float | None
-    verdict: Verdict
-    replaces: bool  # B is not worse than A by `margin`: one-sided, 2.5 %
+    estimate: Estimate  #: the difference, with the 95 % interval of it alone
+    crossed: Crossed | None  #: its error and spread; None with too few seeds
+    p: float | None  #: two-sided, of this difference alone
+    p_holm: float | None  #: adjusted for all of them
+    verdict: Verdict  #: by `p_holm`
+    replaces: bool  #: B is not worse than A by `margin`: one-sided, 2.5 %
 
 
 def compare(differences: Sequence[npt.ArrayLike], margin: float, seed: int) -> list[Comparison]:

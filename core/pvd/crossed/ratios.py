@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Ratio:
-    """A ratio of two means with its interval; where it has none, `why` says what is missing."""
+    """A ratio of two means with its interval."""
 
-    value: float | None
-    low: float | None
-    high: float | None
-    defined: bool
-    why: str = ""
+    value: float | None  #: the ratio; None where the denominator may be 0
+    low: float | None  #: where the interval begins, if there is one
+    high: float | None  #: where it ends
+    defined: bool  #: whether there is an interval
+    why: str = ""  #: else what is missing
 
 
 def ratio(numerator: npt.ArrayLike, denominator: npt.ArrayLike, level: float = LEVEL) -> Ratio:
