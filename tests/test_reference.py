@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
+from xml.etree import ElementTree
 
 import click
 import pytest
@@ -172,6 +173,26 @@ def test_every_file_of_a_run_is_there(tmp_path: Path) -> None:
         place = path.relative_to(tmp_path / "run")
         whole = str(place) if place.parts[0] != "rounds" else place.name
         assert f"`{whole}`" in text or f"`{place.parent}/`" in text, place
+
+
+def test_the_picture_of_the_flow_names_what_there_is() -> None:
+    texts = [
+        (element.get("class"), element.text or "")
+        for element in ElementTree.parse(ROOT / "docs/_static/flow.svg").iter()
+        if element.tag.endswith("}text")
+    ]
+    modules = {word for kind, text in texts if kind == "module" for word in text.split()}
+    records = {
+        word
+        for kind, text in texts
+        if kind == "record"
+        for word in re.findall(r"\b[A-Z][a-z]\w+", text)
+    }
+    assert len(modules) > 15
+    assert len(records) > 8
+    for module in modules - {"answers.sqlite"}:
+        assert (ROOT / "core/pvd" / module).exists(), module
+    assert records <= {*pvd.__all__}
 
 
 LINK = re.compile(r"\]\((?!https?:)([^)#\s]+)(#[^)\s]*)?\)")
