@@ -54,6 +54,7 @@ class Registry:
     def __init__(self) -> None:
         self._classes: dict[str, type[protocols.Component]] = {}
         self._errors: dict[str, PluginError] = {}
+        self._seen: dict[str, PvdError] = {}  # of all that were loaded at once, those that failed
         self._files: dict[str, tuple[str, str]] = {}  # by module: a file of -p, and its SHA-256
         self._from_file: dict[str, str] = {}  # the same by plug-in, as the user wrote the path
         self._place = ""  # the distribution or file that is being loaded
@@ -88,15 +89,15 @@ class Registry:
         return sorted(rows, key=lambda row: row.name)
 
     def _status(self, name: str) -> str:
-        if name in self._classes:
+        if name in self._classes and name not in self._seen:
             return "loaded"
         entries = self._entries[name]
-        fault = str(self._errors.get(name) or "")
+        fault = str(self._errors.get(name) or self._seen.get(name) or "")
         return fault or misnamed(entries[0], KINDS) or _unusable(name, entries) or "not loaded"
 
-    def faults(self) -> dict[str, PvdError]:
-        """Load every plug-in, each by itself; what is wrong with those that cannot be used."""
-        wrong: dict[str, PvdError] = {}
+    def load_all(self) -> dict[str, PvdError]:
+        """Load every plug-in, each by itself; what is wrong with those that cannot be used, which
+        `listing` says from now on, too."""
         for name, entries in sorted(self._entries.items()):
             kind, _, short = name.partition(".")
             try:
@@ -104,8 +105,8 @@ class Registry:
                     raise PluginError(fault)
                 check_whole(self.get(kind, short))
             except PvdError as error:
-                wrong[name] = error
-        return wrong
+                self._seen[name] = error
+        return self._seen
 
     def get(self, kind: str, name: str) -> type[protocols.Component]:
         """The class behind `kind.name`; imports its module when first asked for."""

@@ -7,9 +7,10 @@ import math
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pvd.errors import BadInput
+from pvd.errors import BadInput, PluginError, PvdError
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -17,6 +18,25 @@ if TYPE_CHECKING:
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF")  # Pillow knows many more, some of which run programs
 MAX_PIXELS = 40_000_000
 MAX_BYTES = 64 * 2**20
+
+
+def read(image: Path | Callable[[], bytes], where: str) -> bytes:
+    """A file's bytes, or what a source's function returns, called long after the source was."""
+    if isinstance(image, Path):
+        return image.read_bytes()
+    try:
+        data = image()
+    except (PvdError, OSError):
+        raise
+    except Exception as error:  # a stranger's code
+        why = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        raise PluginError(
+            f"The image of {where} cannot be made ({why}); mend its source."
+        ) from error
+    if not isinstance(data, bytes):
+        what = type(data).__name__
+        raise PluginError(f"The image of {where} is {what} and not bytes; mend its source.")
+    return data
 
 
 def decode(data: bytes, where: str) -> Image:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import cached_property
@@ -48,7 +49,9 @@ class Item:
 
     def read(self) -> bytes:
         """The encoded image as it was given, not yet checked; OSError if there is no such file."""
-        return self.image.read_bytes() if isinstance(self.image, Path) else self.image()
+        from pvd.images import read
+
+        return read(self.image, self.where)
 
     def open(self) -> Image:
         """The image, decoded by the guarded decoder: upright RGB, first frame, on white.
@@ -166,7 +169,7 @@ class Ranking:
         if (
             not placed
             or len(set(placed)) != len(placed)
-            or not all(0 <= position < size for position in placed)
+            or not all(isinstance(place, int) and 0 <= place < size for place in placed)
             or not all(self.tiers)
         ):
             raise BadInput(
@@ -178,6 +181,8 @@ class Ranking:
                 f"The ranking has {len(self.utilities)} utilities for {size} items; "
                 "give one a position."
             )
+        if any(map(math.isnan, self.utilities or ())):
+            raise BadInput("The ranking has NaN among its utilities; give numbers.")
         return self
 
     def ranks(self, size: int) -> tuple[int | None, ...]:

@@ -13,6 +13,8 @@ import pluggy
 
 from pvd import hookspecs
 from pvd.errors import PluginError
+from pvd.isolation import inside, origin_of, unguarded
+from pvd.isolation.origin import one_line, place_known
 from pvd.protocols import Observer
 from pvd.records import Stage
 
@@ -34,11 +36,17 @@ class _Watcher:
             manager.register(observer, observer.label)
             manager.check_pending()
         except pluggy.PluginValidationError as error:
-            raise PluginError(f"The observer {observer.label} does not fit: {error}.") from None
+            raise PluginError(f"The observer {_known(observer)} does not fit: {error}.") from None
         self.hook = manager.hook
 
     def leave(self) -> None:
         self.observer.__exit__(None, None, None)
+
+
+def _known(observer: Observer) -> str:
+    """Its name, and whose it is."""
+    place = place_known(observer)
+    return observer.label + (f" of {place}" if place else "")
 
 
 class Watchers:
@@ -95,15 +103,16 @@ class Watchers:
 
     def _guard(self, one: _Watcher, call: Callable[[], Any]) -> None:
         try:
-            call()
-        except Exception as error:  # a stranger's code; whatever it is, the run goes on
+            with inside(origin_of(one.observer)), unguarded():  # it is said here
+                call()
+        except (
+            Exception,
+            SystemExit,
+        ) as error:  # a stranger's code; whatever it is, the run goes on
             if self._forget(one):
-                with suppress(Exception):  # it failed already, which is said below
+                with suppress(Exception, SystemExit):  # it failed already, which is said below
                     one.leave()
-            self._say(
-                f"The observer {one.observer.label} is switched off: {type(error).__name__}: "
-                f"{' '.join(str(error).split())}"
-            )
+            self._say(f"The observer {_known(one.observer)} is switched off: {one_line(error)}")
 
     def _forget(self, one: _Watcher) -> bool:
         """Tell it nothing more; whether it was told."""

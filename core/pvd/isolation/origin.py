@@ -45,6 +45,12 @@ def origin_of(component: object) -> Origin:
     return _known.get(cls) or Origin(cls.__qualname__, cls.__module__, cls.__module__)
 
 
+def place_known(component: object) -> str:
+    """The distribution or file that registered its class; nothing for a class of a program."""
+    known = _known.get(type(component))
+    return known.place if known else ""
+
+
 def failed(origin: Origin, where: str, error: BaseException) -> PvdError:
     """What to raise, from `error`, which the plug-in raised in a method or another place."""
     if missing := missing_package(origin, error):

@@ -69,7 +69,8 @@ def test_a_place_that_cannot_be_written_switches_it_off_with_one_line(tmp_path: 
     for number in range(3):
         watchers.tell("on_step", step=Step(1, number, 0.5, 1.0))
     (line,) = said
-    assert line.startswith("The observer jsonl is switched off: FileNotFoundError: ")
+    named = f"The observer jsonl of pvd-distill {pvd.__version__}"
+    assert line.startswith(f"{named} is switched off: FileNotFoundError: ")
 
 
 def test_it_passes_its_contract() -> None:
