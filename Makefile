@@ -12,8 +12,14 @@ run: .venv/run
 	.venv/bin/pvd run
 
 # Two processes, a thread each: many tests wait for processes of their own.
+PYTEST = OMP_NUM_THREADS=1 .venv/bin/python -m pytest --numprocesses 2 --dist loadfile
+
 test: .venv/test
-	OMP_NUM_THREADS=1 .venv/bin/python -m pytest --numprocesses 2 --dist loadfile
+	$(PYTEST) -m 'not slow'
+
+# With kills, full disks, whole comparisons, a browser: what is marked slow.
+test-all: .venv/test
+	$(PYTEST)
 
 # What .ci/run adds to the tests: style and types.
 check: .venv/dev

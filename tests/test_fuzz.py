@@ -85,6 +85,7 @@ def read_both(source: pvd.Source) -> None:
     outcome(lambda: catalog.read_personas(source))
 
 
+@pytest.mark.slow
 @some(500)
 @example("csv", b"id,image,text\n" + b"x" * 200_000)
 @example("csv", b'id,text\n1,"\x0b\n')
@@ -145,6 +146,7 @@ JUDGED = st.fixed_dictionaries(
 GOOD = json.dumps({"persona": PEOPLE[0].id, "items": [SHOP[0].id, SHOP[1].id], "tiers": [[1], [0]]})
 
 
+@pytest.mark.slow
 @some(400)
 @example(b'{"persona": "persona-0", "items": ["item-0"], "tiers": [[0]], "utilities": [1e999]}')
 @given(bytes_like(JUDGED, LINES, st.sampled_from([GOOD.encode(), b"\n"])))

@@ -5,7 +5,8 @@
 Every arm has the same settings and seeds of its own for what is drawn, for training and for the
 teacher's noise; split and exam are fixed. So no two runs share anything but the exam, and about one
 comparison in twenty should find a difference at 5 %. A run is small, but a whole one: drawings,
-personas who name colours and a pattern, the student of examples/own_student.py, a simulated teacher.
+personas who name colours and a pattern, the student of examples/own_student.py, a simulated
+teacher.
 Written for `pvd compare`; tests/core/test_alike.py asserts what this prints.
 """
 

@@ -18,7 +18,7 @@ from scipy.stats import binom
 
 from pvd import crossed
 
-pytestmark = pytest.mark.timeout(900)  # a minute or two; not where the machine is busy
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]  # minutes where the machine is busy
 
 COMPARISONS, SEEDS = 20, 5
 ALIKE = runpy.run_path(str(Path(__file__).parents[1] / "bench/alike.py"))

@@ -52,6 +52,7 @@ def test_the_same_command_finds_its_own_run(
     assert len(list((tmp_path / "runs").iterdir())) == 1
 
 
+@pytest.mark.slow
 def test_run_toml_repeats_the_run(small_options: list[str], tmp_path: Path) -> None:
     assert pvd("run", "--out", str(tmp_path / "a"), *small_options).exit_code == 0
     result = pvd("run", "--config", str(tmp_path / "a/run.toml"), "--out", str(tmp_path / "b"))
@@ -134,6 +135,7 @@ def test_train_before_label_says_what_to_do(small_options: list[str], tmp_path: 
     assert "pvd label" in result.stderr
 
 
+@pytest.mark.slow
 def test_a_second_process_is_kept_out(small_options: list[str], tmp_path: Path) -> None:
     from pvd.folder import locked
 

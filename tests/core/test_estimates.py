@@ -51,6 +51,7 @@ def _skewed(rng: np.random.Generator) -> Sample:
     return 100 * rng.beta(4, 1, size=64)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("draw", "truth"), [(_normal, 60), (_skewed, 80)])
 def test_the_interval_covers_the_mean_in_95_of_100_data_sets(
     draw: Callable[[np.random.Generator], Sample], truth: float, monkeypatch: pytest.MonkeyPatch

@@ -89,6 +89,7 @@ def any_answer(draw: st.DrawFn) -> Answer:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("format", FORMATS)
 @settings(deadline=None, derandomize=True, max_examples=150,
           suppress_health_check=[HealthCheck.function_scoped_fixture])  # fmt: skip

@@ -92,6 +92,7 @@ def vectors(folder: str) -> dict[str, list[float]]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
 def test_a_stopped_index_goes_on(how: signal.Signals) -> None:
     shop(400)
@@ -308,6 +309,7 @@ print(own() - before)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc")
 def test_searching_needs_a_fraction_of_the_vectors() -> None:
     count = 60_000  # 61 MB in bf16

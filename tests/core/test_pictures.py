@@ -184,6 +184,7 @@ def test_bad_pictures_are_left_out_each_time(student: pvd.Student, tmp_path: Pat
         assert len(found) == 149
 
 
+@pytest.mark.slow
 def test_a_run_decodes_nothing_twice(
     small: dict[str, Any], decoded: list[str], tmp_path: Path
 ) -> None:

@@ -301,6 +301,7 @@ def test_an_exam_in_between_does_not_end_the_run(small: Tables, tmp_path: Path) 
     assert bytes_of(pvd.run(out=tmp_path / "run", **small).folder) == bytes_of(want.folder)
 
 
+@pytest.mark.slow
 def test_judgments_from_a_file(small: Tables, tmp_path: Path) -> None:
     """They are one round; those about held-out people or items are refused before anything is
     written; the rounds after them go on.
@@ -377,6 +378,7 @@ def register_teachers(register):
     assert asked[0] == asked[1] > 0
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:2 texts were cut off")
 def test_what_a_student_says_of_the_texts_stands_in_the_result(
     small: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -223,6 +223,7 @@ def drawn(folder: Path, count: int = 4000) -> Index:
     return index
 
 
+@pytest.mark.slow
 def test_the_graph_finds_nearly_everything(tmp_path: Path) -> None:
     index = drawn(tmp_path / "drawn")
     said = index.build_graph()
@@ -253,6 +254,7 @@ def test_recall_counts_what_is_missing() -> None:
     assert graph.recall(best, [[(0, 1.0)], [(5, 1.0)]], [0, 5]) == 0  # itself only
 
 
+@pytest.mark.slow
 def test_a_graph_of_titles_is_measured_with_titles(tmp_path: Path) -> None:
     pytest.importorskip("usearch")
     words = ["--catalog", "boutique", "-o", "catalog.size=600", "--to", "drawn", "--approximate"]

@@ -132,6 +132,7 @@ def test_a_team_goes_on_from_a_bookmark(team: list[dict]) -> None:
         assert resumed["weights"] == whole["weights"]
 
 
+@pytest.mark.slow
 def test_a_member_that_sees_another_bookmark_says_so(tmp_path: Path) -> None:
     """Else they would add up gradients of different steps."""
     _, said = ended(launch(2, HERE / "member.py", tmp_path, "apart", cache=tmp_path), code=1)
@@ -196,6 +197,7 @@ def result(folder: Path) -> dict[str, object]:
     return found
 
 
+@pytest.mark.slow
 def test_pvd_train_under_torchrun(labelled: Path) -> None:
     one, two = copied(labelled, "one"), copied(labelled, "two")
     alone = subprocess.run(
@@ -215,6 +217,7 @@ def test_pvd_train_under_torchrun(labelled: Path) -> None:
     assert not list(two.rglob("*.tmp"))
 
 
+@pytest.mark.slow
 def test_a_mistake_ends_all_of_them(labelled: Path) -> None:
     run = copied(labelled, "mistaken")
     (run / "rounds/001/judgments.jsonl").unlink()
@@ -224,6 +227,7 @@ def test_a_mistake_ends_all_of_them(labelled: Path) -> None:
     assert said.count("Round 1 has no judgments yet") == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rank", [0, 1])
 def test_a_member_that_is_killed_ends_all_of_them_and_the_round_goes_on(
     labelled: Path, rank: int

@@ -13,6 +13,8 @@ import pytest
 from asked import KEY, KEYS, words
 from fake import Fake
 
+pytestmark = pytest.mark.slow
+
 SHARD = 100
 SIZE = {
     "train": {"rounds": 1, "slates": 400, "steps": 2, "batch": 8, "validation_slates": 40},

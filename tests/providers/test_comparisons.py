@@ -15,6 +15,8 @@ from test_money import billed, draw
 from pvd.cli import main
 from pvd.folder import read_json, read_lines
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def squares(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -274,6 +274,7 @@ def test_max_cost_is_never_passed(
     assert usage(tmp_path / "run")["lost"] > 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["openai", "claude", "gemini"])
 def test_max_cost_is_never_passed_by_batches(
     name: str, fake: Fake, keys: None, shop: Path, tmp_path: Path, own_cache: Path
@@ -304,6 +305,7 @@ def test_max_cost_is_never_passed_by_batches(
     assert len({one.batch for one in fake.metered}) == 2
 
 
+@pytest.mark.slow
 def test_max_cost_is_never_passed_by_a_run_that_is_killed(
     fake: Fake, shop: Path, tmp_path: Path, own_cache: Path
 ) -> None:
@@ -366,6 +368,7 @@ def test_max_calls_is_never_passed(
 WINDOW, LIMIT, QUESTIONS = 1.5, 20, 50
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("what", "told"),
     [("requests_per_minute", True), ("requests_per_minute", False), ("tokens_per_minute", True)],

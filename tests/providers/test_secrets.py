@@ -79,6 +79,7 @@ def runs(shop: Path, tmp_path: Path) -> Iterator[dict[str, subprocess.Popen[str]
         yield started
 
 
+@pytest.mark.slow
 def test_a_run_leaves_the_key_nowhere(
     runs: dict[str, subprocess.Popen[str]], tmp_path: Path
 ) -> None:

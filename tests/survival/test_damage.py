@@ -55,6 +55,7 @@ def tear(path: Path, cut: int) -> None:
     path.write_bytes(data[: len(data) - (cut if cut > 0 else last - 1)])
 
 
+@pytest.mark.slow
 @TORN
 @pytest.mark.parametrize(
     "name",
@@ -67,6 +68,7 @@ def test_a_torn_last_line(name: str, cut: int, back_in: Any, undisturbed: Any) -
     goes_on(here, undisturbed)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("round", "data"), [(0, b""), (1, b'{"round": 1, "sla'), (2, b"")])
 def test_a_done_that_says_nothing(round: int, data: bytes, back_in: Any, undisturbed: Any) -> None:
     here = back_in(2)
@@ -93,6 +95,7 @@ def half(path: Path) -> None:
     path.write_bytes(data[: len(data) // 2])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("round", [0, 1])
 def test_a_half_checkpoint_of_a_finished_round(round: int, back_in: Any, undisturbed: Any) -> None:
     """It was whole once, so the disk is bad; what depends on it is not guessed."""

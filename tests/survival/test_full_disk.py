@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 SIZE = 4 * 2**20  # bytes of the disk
 PAGE = 4096
 

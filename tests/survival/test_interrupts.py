@@ -45,6 +45,7 @@ def test_once_keeps_the_calls_under_way(number: int, place: Any, undisturbed: An
     assert here.result() == undisturbed.result
 
 
+@pytest.mark.slow
 @SIGNALS
 def test_twice_gives_the_calls_up(number: int, place: Any, undisturbed: Any) -> None:
     here = place("run")
@@ -66,6 +67,7 @@ def test_twice_gives_the_calls_up(number: int, place: Any, undisturbed: Any) -> 
     assert here.result() == undisturbed.result
 
 
+@pytest.mark.slow
 def test_in_any_stage(place: Any, undisturbed: Any) -> None:
     """One run, interrupted in each stage that a fresh interpreter goes through."""
     here = place("run")
@@ -91,6 +93,7 @@ def has_begun(pid: int) -> bool:
     return False
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="/proc tells when the command has begun")
 def test_while_the_command_is_being_loaded(place: Any) -> None:
     seed = int(os.environ.get("PVD_TEST_SEED") or random.randrange(10**6))

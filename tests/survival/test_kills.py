@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 KILLS = 50
 MOST = 90  # kills, if the random moments miss a stage so often
 EACH = 8  # kills of one run at most, so that several runs get to their end

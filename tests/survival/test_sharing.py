@@ -13,6 +13,7 @@ import pytest
 from pvd.store.database import BUSY
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seconds", [1.0, BUSY / 1000 + 2])
 def test_a_store_that_another_process_is_writing(
     seconds: float, place: Any, undisturbed: Any
@@ -32,6 +33,7 @@ def test_a_store_that_another_process_is_writing(
     assert len(here.sent()) == len(set(here.sent())) == len(here.kept())
 
 
+@pytest.mark.slow
 def test_a_store_that_is_never_let_go_ends_the_run(place: Any, undisturbed: Any) -> None:
     here = place("run")
     process = here.fork("-o", "ask.patience=1")
@@ -59,6 +61,7 @@ def beside(here: Any, other: Any) -> Any:
     return other
 
 
+@pytest.mark.slow
 def test_two_runs_at_once_on_a_new_store(place: Any, undisturbed: Any) -> None:
     alone = place("alone")
     assert alone.fork("--seed", "1").wait() == 0
@@ -80,6 +83,7 @@ def test_one_run_in_two_folders_at_once(place: Any, undisturbed: Any) -> None:
     assert sorted(one.sent()) == sorted(undisturbed.digests), "each once in all"
 
 
+@pytest.mark.slow
 def test_one_of_the_two_is_killed(place: Any, undisturbed: Any) -> None:
     """The other asks what it had leased, at once: it does not wait until the lease runs out."""
     one = place("one")

@@ -12,6 +12,8 @@ from simulated_answers import audited, covers, expected_ranks
 
 from pvd.auditing.questions import Design
 
+pytestmark = pytest.mark.slow
+
 SEEDS, ENOUGH = 20, 17  # of 20 intervals of 95 %: fewer than 17 happen once in sixty times
 DESIGN = Design(slates=60, orders=3, size=5, pairs=15)
 NOISE, BIAS, MALFORMED = 0.7, 0.8, 0.06

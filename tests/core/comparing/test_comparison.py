@@ -73,6 +73,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
+@pytest.mark.slow
 def test_each_distinct_question_is_asked_once(whole: Path) -> None:
     asked, found = used(whole), read_json(whole / "compare.json")
 
@@ -137,6 +138,7 @@ def test_finished_it_prints_its_result_again_and_asks_nothing(whole: Path) -> No
     assert time.monotonic() - start < LONG
 
 
+@pytest.mark.slow
 def test_more_seeds_go_on_with_the_runs_that_are_there(whole: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     shutil.copytree(whole, out)
@@ -205,6 +207,7 @@ def test_other_peoples_folders_are_left_alone(tmp_path: Path, what: str) -> None
     assert (tmp_path / "out" / "report.html").read_text() == "mine too"
 
 
+@pytest.mark.slow
 def test_what_is_damaged_is_made_again(whole: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     shutil.copytree(whole, out)
@@ -221,6 +224,7 @@ def test_what_is_damaged_is_made_again(whole: Path, tmp_path: Path) -> None:
     assert (out / "compare.json").read_bytes() == (whole / "compare.json").read_bytes()
 
 
+@pytest.mark.slow
 def test_a_composites_answers_are_those_that_were_asked(tmp_path: Path) -> None:
     out = tmp_path / "out"
     line = words(out, "--store", str(store(out)), "--judges", "simulated")
@@ -268,6 +272,7 @@ def labelling(out: Path) -> Callable[[], object]:
     return lambda: len(list(out.glob("cells/*/*/rounds/001/slates.jsonl"))) >= 2
 
 
+@pytest.mark.slow
 def test_killed_it_goes_on_to_the_same_numbers(whole: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     process = start(out, tmp_path / "cache")
@@ -294,6 +299,7 @@ def test_killed_it_goes_on_to_the_same_numbers(whole: Path, tmp_path: Path) -> N
     assert count(store(out), "SELECT sum(calls) FROM spending") >= len(used(out))
 
 
+@pytest.mark.slow
 def test_stopped_by_ctrl_c_it_keeps_all_answers_and_says_so(tmp_path: Path) -> None:
     out = tmp_path / "out"
     process = start(out, tmp_path / "cache")
@@ -307,6 +313,7 @@ def test_stopped_by_ctrl_c_it_keeps_all_answers_and_says_so(tmp_path: Path) -> N
     assert count(store(out), "SELECT count(*) FROM leases") == 0
 
 
+@pytest.mark.slow
 def test_a_cell_that_fails_ends_the_comparison_with_its_sentence(tmp_path: Path) -> None:
     broken = tmp_path / "broken.py"
     broken.write_text(

@@ -127,6 +127,7 @@ def test_sentence_transformers_opens_what_is_saved(
     torch.testing.assert_close(want, torch.tensor(images), **EXACT)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "part", "precision"),
     [

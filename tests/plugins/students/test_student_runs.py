@@ -20,6 +20,8 @@ import pvd  # noqa: E402
 from pvd.cli import main  # noqa: E402
 from pvd.errors import BadInput  # noqa: E402
 
+pytestmark = pytest.mark.slow
+
 TEXTS = ["a gift for a mother who loves gardening", "boots for rain"]
 SHOP = {"use": "boutique", "size": 100}
 

@@ -196,6 +196,7 @@ def test_captions_leave_parts_out_and_are_never_empty() -> None:
     assert any("watering can" not in caption for caption in written)
 
 
+@pytest.mark.slow
 def test_before_any_distillation_it_knows_more_than_chance(student: pvd.Student) -> None:
     shop = pvd.load("source", "boutique")
     items, people = list(shop.catalog(""))[:400], shop.personas("")

@@ -572,6 +572,7 @@ def test_offline_means_offline(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_a_torchvision_that_does_not_fit(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "torchvision").mkdir()
     (tmp_path / "torchvision/__init__.py").write_text("raise RuntimeError('nms does not exist')")

@@ -17,6 +17,8 @@ import pytest
 
 from pvd.store import Store
 
+pytestmark = pytest.mark.slow
+
 GROUPS = 8  # of the exam below: two personas, 12 items in groups of 5, so 3 groups and a final
 
 
