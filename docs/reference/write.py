@@ -49,7 +49,7 @@ def commands() -> str:
         _table(("option", ""), settings_of_a_run),
     ]
     for name, command in found.items():
-        context = click.Context(command, info_name=name)
+        context = click.Context(command, info_name=name, terminal_width=200)  # as one line
         rows = _options(command)
         own = [row for row in rows if row not in settings_of_a_run]
         parts += [
