@@ -47,6 +47,7 @@ from pvd.records import (
     Request,
     RoundResult,
     Slate,
+    Stage,
     Step,
     Tokens,
 )
@@ -94,6 +95,7 @@ __all__ = [
     "ScoredBatch",
     "Slate",
     "Source",
+    "Stage",
     "State",
     "Step",
     "Student",

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from pvd import hookspecs
 from pvd.protocols import Observer
-from pvd.records import Estimate, Ranking, RoundResult, Step
+from pvd.records import Estimate, Ranking, RoundResult, Stage, Step
 from pvd.testing.contract import Contract, check, require
 from pvd.testing.material import judgment
 from pvd.watching import Watchers
@@ -20,11 +20,15 @@ Events = Mapping[str, Any]
 def _metrics() -> dict[str, Any]:
     """What metrics.json holds, in short."""
     value = {"value": 60.0, "low": 55.0, "high": 65.0, "over": "4 personas"}
+    validation = {"value": 61.0, "low": 55.0, "high": 66.0, "over": "4 validation personas"}
     return {
         "seed": 0,
+        "rounds": [{"round": number, "validation": validation} for number in range(2)],
         "best_round": 1,
-        "systems": {"zero-shot": {"mpr": value}, "distilled": {"mpr": value}},
-        "gains": {"zero-shot": {"mpr": value}},
+        "exam": {
+            "systems": {"zero-shot": {"mpr": value}, "distilled": {"mpr": value}},
+            "gains": {"zero-shot": {"mpr": value}},
+        },
     }
 
 
@@ -36,8 +40,13 @@ def _result() -> RoundResult:
 
 # What core tells: the arguments of each hook, made anew each time.
 EVENTS: dict[str, Callable[[], Events]] = {
+    "on_ready": lambda: {"settings": {"seed": 0, "train": {"rounds": 1, "steps": 1}}, "rounds": []},
+    "on_stage": lambda: {"stage": Stage("training", "round 1 of 1", "slates", 4)},
+    "on_progress": lambda: {"stage": Stage("training", "round 1 of 1", "slates", 4, 2, "", 0.5)},
+    "on_stage_end": lambda: {"stage": Stage("training", "round 1 of 1", "slates", 4, 4, "", 1.0)},
+    "on_message": lambda: {"line": "round 1: validation 61.0 %", "needed": False},
     "on_judgment": lambda: {"judgment": judgment(Ranking.from_order([1, 0, 2, 4, 3]))},
-    "on_step": lambda: {"step": Step(1, 0, 0.5, 100.0)},
+    "on_step": lambda: {"step": Step(1, 0, 0.5, 100.0, 0.001, 2.0)},
     "on_round": lambda: {"result": _result()},
     "on_report": lambda: {"metrics": _metrics()},
 }
@@ -103,12 +112,14 @@ class ObserverContract(Contract):
 def tell(observer: Observer, folder: Path, events: Mapping[str, Events] | None = None) -> None:
     """A whole short run as core tells it; AssertionError if the observer is switched off."""
     said: list[str] = []
-    watchers = Watchers([observer], said.append)
-    watchers.begin(folder)
-    require(not said, f"begin: {' '.join(said)}")
-    for name, event in (events or {name: make() for name, make in EVENTS.items()}).items():
-        watchers.tell(name, **event)
-        require(not said, f"{name}: {' '.join(said)}")
+    watchers = Watchers([], said.append)
+    with watchers.joined_by([observer]):
+        watchers.begin(folder)
+        require(not said, f"begin: {' '.join(said)}")
+        for name, event in (events or {name: make() for name, make in EVENTS.items()}).items():
+            watchers.tell(name, **event)
+            require(not said, f"{name}: {' '.join(said)}")
+    require(not said, f"__exit__: {' '.join(said)}")
 
 
 def _plain(events: Mapping[str, Events]) -> dict[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
 import pvd
 from pvd import kit
@@ -38,6 +38,8 @@ class TensorBoard(pvd.Observer):
     runs. Everything lies on one axis: the optimiser's steps since the run began.
     """
 
+    extra: ClassVar[str] = "tensorboard"
+
     folder: Annotated[
         Path | None, "folder of logs, one for each run by its name; inside the run if none"
     ] = None
@@ -49,8 +51,8 @@ class TensorBoard(pvd.Observer):
         self._writer: SummaryWriter | None = None
 
     def __enter__(self) -> Self:
-        kit.need("tensorboard", "tensorboard")
-        kit.need("torch.utils.tensorboard", "tensorboard")
+        kit.need("tensorboard", self.extra)
+        kit.need("torch.utils.tensorboard", self.extra)
         return self
 
     def begin(self, folder: Path) -> None:
