@@ -117,7 +117,8 @@ def test_one_run_uses_all_seven(workshop: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     metrics = json.loads((workshop / "result/metrics.json").read_text())
     used = {kind: table["use"] for kind, table in metrics["components"].items()}
-    assert used == {kind: NAMES[kind] for kind in used} | {"judge": "my-teacher"}
+    named = NAMES | {"judge": NAMES["teacher"]}
+    assert used == {kind: named[kind] for kind in used}
     distilled = metrics["exam"]["systems"]["distilled"]
     assert distilled["mrr@10"]["low"] <= distilled["mrr@10"]["value"] <= 1
     assert metrics["rounds"][1]["notes"]["drawn from"]["favourites"]["items"] == 3 * 12
