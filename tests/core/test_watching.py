@@ -9,9 +9,10 @@ from typing import Any, ClassVar
 import pytest
 
 import pvd
-from pvd import testing
-from pvd.errors import PluginError
-from pvd.records import Estimate, Ranking, RoundResult, Step
+from pvd import testing, watching
+from pvd.errors import MissingPrerequisite, PluginError
+from pvd.progress import Progress
+from pvd.records import Estimate, Ranking, RoundResult, Stage, Step
 from pvd.watching import Watchers
 
 STEP = Step(1, 0, 0.5, 100.0)
@@ -149,16 +150,28 @@ def test_an_error_of_many_lines_is_said_in_one() -> None:
     assert said == ["The observer Fragile is switched off: OSError: first second"]
 
 
-@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])
-def test_control_c_is_not_an_observers_error(error: type[BaseException]) -> None:
-    @dataclass(kw_only=True)
-    class Stopper(pvd.Observer):
-        @pvd.hookimpl
-        def on_step(self, step: pvd.Step) -> None:
-            raise error
+@dataclass(kw_only=True)
+class Stopper(Notes):
+    """Raises what is no Exception."""
 
-    with pytest.raises(error):
+    stop: ClassVar[type[BaseException]] = KeyboardInterrupt
+
+    @pvd.hookimpl
+    def on_step(self, step: pvd.Step) -> None:
+        raise self.stop
+
+
+def test_control_c_is_not_an_observers_error() -> None:
+    with pytest.raises(KeyboardInterrupt):
         Watchers([Stopper()], pytest.fail).tell("on_step", step=STEP)
+
+
+def test_an_observer_that_exits_ends_itself_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Stopper, "stop", SystemExit)
+    said: list[str] = []
+    watchers = Watchers([Stopper()], said.append)
+    watchers.tell("on_step", step=STEP)
+    assert said == ["The observer Stopper is switched off: SystemExit"]
 
 
 @dataclass(kw_only=True)
@@ -180,3 +193,261 @@ def test_a_hook_that_does_not_exist_is_the_plug_ins_fault(observer: pvd.Observer
         Watchers([Notes(), observer], pytest.fail)
     assert f"The observer {type(observer).__name__} does not fit: " in str(caught.value)
     assert "on_step" in str(caught.value)
+
+
+# --- joining for a run ------------------------------------------------------------------------
+
+
+@dataclass(kw_only=True)
+class Guest(Notes):
+    """Notes when it comes and goes."""
+
+    def __enter__(self) -> Guest:
+        self.heard.append("enter")
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.heard.append("exit")
+
+
+@dataclass(kw_only=True)
+class Unready(Guest):
+    def __enter__(self) -> Unready:
+        raise MissingPrerequisite("no package")
+
+
+@dataclass(kw_only=True)
+class Stubborn(Guest):
+    """Raises whenever it can."""
+
+    @pvd.hookimpl
+    def on_step(self, step: pvd.Step) -> None:
+        raise ValueError("no")
+
+    def __exit__(self, *error: object) -> None:
+        super().__exit__()
+        raise OSError("nor that")
+
+
+def test_a_guest_hears_all_between_its_beginning_and_the_end_of_the_run(tmp_path: Path) -> None:
+    display, guest = Notes(), Guest()
+    watchers = Watchers([display], pytest.fail)
+    later = Step(2, 0, 0.5, 100.0)
+    with watchers.joined_by([guest]):
+        watchers.tell("on_step", step=STEP)
+        watchers.begin(tmp_path)
+        watchers.tell("on_report", metrics=METRICS)
+    watchers.tell("on_step", step=later)
+    assert guest.heard == ["enter", tmp_path, METRICS, "exit"]
+    assert display.heard == [STEP, tmp_path, METRICS, later]
+
+
+def test_a_guest_that_cannot_get_ready_ends_the_command(tmp_path: Path) -> None:
+    first, last = Guest(), Guest()
+    watchers = Watchers([], pytest.fail)
+    with (
+        pytest.raises(MissingPrerequisite, match="no package"),
+        watchers.joined_by([first, Unready(), last]),
+    ):
+        pytest.fail("it ran")
+    assert first.heard == ["enter", "exit"]
+    assert last.heard == []
+    watchers.begin(tmp_path)
+    assert first.heard == ["enter", "exit"], "it is gone"
+
+
+def test_a_guest_leaves_also_when_the_run_fails_or_it_is_switched_off(tmp_path: Path) -> None:
+    said: list[str] = []
+    guest, stubborn = Guest(), Stubborn()
+    watchers = Watchers([], said.append)
+
+    def interrupted() -> None:
+        with watchers.joined_by([stubborn, guest]):
+            watchers.begin(tmp_path)
+            watchers.tell("on_step", step=STEP)
+            assert stubborn.heard == ["enter", tmp_path, "exit"]
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert guest.heard == ["enter", tmp_path, STEP, "exit"]
+    assert stubborn.heard == ["enter", tmp_path, "exit"], "once"
+    assert said == ["The observer Stubborn is switched off: ValueError: no"]
+
+
+def test_one_that_cannot_close_its_file_says_so(tmp_path: Path) -> None:
+    said: list[str] = []
+    watchers = Watchers([], said.append)
+    with watchers.joined_by([Stubborn()]):
+        watchers.begin(tmp_path)
+    assert said == ["The observer Stubborn is switched off: OSError: nor that"]
+
+
+# --- stages, and the display ------------------------------------------------------------------
+
+
+@dataclass(kw_only=True)
+class Looker(pvd.Observer):
+    """Hears of stages, each call taking its time; the test turns the clock."""
+
+    seconds: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.heard: list[tuple[str, Any]] = []
+        self.clock: list[float] = []
+
+    @pvd.hookimpl
+    def on_stage(self, stage: pvd.Stage) -> None:
+        self.heard.append(("begins", stage))
+
+    @pvd.hookimpl
+    def on_progress(self, stage: pvd.Stage) -> None:
+        self.heard.append(("goes on", stage))
+        self.clock[0] += self.seconds
+
+    @pvd.hookimpl
+    def on_stage_end(self, stage: pvd.Stage) -> None:
+        self.heard.append(("ends", stage))
+
+    @pvd.hookimpl
+    def on_message(self, line: str, needed: bool) -> None:
+        self.heard.append((line, needed))
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    now = [100.0]
+    monkeypatch.setattr(watching.time, "monotonic", lambda: now[0])
+    return now
+
+
+def looker(clock: list[float], **options: Any) -> Looker:
+    made = Looker(**options)
+    made.clock = clock
+    return made
+
+
+def test_a_stage_is_told_from_beginning_to_end(clock: list[float]) -> None:
+    seen = looker(clock)
+    progress = Progress(seen)
+    with progress.stage("asking", 10, "slates", "round 2 of 6"):
+        clock[0] += 2.0
+        progress.show("$1 spent")
+        progress.advance(4)
+        clock[0] += 1.0
+        progress.extend(5)
+    progress.say("a line")
+    progress.insist("an address")
+    asking = Stage("asking", "round 2 of 6", "slates", 10)
+    assert seen.heard == [
+        ("begins", asking),
+        ("goes on", Stage("asking", "round 2 of 6", "slates", 10, 0, "$1 spent", 2.0)),
+        ("goes on", Stage("asking", "round 2 of 6", "slates", 10, 4, "$1 spent", 2.0)),
+        ("goes on", Stage("asking", "round 2 of 6", "slates", 15, 4, "$1 spent", 3.0)),
+        ("ends", Stage("asking", "round 2 of 6", "slates", 15, 4, "$1 spent", 3.0)),
+        ("a line", False),
+        ("an address", True),
+    ]
+    assert asking.title == "round 2 of 6, asking"
+    assert progress.seconds == {"asking": 3.0}
+
+
+def test_a_stage_that_fails_ends_too(clock: list[float]) -> None:
+    seen = looker(clock)
+    progress = Progress(seen)
+
+    def interrupted() -> None:
+        with progress.stage("training"):
+            clock[0] += 1.0
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert [what for what, _ in seen.heard] == ["begins", "ends"]
+    assert progress.seconds == {"training": 1.0}
+
+
+def test_however_fast_it_goes_ten_a_second_are_told_and_the_end_is_whole(
+    clock: list[float],
+) -> None:
+    seen = looker(clock)
+    progress = Progress(seen)
+    with progress.stage("asking", 10_000, "slates"):
+        for _ in range(10_000):
+            clock[0] += 2**-10
+            progress.advance()
+    told = [stage.done for what, stage in seen.heard if what == "goes on"]
+    assert 90 <= len(told) <= 102, "nearly ten seconds passed"
+    assert told == sorted(set(told))
+    assert seen.heard[-1] == (
+        "ends",
+        Stage("asking", "", "slates", 10_000, 10_000, "", 10_000 / 2**10),
+    )
+
+
+def test_a_slow_observer_takes_a_twentieth_of_the_time_and_holds_up_no_other(
+    clock: list[float],
+) -> None:
+    slow, quick = looker(clock, seconds=0.5), looker(clock)
+    progress = Progress(slow)
+    with progress.watchers.joined_by([quick]):
+        progress.watchers.begin(Path())
+        with progress.stage("asking", None, "slates"):
+            begin = clock[0]
+            while clock[0] < begin + 100:
+                clock[0] += 0.01
+                progress.advance()
+    called = sum(what == "goes on" for what, _ in slow.heard)
+    assert 8 <= called <= 11, "every ten seconds, half a second"
+    assert sum(what == "goes on" for what, _ in quick.heard) > 850
+
+
+@dataclass(kw_only=True)
+class Broken(pvd.Observer):
+    """A display on a terminal that is gone."""
+
+    @pvd.hookimpl
+    def on_stage(self, stage: pvd.Stage) -> None:
+        raise BrokenPipeError("nobody reads")
+
+
+def test_a_display_that_fails_ends_nothing_and_addresses_are_still_said(
+    clock: list[float], capsys: pytest.CaptureFixture[str]
+) -> None:
+    guest = looker(clock)
+    progress = Progress(Broken())
+    with progress.watchers.joined_by([guest]):
+        progress.watchers.begin(Path())
+        with progress.stage("asking", 3, "slates"):
+            progress.advance(3)
+        progress.say("nobody shows this")
+        progress.insist("http://127.0.0.1:1/")
+    off = "The observer Broken is switched off: BrokenPipeError: nobody reads"
+    assert capsys.readouterr().err == f"{off}\nhttp://127.0.0.1:1/\n"
+    assert [what for what, _ in guest.heard] == [
+        off,
+        "begins",
+        "goes on",
+        "ends",
+        "nobody shows this",
+        "http://127.0.0.1:1/",
+    ]
+
+
+def test_a_stderr_that_is_gone_ends_no_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    from pvd import displays
+
+    class Gone:
+        def write(self, text: str) -> int:
+            raise BrokenPipeError("gone")
+
+        def flush(self) -> None:
+            raise BrokenPipeError("gone")
+
+    monkeypatch.setattr(displays.sys, "stderr", Gone())
+    progress = Progress(displays.Plain())
+    progress.say("a line")
+    progress.insist("an address")
+    with progress.stage("asking", 3, "slates"):
+        progress.advance(3)
+    assert list(progress.seconds) == ["asking"]
