@@ -13,6 +13,7 @@ import click
 
 from pvd import __version__
 from pvd.cli.auditing import audit
+from pvd.cli.beginning import init
 from pvd.cli.caching import cache
 from pvd.cli.comparing import cell, compare
 from pvd.cli.describing import schema
@@ -60,6 +61,7 @@ def main() -> None:
 
 
 for command in (
+    init,
     run,
     label,
     train,

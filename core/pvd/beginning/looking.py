@@ -1,0 +1,121 @@
+"""What there is to begin with: data in a folder, keys in the environment, packages, devices."""
+
+from __future__ import annotations
+
+import mimetypes
+import os
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from importlib.metadata import PackageNotFoundError, requires, version
+from itertools import islice
+from pathlib import Path
+
+from pvd import catalog, options
+from pvd.discovery import registry
+from pvd.errors import PvdError
+from pvd.protocols import Component, Source, Teacher
+from pvd.records import Item, Persona
+
+TABLES = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
+TEXTS = (".txt", ".text")
+PEOPLE = ("persona", "people", "customer", "user", "quer")  # what a text of personas is called
+ENTRIES = 2000  # of a folder that are looked at
+TRIED = 12  # tables that are read to see what is in them
+LARGE = 200e6  # bytes; a larger table is not read for that
+
+
+def files(folder: Path, role: str) -> list[Path]:
+    """What may be a catalogue or personas, the likeliest first: tables that can be read as such,
+    then a folder of pictures, or a text with a name that speaks of people."""
+    inside = sorted(islice(_entries(folder), ENTRIES))
+    tables = [p for p in inside if p.suffix.lower() in TABLES and p.is_file()]
+    found = [p for p in islice(tables, TRIED) if p.stat().st_size < LARGE and _reads(p, role)]
+    if role == "catalog":
+        found += [folder] if _has_pictures(folder, False) else []
+        folders = (p for p in inside if p.is_dir() and not p.name.startswith("."))
+        found += [p for p in folders if _has_pictures(p)]
+    else:
+        texts = (p for p in inside if p.suffix.lower() in TEXTS and p.is_file())
+        found += [p for p in texts if any(word in p.stem.lower() for word in PEOPLE)]
+    return found
+
+
+def _entries(folder: Path) -> Iterator[Path]:
+    try:
+        yield from folder.iterdir()
+    except OSError:  # no folder yet, or not ours to read
+        return
+
+
+def _reads(path: Path, role: str) -> bool:
+    try:
+        read(role, {"use": "table", "path": str(path)})
+    except PvdError:
+        return False
+    return True
+
+
+def _has_pictures(folder: Path, deeper: bool = True) -> bool:
+    """Whether there are pictures in the folder, or in one inside it; a glance, no search."""
+    inside = list(islice(_entries(folder), ENTRIES))
+    if any((mimetypes.guess_type(p.name)[0] or "").startswith("image/") for p in inside):
+        return True
+    return deeper and any(_has_pictures(p, False) for p in islice(inside, TRIED) if p.is_dir())
+
+
+def read(role: str, table: options.Table) -> Sequence[Item] | Sequence[Persona]:
+    """The items or personas that a source brings, by the run's own code; PvdError says why not."""
+    source = options.build("source", table, role)
+    assert isinstance(source, Source)
+    return catalog.read(source) if role == "catalog" else catalog.read_personas(source)
+
+
+def ready(names: Iterable[str]) -> list[str]:
+    """The teachers whose key is in the environment."""
+    return [name for name in names if any(os.environ.get(key) for key in keys(name))]
+
+
+def keys(name: str) -> tuple[str, ...]:
+    """The environment variables that may hold a teacher's key; none if it needs none."""
+    try:
+        cls = registry.get("teacher", name)
+    except PvdError:  # whoever asks for it is told why
+        return ()
+    return cls.keys if issubclass(cls, Teacher) else ()
+
+
+def lacking(component: type[Component]) -> str:
+    """What must be installed before this plug-in works, with the command; nothing if all is."""
+    row = next((row for row in registry.listing() if row.name == component.name), None)
+    distribution = row.distribution.partition(" ")[0] if row else ""
+    if not component.extra or not distribution:
+        return ""
+    missing = []
+    for line in requires(distribution) or []:
+        name = re.split(r"[^A-Za-z0-9._-]", line, maxsplit=1)[0]
+        extra = re.search(r"extra == ['\"]([^'\"]+)", line)
+        if extra and extra[1] == component.extra and not _is_installed(name):
+            missing.append(name)
+    if not missing:
+        return ""
+    return (
+        f"{component.name.partition('.')[2]} needs {', '.join(missing)}, which "
+        f"{'is' if len(missing) == 1 else 'are'} not installed; "
+        f"type: pip install '{distribution}[{component.extra}]'"
+    )
+
+
+def _is_installed(package: str) -> bool:
+    try:
+        version(package)
+    except PackageNotFoundError:
+        return False
+    return True
+
+
+def devices() -> list[str]:
+    """Where a student can run here, the fastest first."""
+    import torch
+
+    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    return [*(name for name, has in there.items() if has), "cpu"]

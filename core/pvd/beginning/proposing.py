@@ -1,0 +1,191 @@
+"""What `pvd init` proposes, and whether an answer will do: tried with the code that a run uses."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import MISSING, dataclass
+from pathlib import Path
+from typing import Any
+
+from pvd import loading, options
+from pvd.beginning import looking
+from pvd.discovery import registry
+from pvd.errors import PvdError
+from pvd.protocols import Component, Teacher
+from pvd.settings import Settings, components, resolve
+
+QUESTIONS = ("catalog", "personas", "teacher", "student")
+Answers = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Something that may be answered."""
+
+    answer: str
+    about: str = ""
+    marked: bool = False  # its key is in the environment
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """What to propose, if anything, and what else there is."""
+
+    answer: str | None
+    choices: tuple[Choice, ...] = ()
+    note: str = ""
+
+
+class Beginning:
+    """The answers so far, by the names of the options that would give them, and what follows from
+    them. `tables` makes the tables of the settings of such answers, the first the weakest."""
+
+    def __init__(
+        self, folder: Path, given: Answers, tables: Callable[[Answers], list[options.Table]]
+    ) -> None:
+        self.folder, self.answers, self._tables = folder, dict(given), tables
+        self._records: dict[str, Sequence[Any]] = {}
+        before: options.Table = {}
+        for table in tables(given)[:-1]:
+            before = options.merge(before, table)
+        self._before = before  # of a recipe or a file
+
+    def settings(self) -> Settings:
+        """The settings that the answers come to."""
+        return resolve(*self._tables(self.answers))
+
+    def merged(self, **more: Any) -> options.Table:
+        """The tables in one, with another answer or none."""
+        merged: options.Table = {}
+        for table in self._tables({**self.answers, **more}):
+            merged = options.merge(merged, table)
+        return merged
+
+    def _own(self, role: str) -> str:
+        """The component that the recipe, or another file, names."""
+        own = self._before.get(role)
+        return str(own.get("use") if isinstance(own, Mapping) else own)
+
+    @property
+    def _drawn(self) -> bool:
+        """Whether the catalogue is made up, to try things out."""
+        return self.answers.get("catalog") == self._own("catalog")
+
+    # --- proposals ------------------------------------------------------------------------------
+
+    def propose(self, name: str) -> Proposal:
+        """What is proposed for one of the QUESTIONS."""
+        if name == "teacher":
+            return self._teacher()
+        return self._student() if name == "student" else self._data(name)
+
+    def _data(self, role: str) -> Proposal:
+        drawn = self._own(role)
+        if role == "personas" and self._drawn:
+            return Proposal(drawn)
+        found = [str(p) for p in looking.files(self.folder, role)]
+        found = [p for p in found if p != self.answers.get("catalog")] or found
+        if not found:
+            note = f"None was found in {self.folder}; {drawn} is made up, to try things out."
+            return Proposal(drawn, note=note)
+        return Proposal(found[0], tuple(map(Choice, found)))
+
+    def _teacher(self) -> Proposal:
+        """Who is asked for money is proposed where a key is; for a made-up catalogue, or where
+        there is no key, the recipe's if it knows these personas."""
+        names = simple("teacher")
+        ready = looking.ready(names)
+        choices = tuple(Choice(n, about("teacher", n), n in ready) for n in names)
+        note = "* Its key is in the environment." if ready else ""
+        own = self._own("teacher")
+        if (self._drawn or not ready) and self._will_do("teacher", own):
+            return Proposal(own, choices, note)
+        return Proposal(next(iter(ready), None), choices, note)
+
+    def _student(self) -> Proposal:
+        """For photographs, one with published weights, of which those that work here come first."""
+        names = simple("student")
+        choices = tuple(Choice(name, about("student", name)) for name in names)
+        if self._drawn:
+            return Proposal(self._own("student"), choices)
+        trained = [name for name in names if registry.get("student", name).extra]
+        works = [n for n in trained if not looking.lacking(registry.get("student", n))]
+        return Proposal(next(iter([*works, *trained, *names]), None), choices)
+
+    # --- answers --------------------------------------------------------------------------------
+
+    def needed(self, kind: str, name: str) -> list[options.Option]:
+        """What this component must be told, and was not."""
+        table = self.merged(**{kind: name})[kind]
+        described = options.describe(registry.get(kind, name))
+        return [o for o in described if o.value is MISSING and o.name not in table]
+
+    def answer(self, name: str, answer: str, told: tuple[str, ...] = ()) -> str:
+        """Take an answer, with what its component was `told` (`teacher.model=...`), and what there
+        is to say about it; PvdError if it will not do."""
+        before = self.answers["assignments"]
+        try:
+            self.answers["assignments"] = (*before, *told)
+            said = self._tried(name, answer)
+        except PvdError:
+            self.answers["assignments"] = before
+            raise
+        self.answers[name] = answer
+        return said
+
+    def _will_do(self, name: str, answer: str) -> bool:
+        try:
+            self._tried(name, answer)
+        except PvdError:
+            return False
+        return True
+
+    def _tried(self, name: str, answer: str) -> str:
+        table = self.merged(**{name: answer})[name]
+        if name in ("catalog", "personas"):
+            self._records[name] = looking.read(name, table)
+            return f"{len(self._records[name]):,} {'items' if name == 'catalog' else 'personas'}"
+        component = options.build(name, table, name)
+        if not isinstance(component, Teacher):
+            return ""
+        if len(self._records) == 2:
+            loading.check_teacher(component, self._records["personas"], self._records["catalog"])
+        return ""
+
+    @property
+    def paid(self) -> bool:
+        """Whether the teacher's answers cost money."""
+        teacher = options.build("teacher", self.merged()["teacher"], "teacher")
+        assert isinstance(teacher, Teacher)
+        return teacher.capabilities.paid
+
+    def lacking(self) -> list[str]:
+        """What must be installed or set before the run works, a line each."""
+        chosen = {one.name: one for one in components(self.settings())}
+        lines = [looking.lacking(type(one)) for one in chosen.values()]
+        lines += [
+            f"the key of {one.label} is read from {' or '.join(one.keys)}, which is not set"
+            for one in chosen.values()
+            if isinstance(one, Teacher) and one.keys and not looking.ready([one.label])
+        ]
+        return [line for line in lines if line]
+
+
+def simple(kind: str) -> list[str]:
+    """The plug-ins that work without being told anything, of those that can be loaded."""
+
+    def works(name: str) -> bool:
+        try:
+            described = options.describe(registry.get(kind, name))
+        except PvdError:  # whoever asks for it is told why
+            return False
+        return all(option.value is not MISSING for option in described)
+
+    return [name for name in registry.names(kind) if works(name)]
+
+
+def about(kind: str, name: str) -> str:
+    """The first line of what a plug-in says of itself."""
+    cls: type[Component] = registry.get(kind, name)
+    return inspect.cleandoc(cls.__doc__ or "").partition("\n")[0]

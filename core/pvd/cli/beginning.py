@@ -1,0 +1,158 @@
+"""The command with which a project begins: init."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pvd.cli.running import Dollars, run_options, tables_from
+from pvd.errors import Interrupted, PvdError, UsageError
+
+if TYPE_CHECKING:
+    from pvd.beginning.proposing import Beginning, Choice, Proposal
+
+COST = 5.0  # dollars that are proposed as the limit
+WIDEST = 100  # columns of what is read
+INTRO = {
+    "catalog": "Catalogue: a table of items with their pictures, or a folder of pictures",
+    "personas": "Personas: a table, or a text with one on each line",
+    "teacher": "Teacher: who ranks a few items at a time for a persona",
+    "student": "Student: the embedding model that learns from the teacher",
+    "max_cost": "Limit: dollars that the whole run may cost; its plan is shown first",
+    "device": "Device: where the student runs",
+}
+
+
+@click.command()
+@click.argument("place", default=".", metavar="[FOLDER or FILE]", type=click.Path(path_type=Path))
+@click.option("--yes", is_flag=True, help="Take what is found; ask nothing.")
+@run_options
+def init(place: Path, yes: bool, config: Path | None, recipe: str, **given: Any) -> None:
+    """Begin: write a commented run.toml into FOLDER, or to FILE.
+
+    It asks for what no option gives: catalogue, personas, teacher, student, and the limit of a
+    run that costs money, or else the device. It proposes what it finds in FOLDER and in the
+    environment.
+    """
+    from pvd.beginning import writing
+    from pvd.beginning.proposing import QUESTIONS, Beginning
+
+    file = _file(place)
+    if file.exists():
+        raise writing.taken(file)
+    missing = [] if config else [name for name in QUESTIONS if given[name] is None]
+    there = not yes and sys.stdin.isatty() and sys.stderr.isatty()
+    if missing and not (there or yes):
+        names = ", ".join(f"--{name}" for name in missing)
+        raise UsageError(
+            f"Nobody can be asked here, since this is no terminal; add {names}, or --yes to take "
+            "what is found."
+        )
+    beginning = Beginning(file.parent, given, lambda known: tables_from(config, recipe, {**known}))
+    try:
+        for name in QUESTIONS:
+            if name not in missing:
+                if given[name] is not None:
+                    beginning.answer(name, given[name])
+            elif there:
+                _ask(beginning, name, beginning.propose(name))
+            else:
+                _take(beginning, name, beginning.propose(name))
+        if missing:
+            _last(beginning, there)
+    except click.Abort:  # Ctrl-C, or the end of what was typed
+        raise Interrupted("Stopped; nothing was written.") from None
+    writing.write(beginning.settings(), file)
+    click.echo(f"Written: {file}")
+    for line in beginning.lacking():
+        click.echo(f"Before the run: {line}")
+    click.echo(f"Next: pvd run --config {file} --dry-run")
+
+
+def _last(beginning: Beginning, there: bool) -> None:
+    """What the run may cost, if it costs anything; else where the student runs."""
+    from pvd.beginning import looking
+
+    known = beginning.merged()
+    if there and beginning.paid and "max_cost" not in known:
+        _show(INTRO["max_cost"])
+        beginning.answers["max_cost"] = click.prompt("Dollars", COST, type=Dollars(), err=True)
+    if "device" in known:
+        return
+    here = looking.devices()
+    beginning.answers["device"] = here[0]
+    if there and not beginning.paid and len(here) > 1:
+        _show(INTRO["device"])
+        chosen = click.prompt("Device", here[0], type=click.Choice(here), err=True)
+        beginning.answers["device"] = chosen
+
+
+def _file(place: Path) -> Path:
+    """The file to write, from what may be a folder."""
+    if place.suffix == ".toml":
+        return place
+    if place.is_file():
+        raise UsageError(
+            f"{place} is no folder and no .toml file; name the folder where it lies, or give it "
+            "with --catalog or --personas."
+        )
+    return place / "run.toml"
+
+
+def _take(beginning: Beginning, name: str, proposal: Proposal) -> None:
+    """The proposal, without asking."""
+    if proposal.answer is None:
+        raise UsageError(f"No {name} can be proposed here; add --{name} NAME.")
+    beginning.answer(name, proposal.answer)
+
+
+def _ask(beginning: Beginning, name: str, proposal: Proposal) -> None:
+    """Ask until the answer will do."""
+    _show(INTRO[name], proposal.choices, proposal.note)
+    while True:
+        word = "Catalogue" if name == "catalog" else name.capitalize()
+        answer = click.prompt(word, proposal.answer, err=True)
+        try:
+            told = _told(beginning, name, answer) if name in ("teacher", "student") else ()
+            said = beginning.answer(name, answer, told)
+        except PvdError as error:
+            _say(str(error))
+            continue
+        if said:
+            _say(said)
+        return
+
+
+def _told(beginning: Beginning, kind: str, name: str) -> tuple[str, ...]:
+    """What this component must be told, asked for."""
+    words = []
+    for option in beginning.needed(kind, name):
+        _say(option.help or option.type)
+        value = click.prompt(f"  {kind}.{option.name}", err=True)
+        words.append(f"{kind}.{option.name}={value}")
+    return tuple(words)
+
+
+def _show(intro: str, choices: Sequence[Choice] = (), note: str = "") -> None:
+    """The question, and what may be answered: a line each, as far as the terminal has room."""
+    click.echo(err=True)
+    _say(click.style(intro, bold=True), "")
+    wide = max((len(choice.answer) for choice in choices), default=0)
+    for choice in choices:
+        line = f"{'*' if choice.marked else ' '} {choice.answer:<{wide}}  {choice.about}".rstrip()
+        click.echo(line if len(line) <= _columns() else f"{line[: _columns() - 1]}…", err=True)
+    if note:
+        _say(note)
+
+
+def _say(text: str, indent: str = "  ") -> None:
+    click.echo(click.wrap_text(text, _columns(), indent, indent), err=True)
+
+
+def _columns() -> int:
+    return min(shutil.get_terminal_size().columns, WIDEST)
