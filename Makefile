@@ -21,11 +21,12 @@ test: .venv/test
 test-all: .venv/test
 	$(PYTEST)
 
-# What .ci/run adds to the tests: style and types.
+# What .ci/run adds to the tests: style and types, those of the library by mypy and by pyright.
 check: .venv/dev
 	.venv/bin/ruff format --check .
 	.venv/bin/ruff check .
 	.venv/bin/mypy
+	.venv/bin/python -m pytest -q tests/test_types.py
 
 # The site, in build/docs/index.html. Nothing in it may need a network.
 docs: .venv/dev
