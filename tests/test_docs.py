@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Iterator
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -16,13 +18,16 @@ from click.testing import CliRunner
 from fake import Fake
 from reader import ROOT, Block, Reader, blocks
 
+import pvd
 from pvd import figures
 from pvd.cli import main
 from pvd.comparing import cells
+from pvd_plugins.sources.boutique import Boutique
 from pvd_plugins.teachers import models
 from pvd_plugins.teachers.chat import Chat
 from pvd_plugins.teachers.hosted import Hosted
 
+catalog_of = Boutique.catalog
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
@@ -77,13 +82,24 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def quick(own_cache: Path, prepared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What costs time and is tested elsewhere: pages share prepared pictures, reports have one
-    figure, and the runs of a comparison are done in this process."""
+    """What costs time and is tested elsewhere: the shop is drawn and prepared once for all pages,
+    reports have an empty figure, and the runs of a comparison are done in this process."""
     (own_cache / "prepared").symlink_to(prepared)
+    monkeypatch.setattr(Boutique, "catalog", drawn_once)
     drawn = figures.svg(lambda figure: None, 1.0)
     monkeypatch.setattr(figures, "svg", lambda paint, height: drawn)
     here = SimpleNamespace(Popen=Here, DEVNULL=subprocess.DEVNULL)
     monkeypatch.setattr(cells, "subprocess", here)
+
+
+@cache
+def drawn_shop(size: int, seed: int) -> pvd.Catalog:
+    items = catalog_of(Boutique(size=size, seed=seed))
+    return pvd.Catalog(tuple(replace(item, image=cache(item.read)) for item in items), items.name)
+
+
+def drawn_once(source: Boutique, path: str = "") -> pvd.Catalog:
+    return drawn_shop(source.size, source.seed)
 
 
 class Here:
@@ -91,7 +107,8 @@ class Here:
 
     def __init__(self, command: list[str], *, stdout: Any, **_: Any) -> None:
         assert command[1:3] == ["-m", "pvd"]
-        result = CliRunner().invoke(main, command[3:])
+        words = command[3 : command.index("--parent")]  # its parent is ours, and lives
+        result = CliRunner().invoke(main, words)
         stdout.write(result.output.encode())
         self.returncode = result.exit_code
 

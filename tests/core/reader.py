@@ -136,10 +136,14 @@ class Reader:
     # --- languages --------------------------------------------------------------------------------
 
     def read_text(self, block: Block) -> None:
-        """Nothing that could be run may hide in what is only shown."""
+        """Nothing that could be run may hide in what is only shown; how a command is used may."""
+        if block.first.split()[0] in HERE and "[" not in block.first:
+            self.read_sh(block)
+            return
         for line in block.text.split("\n"):
             begins = line.split()[0] if line.strip() else ""
-            assert begins not in HERE or not line.startswith(begins), f"{block.where}: {line}"
+            typed = begins in HERE and line.startswith(begins) and "[" not in line
+            assert not typed, f"{block.where}: {line}"
             assert not line.startswith(CODE), f"{block.where}: {line}"
 
     def read_python(self, block: Block) -> None:
