@@ -13,8 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sybil import Sybil
-from sybil.parsers.markdown import PythonCodeBlockParser
+from reader import blocks
 
 pytest.importorskip("pyright", reason="pyright is in the extra `dev`: make check")
 
@@ -59,11 +58,10 @@ def checked(folder: Path, mode: str, **rules: str) -> list[str]:
     (folder / "pyrightconfig.json").write_text(json.dumps(rules))
     report = pyright("--project", str(folder))
     assert report["summary"]["filesAnalyzed"] == len(list(folder.rglob("*.py")))
-    return [
-        f"{Path(one['file']).name}:{one['range']['start']['line'] + 1}: {one['message']}"
-        for one in report["generalDiagnostics"]
-        if one["severity"] == "error"
-    ]
+    found = [one for one in report["generalDiagnostics"] if one["severity"] == "error"]
+    lines = [one["range"]["start"]["line"] + 1 for one in found]
+    names = [Path(one["file"]).relative_to(folder) for one in found]
+    return [f"{n}:{at}: {one['message']}" for n, at, one in zip(names, lines, found, strict=True)]
 
 
 def test_an_authors_plugins_type_check(tmp_path: Path) -> None:
@@ -83,10 +81,15 @@ def test_examples_and_pages_type_check(tmp_path: Path) -> None:
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_bytes(file.read_bytes())
     for page in PAGES:
-        parser = Sybil([PythonCodeBlockParser()], path=str(page.parent))
-        blocks = [str(example.parsed) for example in parser.parse(page).examples()]
-        if blocks:
-            name = "_".join(page.relative_to(ROOT).with_suffix("").parts)
-            (tmp_path / f"{name}.py").write_text("\n".join(blocks))
+        own = tmp_path / page.relative_to(ROOT).with_suffix("")
+        own.mkdir(parents=True)
+        program = ""
+        for block in blocks(page):
+            if block.language == "python":
+                if block.file:
+                    (own / block.file).write_text(block.text)
+                if not (block.file or "").startswith("test_"):
+                    program += f"{block.text}\n"
+        (own / "page.py").write_text(program)
     # Two blocks of a page may be two files, each with a function to register what is in it.
     assert checked(tmp_path, "basic", reportRedeclaration="none") == []

@@ -5,7 +5,7 @@ Where it must find something, the line says so: an ignore that is not needed is 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -139,9 +139,8 @@ class Flat(pvd.Student):
     def prepare_key(self) -> str:
         return "flat"
 
-    def embed_prepared(self, prepared: pvd.Prepared, *, train: bool = False) -> Tensor:
-        assert not isinstance(prepared, Mapping)
-        return prepared
+    def embed_prepared(self, prepared: Tensor, *, train: bool = False) -> Tensor:
+        return prepared.float()
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         return []
@@ -150,6 +149,17 @@ class Flat(pvd.Student):
         return {}
 
     def load_state(self, state: pvd.State) -> None: ...
+
+
+@dataclass(kw_only=True)
+class Named(Flat):
+    """The same without annotations, and with several tensors."""
+
+    def prepare(self, images):
+        return {"pixels": super().prepare(images)}
+
+    def embed_prepared(self, prepared, *, train=False):
+        return prepared["pixels"].to("cpu")
 
 
 @dataclass(kw_only=True)

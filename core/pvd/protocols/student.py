@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from torch import Generator, Tensor
 
 # In quotes, so that torch stays out.
-#: What `Student.prepare` returns: a tensor, or several by name, the first axis the images.
+#: What `Student.prepare` returns: a tensor, or several by name, the first axis the images. Methods
+#: that take it say `Any`, so that an override may name the one of the two that it returned.
 Prepared: TypeAlias = "Tensor | Mapping[str, Tensor]"
 #: The weights that learn, by name.
 State: TypeAlias = "dict[str, Tensor]"
@@ -50,12 +51,12 @@ class Student(Component):
         """A digest of all that `prepare` depends on but the image: frozen weights, preprocessing,
         precision, which part is trained."""
 
-    def augment(self, prepared: Prepared, rng: Generator) -> Prepared:
+    def augment(self, prepared: Any, rng: Generator) -> Any:
         """A variation for training, all randomness from `rng`; unchanged by default."""
         return prepared
 
     @abstractmethod
-    def embed_prepared(self, prepared: Prepared, *, train: bool = False) -> Tensor:
+    def embed_prepared(self, prepared: Any, *, train: bool = False) -> Tensor:
         """[n, D], unit length; row i depends on image i alone (no batch normalisation). `train`:
         with a gradient to what learns, and with what training wants, such as dropout."""
 

@@ -23,7 +23,7 @@ WORDS: dict[str, tuple[str, int]] = {
 
 def heard(text: str) -> dict[str, int]:
     """How often a text asks for more of a statistic, less how often for less of it."""
-    found = dict.fromkeys((COLOURS, CONTRAST, SHARP, EVEN), 0)
+    found: dict[str, int] = dict.fromkeys((COLOURS, CONTRAST, SHARP, EVEN), 0)
     for word in re.findall(r"[a-z]+", text.lower()):
         if word in WORDS:
             statistic, sign = WORDS[word]
