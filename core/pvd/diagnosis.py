@@ -13,7 +13,7 @@ from pvd.errors import BadInput
 from pvd.hub import torchvision_fits
 from pvd.store import Store, default_path
 
-BUNDLES = ("all", "dev", "test")  # extras for those who work on pvd
+BUNDLES = ("all", "dev", "docs", "test")  # extras for those who work on pvd
 KEYS = ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GOOGLE_API_KEY", "GEMINI_API_KEY")
 
 
