@@ -272,4 +272,4 @@ def _unusable(name: str, entries: Sequence[Entry]) -> str:
     return f"The plug-in {name} of {entries[0].place} {unmet}." if unmet else ""
 
 
-registry = Registry()
+registry: Registry = Registry()

@@ -152,11 +152,13 @@ class Flat(pvd.Student):
 
 
 @dataclass(kw_only=True)
-class Named(Flat):
-    """The same without annotations, and with several tensors."""
+class Named(pvd.Student):
+    """Without annotations, and with several tensors."""
 
     def prepare(self, images):
-        return {"pixels": super().prepare(images)}
+        import torch
+
+        return {"pixels": torch.ones(len(images), 8)}
 
     def embed_prepared(self, prepared, *, train=False):
         return prepared["pixels"].to("cpu")

@@ -44,7 +44,9 @@ class Beginning:
     def __init__(
         self, folder: Path, given: Answers, tables: Callable[[Answers], list[options.Table]]
     ) -> None:
-        self.folder, self.answers, self._tables = folder, dict(given), tables
+        self.folder: Path = folder
+        self.answers: dict[str, Any] = dict(given)
+        self._tables = tables
         self._records: dict[str, Sequence[Any]] = {}
         before: options.Table = {}
         for table in tables(given)[:-1]:
