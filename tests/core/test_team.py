@@ -208,13 +208,15 @@ def test_pvd_train_under_torchrun(labelled: Path) -> None:
         check=True,
     )
 
-    said, warned = ended(launch(2, "-m", "pvd", "train", "-q", two, cache=labelled))
+    words = ("-m", "pvd", "train", "-q", two, "--observe", "tensorboard")
+    said, warned = ended(launch(2, *words, cache=labelled))
 
     assert said == alone.stdout, "one process speaks, as if it were alone"
     assert "Traceback" not in warned
     assert result(two)["loss"] == pytest.approx(result(one)["loss"], rel=1e-5)
     assert result(two)["validation"] == result(one)["validation"]
     assert not list(two.rglob("*.tmp"))
+    assert len(list((two / "tensorboard").iterdir())) == 1, "the first process alone is watched"
 
 
 @pytest.mark.slow
