@@ -177,13 +177,25 @@ class Registry:
         self._place, self._loading = place, declared
         try:
             self._manager.register(module, module.__name__)
-            self._manager.check_pending()  # a misspelt hook would otherwise be silent
+            self._check_hooks(module)
             whole = True
         finally:
             self._loading = frozenset()
             if not whole:  # pluggy keeps a module whose register hook raised; take it out again
                 self._manager.unregister(name=module.__name__)
                 self._classes = before
+
+    def _check_hooks(self, module: ModuleType) -> None:
+        """PluginError for a misspelt hook, which would otherwise be silent."""
+        try:
+            self._manager.check_pending()
+        except pluggy.PluginValidationError:
+            hooks = [name for name, f in vars(hookspecs).items() if hasattr(f, "pvd_spec")]
+            wrong = {n for n, f in vars(module).items() if hasattr(f, "pvd_impl")} - {*hooks}
+            if not wrong:
+                raise
+            name = min(wrong)
+            raise PluginError(f"there is no hook {name!r}{nearest(name, hooks)}") from None
 
     def _register(self, kind: str, name: str, component: type[protocols.Component]) -> None:
         full = f"{kind}.{name}"
@@ -229,7 +241,7 @@ def check_whole(cls: type) -> None:
         raise broken(
             cls,
             f"lacks the method{'s' * (len(lacking) > 1)} {', '.join(lacking)}",
-            f"pvd.{kind} says what they take and return",
+            f"see pvd.{kind}",
         )
 
 
@@ -260,7 +272,8 @@ def _executed(spec: ModuleSpec, loader: Loader) -> ModuleType:
 def _unloadable(origin: Origin, error: BaseException) -> PluginError:
     """The sentence about a plug-in that cannot be loaded, and how its author sees more."""
     more = "" if isinstance(error, PvdError) else f" ({TRACEBACK}=1 shows where)"
-    return PluginError(f"{origin} cannot be loaded: {one_line(error)}{more}.")
+    said = f"{origin} cannot be loaded: {one_line(error)}{more}"
+    return PluginError(said if said.endswith("?") else f"{said}.")
 
 
 def _unusable(name: str, entries: Sequence[Entry]) -> str:

@@ -189,7 +189,7 @@ BROKEN = {
     "registers nothing": ("x = 1", "loads but does not register 'teacher.bad'"),
     "misspelt hook": (
         teacher("bad").replace("register_teachers", "register_teacher"),
-        "unknown hook 'register_teacher'",
+        "there is no hook 'register_teacher'; did you mean 'register_teachers'?",
     ),
     "misspelt argument": (
         teacher("bad").replace("(register):", "(registre):"),

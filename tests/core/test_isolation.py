@@ -20,7 +20,7 @@ from strangers import COLOURS, component, installed
 
 import pvd
 from pvd.cli import main
-from pvd.discovery import KINDS, registry
+from pvd.discovery import KINDS, Registry, registry
 from pvd.errors import BadInput, MissingPrerequisite, PluginError
 from pvd.isolation import checks, guard, unguarded
 from pvd.isolation.guard import SAYS
@@ -45,8 +45,7 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install
     monkeypatch.syspath_prepend(site)
     monkeypatch.setenv("PYTHONPATH", str(site))
     monkeypatch.chdir(tmp_path)
-    registry.load_file(COLOURS)  # as every run here does; it stays
-    files = set(registry._files)
+    monkeypatch.setattr(registry, "__dict__", Registry().__dict__)
     made: list[str] = []
 
     def make(dist: str, source: str, *names: str, **more: Any) -> str:
@@ -55,18 +54,7 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install
         return made[-1]
 
     yield make
-    registry.__dict__.pop("_entries", None)
-    made += set(registry._files) - files
-    registry._errors.clear()
-    registry._seen.clear()
-    for name, cls in list(registry._classes.items()):
-        if cls.__module__ in made:
-            del registry._classes[name]
-            registry._from_file.pop(name, None)
     for module in made:
-        registry._files.pop(module, None)
-        if registry._manager.has_plugin(module):
-            registry._manager.unregister(name=module)
         sys.modules.pop(module, None)
 
 
@@ -105,7 +93,7 @@ UNLOADABLE = {
     "misspelt hook": (
         component("sampler", "bad", "").replace("_samplers(", "_sampler("),
         5,
-        "unknown hook 'register_sampler'",
+        "there is no hook 'register_sampler'; did you mean 'register_samplers'?",
     ),
     "exits while it registers": (
         component("sampler", "bad", "").replace("    register(", "    raise SystemExit(3)\n    ("),
@@ -118,10 +106,10 @@ UNLOADABLE = {
     "a method that is missing": (
         component("sampler", "bad", "", base="pvd.Sampler"),
         5,
-        "lacks the method draw; pvd.Sampler says what they take and return.",
+        "lacks the method draw; see pvd.Sampler.",
     ),
     "a special method that is missing": (
-        component("loss", "bad", "", base="pvd.Loss"), 5, "lacks the method __call__; pvd.Loss says"
+        component("loss", "bad", "", base="pvd.Loss"), 5, "lacks the method __call__; see pvd.Loss"
     ),
 }  # fmt: skip
 

@@ -317,7 +317,7 @@ def test_a_component_with_unfinished_methods_is_one_sentence(
     own.load_file(file)
     monkeypatch.setattr(options, "registry", own)
     with pytest.raises(
-        BadInput, match=r"^The plug-in sampler\.half of .* lacks the method draw; pvd\.Sampler says"
+        BadInput, match=r"^The plug-in sampler\.half of .* lacks the method draw; see pvd\.Sampler"
     ):
         build("sampler", "half", "sampler")
 
