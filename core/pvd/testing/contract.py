@@ -14,6 +14,7 @@ from typing import Any, ClassVar, NoReturn, TypeVar
 from pvd import options
 from pvd.discovery import RESERVED, RESERVED_OF
 from pvd.errors import MissingPrerequisite, PvdError
+from pvd.failures import one_line
 from pvd.isolation import origin_of, unguarded
 from pvd.isolation.origin import missing_package
 from pvd.protocols import Component
@@ -214,7 +215,7 @@ def called(what: str, call: Callable[..., Any], *arguments: Any) -> Any:
     """What a call returns; AssertionError if it raises anything but an error of pvd's."""
     try:
         return call(*arguments)
-    except (PvdError, AssertionError):
+    except (PvdError, ImportError):  # of a package that is missing, perhaps
         raise
     except Exception as error:
-        raise AssertionError(f"{what} raises {type(error).__name__}: {error}") from error
+        raise AssertionError(f"{what} raises {type(error).__name__}: {one_line(error)}") from error

@@ -58,7 +58,8 @@ def defaults(cls: type[Component]) -> dict[str, Any]:
 def read(annotation: Any, value: Any, name: str) -> Any:
     """What an option of this type becomes when it is set to what a run records of a value."""
     shell = make_dataclass("Shell", [(name, annotation)])
-    return getattr(options.fill(shell, {name: options.dump(value)}, ""), name)
+    said = value if isinstance(value, Component) else options.dump(value)
+    return getattr(options.fill(shell, {name: said}, ""), name)
 
 
 def table(component: Component) -> dict[str, Any]:

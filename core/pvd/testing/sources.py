@@ -190,7 +190,7 @@ def _refused(read: Callable[[str], object], path: str, what: str, must: bool) ->
     name = Path(path).name
     try:
         read(path)
-    except MissingPrerequisite:
+    except (MissingPrerequisite, ImportError):  # of a package that is missing, perhaps
         raise
     except PvdError:
         return

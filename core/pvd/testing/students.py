@@ -113,7 +113,7 @@ class StudentContract(Contract):
             )
 
     @check
-    def test_tellsapart(self) -> None:
+    def test_tells_apart(self) -> None:
         """embeds different pictures differently, and the same one alike each time"""
         student = self.loaded()
         pictures = pictures_of(student)

@@ -60,8 +60,13 @@ class TeacherContract(Foretelling):
             first = tiers(requests)
             if first != tiers(requests):
                 skip("its answers differ from one call to the next")
+            if count == 2:
+                again = [one for request in requests for one in tiers([request])]
+            else:  # not alone, since a model may round otherwise then; and not merely reversed
+                again = tiers(requests[1:] + requests[:1])
+                again = again[-1:] + again[:-1]
             require(
-                first == tiers(requests[::-1])[::-1],
+                first == again,
                 "answer() mixes up the questions of one call; return the replies in the order of "
                 "the requests, each to its own",
             )

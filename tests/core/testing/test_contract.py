@@ -1,0 +1,423 @@
+"""The checks of every kind, plug-ins that they catch, and how they run with and without pytest."""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+import socket
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from importlib import import_module
+from itertools import pairwise
+from pathlib import Path
+from typing import Annotated, Any
+
+import pytest
+from caught import Broken, assert_caught, verdicts, wrong
+from click.testing import CliRunner
+
+import pvd
+from pvd import testing
+from pvd.cli import main
+from pvd.discovery import KINDS, registry
+from pvd.errors import BadInput
+from pvd.testing import Contract, SamplerContract, Skipped
+from pvd.testing.checking import CONTRACTS
+
+
+@dataclass(kw_only=True)
+class Draws(pvd.Sampler):
+    """Draws by lot."""
+
+    least: Annotated[float, "of nothing"] = 0.5
+
+    def draw(self, pool: pvd.Pool, size: int, rng: Any) -> Any:
+        import torch
+
+        count = len(pool.items)
+        return torch.stack([torch.randperm(count, generator=rng)[:size] for _ in pool.personas])
+
+
+class Undecorated(Draws):
+    """Has an option that is none."""
+
+    most: float = 1.0
+
+
+@dataclass(kw_only=True)
+class Labelled(Draws):
+    """Has an option of a name that core needs."""
+
+    use: str = "x"
+
+
+@dataclass(kw_only=True)
+class Table(Draws):
+    """Has an option that nobody can write."""
+
+    weights: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(kw_only=True)
+class Loose(Draws):
+    """Has an option of any kind."""
+
+    weights: Any = 1.0
+
+
+@dataclass(kw_only=True)
+class Whole(Draws):
+    """Has a whole number where a number is meant."""
+
+    scale: float = 1
+
+
+@dataclass(kw_only=True)
+class Wrong(Draws):
+    """Has text where a number is meant."""
+
+    scale: int = "many"  # type: ignore[assignment]
+
+
+@dataclass(kw_only=True)
+class Percent(Draws):
+    """Makes something else of what it was given."""
+
+    def __post_init__(self) -> None:
+        self.least = self.least / 100
+
+
+@dataclass(kw_only=True)
+class Undocumented(Draws):
+    most: int = 2
+
+
+class Talking(Draws):
+    """Says what it does."""
+
+    def draw(self, pool: pvd.Pool, size: int, rng: Any) -> Any:
+        print("drawing", size)
+        return super().draw(pool, size, rng)
+
+
+class Seeding(Draws):
+    """Seeds the stream of all."""
+
+    def draw(self, pool: pvd.Pool, size: int, rng: Any) -> Any:
+        random.seed(len(pool.items))
+        return super().draw(pool, size, rng)
+
+
+class Numpy(Draws):
+    """Draws from numpy's stream."""
+
+    def draw(self, pool: pvd.Pool, size: int, rng: Any) -> Any:
+        import numpy as np
+
+        np.random.rand()
+        return super().draw(pool, size, rng)
+
+
+class Torch(Draws):
+    """Draws from torch's stream."""
+
+    def draw(self, pool: pvd.Pool, size: int, rng: Any) -> Any:
+        import torch
+
+        torch.rand(1)
+        return super().draw(pool, size, rng)
+
+
+def made(module: str, name: str) -> pvd.Component:
+    """A component of another module, which this one must not bring along."""
+    component: pvd.Component = getattr(import_module(module), name)()
+    return component
+
+
+BROKEN = [
+    (
+        "test_options_are_fields",
+        Broken(Undecorated, "most has a type but is no option, .*put @dat"),
+    ),
+    ("test_options_are_fields", Broken(Labelled, "use is a name that core needs; rename")),
+    ("test_option_types", Broken(Table, r"the option weights has the type dict\[str, float\], ")),
+    ("test_option_types", Broken(Loose, "make it str, int, float, bool, Path, Literal")),
+    (
+        "test_option_defaults",
+        Broken(Whole, r"scale is 1, and set to the same it is 1.0; write sca"),
+    ),
+    ("test_option_defaults", Broken(Wrong, "scale must be a whole number, not 'many'", None)),
+    ("test_options_come_back", Broken(Percent, "is recorded as 0.005 and comes back as 5e-05")),
+    ("test_is_documented", Broken(Undocumented, "give the class Undocumented a docstring")),
+    (
+        "test_module_is_light",
+        Broken(lambda: made("hefty", "Hefty"), "its module loads numpy; import that inside"),
+    ),
+    ("test_prints_nothing", Broken(Talking, "it prints 'drawing 5'; stdout is for results")),
+    (
+        "test_prints_nothing",
+        Broken(lambda: made("chatty", "Chatty"), "it prints 'Thank you for choosing Chatty"),
+    ),
+    ("test_global_randomness", Broken(Seeding, "or seeds the global stream of random, which")),
+    ("test_global_randomness", Broken(Numpy, "or seeds the global stream of numpy, which")),
+    ("test_global_randomness", Broken(Torch, "or seeds the global stream of torch, which")),
+]
+
+
+@pytest.mark.parametrize(("check", "broken"), BROKEN, ids=lambda one: getattr(one, "message", one))
+def test_it_is_caught(check: str, broken: Broken) -> None:
+    assert_caught(SamplerContract, check, broken)
+
+
+def test_every_check_catches_something() -> None:
+    assert {check for check, _ in BROKEN} == set(Contract.checks())
+
+
+def test_a_good_one_passes() -> None:
+    assert not wrong(verdicts(SamplerContract, Draws))
+
+
+def test_every_kind_has_a_contract() -> None:
+    assert set(CONTRACTS) == set(KINDS)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_check_says_what_it_checks(kind: str) -> None:
+    """In a sentence without its subject, the component; each another one."""
+    contract = CONTRACTS[kind]
+    said = [getattr(contract, name).__doc__ for name in contract.checks()]
+    assert len(set(said)) == len(said)
+    for sentence in said:
+        assert re.fullmatch(r"[a-z].*[^.]", sentence), sentence
+
+
+def test_a_module_that_a_new_process_cannot_import_is_said_to_be_so(tmp_path: Path) -> None:
+    file = tmp_path / "torn.py"
+    file.write_text(PLUGIN.replace("NAME", "torn"))
+    registry.load_file(file)
+    sampler = pvd.load("sampler", "torn")
+    file.write_text("1 / 0\n" + file.read_text())
+    found = verdicts(SamplerContract, lambda: sampler)
+    assert "cannot be imported by a new process: ZeroDivisionError" in str(
+        found["test_module_is_light"]
+    )
+
+
+# --- where nothing is reached ---------------------------------------------------------------------
+
+
+class Calling(Draws):
+    """Asks somebody else."""
+
+    def draw(self, pool: pvd.Pool, size: int, rng: Any) -> Any:
+        socket.create_connection(("192.0.2.1", 80), timeout=0.01)
+        return super().draw(pool, size, rng)
+
+
+def test_nothing_leaves_this_machine() -> None:
+    before = (socket.getaddrinfo, socket.gethostbyname, socket.socket.connect)
+    found = dict(testing.check(Calling()))
+    said = found["draws one row of distinct items a slot, within the catalogue"]
+    assert "192.0.2.1 is not looked up: a check never uses the network" in str(said)
+    after = (socket.getaddrinfo, socket.gethostbyname, socket.socket.connect)
+    assert after == before, "what was taken away is given back"
+
+
+@pytest.mark.parametrize("method", ["connect", "connect_ex"])
+def test_only_loopback_is_reached(method: str) -> None:
+    with testing.offline(), socket.create_server(("127.0.0.1", 0)) as server:
+        with socket.socket() as one:
+            getattr(one, method)(server.getsockname())
+        with socket.socket() as one, pytest.raises(OSError, match="never uses the network"):
+            getattr(one, method)(("192.0.2.1", 80))
+        with pytest.raises(socket.gaierror, match="is not looked up"):
+            socket.gethostbyname("example.org")
+
+
+# --- under pytest ---------------------------------------------------------------------------------
+
+SUITE = '''
+from dataclasses import dataclass
+import pytest
+import pvd
+from pvd import testing
+
+pytest_plugins = ["pvd.testing.fixtures"]
+
+@dataclass(kw_only=True)
+class Dear(pvd.Teacher):
+    """Costs money."""
+    capabilities = pvd.Capabilities(paid=True)
+    def rank(self, slates):
+        raise RuntimeError("asked")
+    def estimate(self, slate):
+        return pvd.Forecast(high=pvd.Tokens(1, 1))
+    def dollars(self, tokens, batch=False):
+        return None
+
+class TestDear(testing.TeacherContract):
+    def component(self):
+        return Dear()
+
+@dataclass(kw_only=True)
+class Short(pvd.Sampler):
+    """Draws too few."""
+    def draw(self, pool, size, rng):
+        import torch
+        return torch.stack([torch.randperm(3, generator=rng) for _ in pool.personas])
+
+class TestShort(testing.SamplerContract):
+    def component(self):
+        return Short()
+
+def test_fixtures(catalog, personas, slate, shop, no_network):
+    import socket
+    assert len(catalog) == 12 and len(personas) == 4 and len(slate.items) == 5
+    catalog[0].open()
+    rows = pvd.load("source", "table").catalog(str(shop / "catalog.csv"))
+    assert len(rows) == 120 and rows[3].attributes == catalog[3].attributes
+    rows[0].open()
+    people = pvd.load("source", "table").personas(str(shop / "personas.jsonl"))
+    assert people[0] == personas[0]
+    with pytest.raises(OSError):
+        socket.create_connection(("192.0.2.1", 80), timeout=0.01)
+'''
+
+
+def test_under_pytest_each_check_is_a_test(tmp_path: Path) -> None:
+    (tmp_path / "conftest.py").write_text('pytest_plugins = ["pvd.testing.fixtures"]\n')
+    file = tmp_path / "test_suite.py"
+    file.write_text(SUITE.replace('pytest_plugins = ["pvd.testing.fixtures"]\n', ""))
+    words = [sys.executable, "-m", "pytest", "-rs", "-q", "-p", "no:cacheprovider", str(tmp_path)]
+    seen = subprocess.run(words, capture_output=True, text=True, cwd=tmp_path, check=False)
+    said = seen.stdout
+    asking = [
+        name
+        for name, why in verdicts(testing.TeacherContract, lambda: Dear()).items()
+        if isinstance(why, Skipped)
+    ]
+    counts = {word: int(n) for n, word in re.findall(r"(\d+) (passed|failed|skipped)", said)}
+    teacher, sampler = testing.TeacherContract, testing.SamplerContract
+    assert counts["failed"] == 1, said
+    assert "draw() returned 6 x 3 indices for 6 slots of 5 items" in said
+    assert counts["skipped"] == len(asking), said
+    assert "an answer of this teacher costs money" in said
+    total = len(list(teacher.checks())) + len(list(sampler.checks())) + 1
+    assert sum(counts.values()) == total, said
+
+
+@dataclass(kw_only=True)
+class Dear(pvd.Teacher):
+    """Costs money, as the one above."""
+
+    capabilities = pvd.Capabilities(paid=True)
+
+    def rank(self, slates: Sequence[pvd.Slate]) -> Sequence[pvd.Ranking]:
+        raise RuntimeError("asked")
+
+    def estimate(self, slate: pvd.Slate) -> pvd.Forecast:
+        return pvd.Forecast(high=pvd.Tokens(1, 1))
+
+    def dollars(self, tokens: pvd.Tokens, batch: bool = False) -> float | None:
+        return None
+
+
+def test_to_import_it_loads_neither_pytest_nor_torch() -> None:
+    code = "import pvd.testing, sys; print(*sys.modules)"
+    seen = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not {"pytest", "torch", "numpy", "PIL", "unittest"} & set(seen.stdout.split())
+
+
+class TestDraws(testing.SamplerContract):
+    """As an author writes it."""
+
+    def component(self) -> Draws:
+        return Draws(least=0.25)
+
+
+# --- the command ----------------------------------------------------------------------------------
+
+PLUGIN = '''
+"""A sampler in a file."""
+from dataclasses import dataclass
+import pvd
+
+@dataclass(kw_only=True)
+class Mine(pvd.Sampler):
+    """Draws too few."""
+    short: int = 1
+    def draw(self, pool, size, rng):
+        import torch
+        count = len(pool.items)
+        rows = [torch.randperm(count, generator=rng)[:size - self.short] for _ in pool.personas]
+        return torch.stack(rows)
+
+@pvd.hookimpl
+def register_samplers(register):
+    register("NAME", Mine)
+'''
+
+
+def command(*words: str, columns: int = 80) -> Any:
+    return CliRunner().invoke(main, ["plugins", "check", *words], env={"COLUMNS": str(columns)})
+
+
+@pytest.fixture
+def short(tmp_path: Path) -> list[str]:
+    """Words that check a sampler which draws too few."""
+    file = tmp_path / "short.py"
+    name = f"short-{tmp_path.name.replace('_', '-')}"
+    file.write_text(PLUGIN.replace("NAME", name))
+    return ["-p", str(file), f"sampler.{name}"]
+
+
+@pytest.mark.parametrize("columns", [40, 120])
+def test_the_command_fits_the_terminal(short: list[str], columns: int) -> None:
+    result = command(*short, columns=columns)
+    lines = result.stdout.splitlines()
+    assert result.exit_code == 1
+    assert max(map(len, lines[:-1])) < min(columns, 101)
+    assert lines[0].startswith("FAIL  draws one row of distinct items")
+    whole = " ".join(result.stdout.split())
+    assert "draw() returned 6 x 4 indices for 6 slots of 5 items; return one row" in whole
+    assert all(line.startswith(("ok    ", "skip  ", "FAIL  ", "      ")) for line in lines[:-1])
+    checks = len(list(SamplerContract.checks()))
+    assert lines[-1].endswith(f", {checks} checks: {checks - 1} ok, 1 failed")
+
+
+def test_the_command_in_json(short: list[str]) -> None:
+    result = command("--json", *short)
+    found = json.loads(result.stdout)
+    assert result.exit_code == 1
+    assert found["name"] == short[-1]
+    assert (found["ok"], found["skipped"], found["failed"]) == (len(found["checks"]) - 1, 0, 1)
+    first = found["checks"][0]
+    assert first["result"] == "failed"
+    assert first["why"].startswith("draw() returned 6 x 4 indices")
+    assert {one["why"] for one in found["checks"][1:]} == {None}
+
+
+def test_the_command_takes_options(short: list[str]) -> None:
+    result = command(*short, "-o", "sampler.short=0")
+    assert result.exit_code == 0, result.output
+    assert "FAIL" not in result.stdout
+
+
+def test_a_reason_is_not_said_twice() -> None:
+    result = command("teacher.gemini")
+    assert result.exit_code == 0, result.output
+    reasons = [line for line in result.stdout.splitlines() if line.startswith(" " * 8)]
+    assert "        an answer of this teacher costs money" in reasons
+    assert "        as above" in reasons
+    assert all(a != b or "as above" in a for a, b in pairwise(reasons))
+    assert " skipped" in result.stdout.splitlines()[-1]
+
+
+def test_assert_contract_lists_what_is_broken() -> None:
+    with pytest.raises(AssertionError, match="leaves stdout to results: it prints 'drawing 5'"):
+        testing.assert_contract(Talking())
+    with pytest.raises(BadInput, match="least must be a number"):
+        pvd.options.fill(Draws, {"least": "x"}, "")  # type: ignore[attr-defined]

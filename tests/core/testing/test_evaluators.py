@@ -1,0 +1,173 @@
+"""Each check of an evaluator, and evaluators that it catches."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from random import Random
+
+import pytest
+from caught import Broken, assert_caught, own_checks, verdicts, wrong
+
+import pvd
+from pvd import kit
+from pvd.testing import EvaluatorContract
+
+OVER = "the personas, given one student"
+
+
+@dataclass(kw_only=True)
+class Rank(pvd.Evaluator):
+    """The percentile rank of the winner."""
+
+    def ranks(self, exam: pvd.Exam) -> list[float]:
+        """Of each persona's winner."""
+        found = kit.percentile_ranks(exam.scores)
+        return [float(row[winner]) for row, winner in zip(found, exam.winners, strict=True)]
+
+    def plain(self, values: Sequence[float]) -> pvd.Estimate:
+        """A number without the values that it is made of."""
+        return replace(kit.mean(values, 0, OVER), low=-1e9, high=1e9, values=())
+
+    def evaluate(self, exam: pvd.Exam) -> Mapping[str, pvd.Estimate]:
+        return {"rank": kit.mean(self.ranks(exam), exam.seed, OVER)}
+
+    def chance(self, items: int) -> Mapping[str, float]:
+        return {"rank": 50 + 50 / items}
+
+
+class Bare(Rank):
+    """Returns plain numbers."""
+
+    def evaluate(self, exam: pvd.Exam) -> Mapping[str, pvd.Estimate]:
+        return {"rank": sum(self.ranks(exam))}  # type: ignore[dict-item]
+
+
+class Knowing(Rank):
+    """Takes every judge for one that knows utilities."""
+
+    def evaluate(self, exam: pvd.Exam) -> Mapping[str, pvd.Estimate]:
+        best = exam.utilities.argmax(1)  # type: ignore[union-attr]
+        return super().evaluate(replace(exam, winners=tuple(best.tolist())))
+
+
+class Outside(Rank):
+    """Has its interval somewhere else."""
+
+    def evaluate(self, exam: pvd.Exam) -> Mapping[str, pvd.Estimate]:
+        return {"rank": replace(self.plain(self.ranks(exam)), low=1e9)}
+
+
+class Silent(Rank):
+    """Does not say what the interval is over."""
+
+    def evaluate(self, exam: pvd.Exam) -> Mapping[str, pvd.Estimate]:
+        return {"rank": replace(self.plain(self.ranks(exam)), over=" ")}
+
+
+class Shares(Rank):
+    """Has values in other units than the number."""
+
+    def evaluate(self, exam: pvd.Exam) -> Mapping[str, pvd.Estimate]:
+        ranks = self.ranks(exam)
+        shares = tuple(rank / 100 for rank in ranks)
+        return {"rank": replace(kit.mean(ranks, 0, OVER), values=shares)}
+
+    def chance(self, items: int) -> Mapping[str, float]:
+        return {}
+
+
+class Pooled(Rank):
+    """Has values of something else than personas."""
+
+    def evaluate(self, exam: pvd.Exam) -> Mapping[str, pvd.Estimate]:
+        return {"rank": kit.mean(self.ranks(exam) * 2, exam.seed, OVER)}
+
+
+class Lower(Rank):
+    """Is lower for the better."""
+
+    def ranks(self, exam: pvd.Exam) -> list[float]:
+        return [100 - rank for rank in super().ranks(exam)]
+
+    def chance(self, items: int) -> Mapping[str, float]:
+        return {}
+
+
+class EarlyItems(Rank):
+    """Likes winners that stand early in the catalogue."""
+
+    def evaluate(self, exam: pvd.Exam) -> Mapping[str, pvd.Estimate]:
+        return {
+            "rank": self.plain([r - w for r, w in zip(self.ranks(exam), exam.winners, strict=True)])
+        }
+
+
+class EarlyPersonas(Rank):
+    """Minds the first personas most."""
+
+    def evaluate(self, exam: pvd.Exam) -> Mapping[str, pvd.Estimate]:
+        return {"rank": self.plain([r / (1 + n) for n, r in enumerate(self.ranks(exam))])}
+
+
+class Moody(Rank):
+    """Has a generator of its own."""
+
+    def evaluate(self, exam: pvd.Exam) -> Mapping[str, pvd.Estimate]:
+        return {"rank": self.plain([r + Random().random() / 1e9 for r in self.ranks(exam)])}
+
+
+class Standard(Rank):
+    """Divides by the spread of the scores."""
+
+    def ranks(self, exam: pvd.Exam) -> list[float]:
+        each = zip(exam.scores, exam.winners, strict=True)
+        return [float((row[winner] - row.mean()) / row.std()) for row, winner in each]
+
+    def chance(self, items: int) -> Mapping[str, float]:
+        return {}
+
+
+class Doubling(Rank):
+    """Works in place."""
+
+    def evaluate(self, exam: pvd.Exam) -> Mapping[str, pvd.Estimate]:
+        exam.scores.mul_(2)
+        return super().evaluate(exam)
+
+
+class Hopeful(Rank):
+    """Thinks that half is chance, of two items as of many."""
+
+    def chance(self, items: int) -> Mapping[str, float]:
+        return {"rank": 35.0}
+
+
+BROKEN = [
+    ("test_estimates", Broken(Bare, "return a dict from names to pvd.Estimate", None)),
+    ("test_estimates", Broken(Knowing, r"without utilities \(the judge of most exams has none\)")),
+    ("test_estimates", Broken(Outside, "outside its interval", ("test_ties",))),
+    ("test_estimates", Broken(Silent, "what its interval is over; set Est", ("test_ties",))),
+    ("test_values", Broken(Shares, r"rank is \S+, and the mean of its values 0\.\d+")),
+    ("test_values", Broken(Pooled, "has 8 values for 4 personas")),
+    ("test_higher_is_better", Broken(Lower, "turn its sign, higher is better")),
+    ("test_order_of_items", Broken(EarlyItems, "with the items in another order")),
+    ("test_order_of_personas", Broken(EarlyPersonas, "with the personas in another order")),
+    ("test_repeats", Broken(Moody, "take what is drawn from exam.seed")),
+    ("test_ties", Broken(Standard, "where all scores are equal, is nan")),
+    ("test_changes_nothing", Broken(Doubling, "it changes exam.scores, which every other")),
+    ("test_chance", Broken(Hopeful, r"chance\(\) says 35 for rank, and a ranking by lot gets 5")),
+]
+
+
+@pytest.mark.parametrize(("check", "broken"), BROKEN, ids=lambda one: getattr(one, "message", one))
+def test_it_is_caught(check: str, broken: Broken) -> None:
+    assert_caught(EvaluatorContract, check, broken)
+
+
+def test_every_check_catches_something() -> None:
+    assert {check for check, _ in BROKEN} == own_checks(EvaluatorContract)
+
+
+def test_a_good_one_passes() -> None:
+    assert not wrong(verdicts(EvaluatorContract, Rank))

@@ -1,0 +1,143 @@
+"""Each check of a sampler, and samplers that it catches."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from random import Random
+from typing import Any
+
+import pytest
+from caught import Broken, assert_caught, own_checks, verdicts, wrong
+
+import pvd
+from pvd.testing import SamplerContract
+
+
+@dataclass(kw_only=True)
+class ByLot(pvd.Sampler):
+    """Draws by lot."""
+
+    def draw(self, pool: pvd.Pool, size: int, rng: Any) -> Any:
+        import torch
+
+        count = len(pool.items)
+        return torch.stack([torch.randperm(count, generator=rng)[:size] for _ in pool.personas])
+
+
+class Short(ByLot):
+    """Draws one item too few."""
+
+    def draw(self, pool: pvd.Pool, size: int, rng: Any) -> Any:
+        return super().draw(pool, size - 1, rng)
+
+
+class Broad(ByLot):
+    """Returns a list."""
+
+    def draw(self, pool: pvd.Pool, size: int, rng: Any) -> Any:
+        return super().draw(pool, size, rng).tolist()
+
+
+class Halved(ByLot):
+    """Returns numbers that are no indices."""
+
+    def draw(self, pool: pvd.Pool, size: int, rng: Any) -> Any:
+        return super().draw(pool, size, rng).float()
+
+
+class Twice(ByLot):
+    """Puts back what it drew, where there is little."""
+
+    def draw(self, pool: pvd.Pool, size: int, rng: Any) -> Any:
+        drawn = super().draw(pool, size, rng)
+        return drawn % 2 if len(pool.items) == 3 else drawn
+
+
+class Fixed(ByLot):
+    """Takes every catalogue for one of 40 items."""
+
+    def draw(self, pool: pvd.Pool, size: int, rng: Any) -> Any:
+        import torch
+
+        return torch.stack([torch.randperm(40, generator=rng)[:size] for _ in pool.personas])
+
+
+class Own(ByLot):
+    """Has a generator of its own."""
+
+    def draw(self, pool: pvd.Pool, size: int, rng: Any) -> Any:
+        import torch
+
+        return super().draw(pool, size, torch.Generator().manual_seed(Random().getrandbits(60)))
+
+
+class Distinct(ByLot):
+    """Takes the best of the distinct scores, as if there were always enough of them."""
+
+    def draw(self, pool: pvd.Pool, size: int, rng: Any) -> Any:
+        import torch
+
+        best = [torch.unique(row).topk(size).values for row in pool.scores]
+        rows = zip(pool.scores, best, strict=True)
+        return torch.stack([torch.isin(row, some).nonzero()[:size, 0] for row, some in rows])
+
+
+class Forgetful(ByLot):
+    """Reads of a judgment what it has not."""
+
+    def draw(self, pool: pvd.Pool, size: int, rng: Any) -> Any:
+        seen = {judgment.items for judgment in pool.history}  # type: ignore[attr-defined]
+        return super().draw(pool, size - len(seen), rng)
+
+
+class Centring(ByLot):
+    """Moves the scores in place."""
+
+    def draw(self, pool: pvd.Pool, size: int, rng: Any) -> Any:
+        pool.scores.sub_(pool.scores.mean())
+        return super().draw(pool, size, rng)
+
+
+class Undefined(ByLot):
+    """Notes a share of nothing."""
+
+    def draw(self, pool: pvd.Pool, size: int, rng: Any) -> Any:
+        pool.note("bins", {"top": {"share": float("nan")}})
+        return super().draw(pool, size, rng)
+
+
+BROKEN = [
+    (
+        "test_draws",
+        Broken(
+            Short,
+            r"draw\(\) returned 6 x 4 indices for 6 slots of 5 items; return one row of `size` "
+            "item indices for each slot",
+        ),
+    ),
+    ("test_draws", Broken(Broad, r"draw\(\) returned a list", None)),
+    ("test_draws", Broken(Halved, "returned torch.float32; item indices are whole numbers")),
+    ("test_draws", Broken(Twice, "an item stands twice in .*; draw without putting back")),
+    ("test_draws", Broken(Fixed, "names items that are not there; indices go from 0 to 2")),
+    ("test_repeats", Broken(Own, "two equal generators gave different draws.*from `rng` alone")),
+    ("test_ties", Broken(Distinct, "where all scores are equal raises RuntimeError: .*k out of")),
+    (
+        "test_history",
+        Broken(Forgetful, "judgments in pool.history raises Attrib", ("test_changes_nothing",)),
+    ),
+    ("test_changes_nothing", Broken(Centring, "it changes pool.scores, which core goes on with")),
+    ("test_notes", Broken(Undefined, "got nan for 'top', 'share'; .* numbers finite")),
+]
+
+
+@pytest.mark.parametrize(("check", "broken"), BROKEN, ids=lambda one: getattr(one, "message", one))
+def test_it_is_caught(check: str, broken: Broken) -> None:
+    assert_caught(SamplerContract, check, broken)
+
+
+def test_every_check_catches_something() -> None:
+    assert {check for check, _ in BROKEN} == own_checks(SamplerContract)
+
+
+def test_a_good_one_passes() -> None:
+    assert not wrong(verdicts(SamplerContract, ByLot))

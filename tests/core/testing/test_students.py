@@ -1,0 +1,312 @@
+"""Each check of a student, and students that it catches."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from caught import Broken, assert_caught, own_checks, verdicts, wrong
+
+import pvd
+from pvd.testing import StudentContract
+
+
+@dataclass(kw_only=True)
+class Linear(pvd.Student):
+    """A linear map of a small picture, and letters counted."""
+
+    side: int = 4  # pixels
+
+    def load(self, device: str) -> None:
+        import torch
+
+        rng = torch.Generator().manual_seed(0)
+        self.weight = torch.randn(3 * self.side**2, 26, generator=rng).requires_grad_()
+
+    def open(self, folder: Path, device: str) -> None:
+        from safetensors.torch import load_file
+
+        self.load(device)
+        self.load_state(load_file(folder / "model.safetensors"))
+
+    def save(self, folder: Path) -> None:
+        from safetensors.torch import save_file
+
+        save_file({"weight": self.weight.detach()}, folder / "model.safetensors")
+
+    def count(self, texts: Sequence[str]) -> Any:
+        """[P, 26], how often each letter occurs."""
+        import torch
+
+        letters = "abcdefghijklmnopqrstuvwxyz"
+        return torch.tensor([[float(text.count(one)) for one in letters] for text in texts])
+
+    def embed_texts(self, texts: Sequence[str]) -> Any:
+        from torch.nn.functional import normalize
+
+        return normalize(self.count(texts), dim=1)
+
+    def prepare(self, images: Sequence[Any]) -> Any:
+        import torch
+
+        small = [image.resize((self.side, self.side)) for image in images]
+        return torch.tensor([list(one.tobytes()) for one in small]) / 255
+
+    def prepare_key(self) -> str:
+        return f"linear {self.side}"
+
+    def embed_prepared(self, prepared: Any, *, train: bool = False) -> Any:
+        from torch.nn.functional import normalize
+
+        return normalize(prepared @ self.weight, dim=1)
+
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        return [{"params": [self.weight], "lr_scale": 0.5}]
+
+    def state(self) -> Any:
+        return {"weight": self.weight.detach()}
+
+    def load_state(self, state: Any) -> None:
+        self.weight.data.copy_(state["weight"])
+
+
+class Long(Linear):
+    """Has texts of other lengths than 1."""
+
+    def embed_texts(self, texts: Sequence[str]) -> Any:
+        return 2 * super().embed_texts(texts)
+
+
+class Double(Linear):
+    """Has texts in double precision."""
+
+    def embed_texts(self, texts: Sequence[str]) -> Any:
+        return super().embed_texts(texts).double()
+
+
+class Narrow(Linear):
+    """Has texts in another space."""
+
+    def count(self, texts: Sequence[str]) -> Any:
+        return super().count(texts)[:, :20]
+
+
+class Normed(Linear):
+    """Centres each batch, in training."""
+
+    def embed_prepared(self, prepared: Any, *, train: bool = False) -> Any:
+        return super().embed_prepared(prepared - prepared.mean(0) * train)
+
+
+class Crowded(Linear):
+    """Centres the texts that are asked together."""
+
+    def count(self, texts: Sequence[str]) -> Any:
+        found = super().count(texts)
+        return found - found.mean(0)
+
+
+class Dropping(Linear):
+    """Leaves something out by lot, also where nobody trains."""
+
+    def embed_prepared(self, prepared: Any, *, train: bool = False) -> Any:
+        from torch.nn.functional import dropout
+
+        return super().embed_prepared(dropout(prepared, 0.1))
+
+
+class Blind(Linear):
+    """Sees no picture."""
+
+    def prepare(self, images: Sequence[Any]) -> Any:
+        return super().prepare(images) * 0 + 1
+
+
+class Attached(Linear):
+    """Prepares with what learns."""
+
+    def prepare(self, images: Sequence[Any]) -> Any:
+        return super().prepare(images).requires_grad_()
+
+
+class Merged(Linear):
+    """Prepares one row for all."""
+
+    def prepare(self, images: Sequence[Any]) -> Any:
+        return super().prepare(images).mean(0)
+
+
+class Taken(Linear):
+    """Names a tensor as the cache does."""
+
+    def prepare(self, images: Sequence[Any]) -> Any:
+        return {"digests": super().prepare(images)}
+
+    def embed_prepared(self, prepared: Any, *, train: bool = False) -> Any:
+        return super().embed_prepared(prepared["digests"])
+
+
+class Centred(Linear):
+    """Centres the pictures that are prepared together."""
+
+    def prepare(self, images: Sequence[Any]) -> Any:
+        found = super().prepare(images)
+        return found - found.mean(0)
+
+
+class Learning(Linear):
+    """Has a key that changes with every step."""
+
+    def prepare_key(self) -> str:
+        return f"{super().prepare_key()} {float(self.weight.detach().sum())}"
+
+
+class Personal(Linear):
+    """Has a key of each object."""
+
+    def prepare_key(self) -> str:
+        return f"{super().prepare_key()} {id(self)}"
+
+
+class Moving(Linear):
+    """Prepares with the weights that learn."""
+
+    def prepare(self, images: Sequence[Any]) -> Any:
+        return super().prepare(images) + self.weight.detach().mean()
+
+
+class Forgetful(Linear):
+    """Has a key that does not know its options."""
+
+    def prepare_key(self) -> str:
+        return "linear"
+
+
+class Detached(Linear):
+    """Loses the way back."""
+
+    def embed_prepared(self, prepared: Any, *, train: bool = False) -> Any:
+        return super().embed_prepared(prepared).detach()
+
+
+class Elsewhere(Linear):
+    """Lets something learn that nothing depends on."""
+
+    def load(self, device: str) -> None:
+        import torch
+
+        super().load(device)
+        self.other = torch.zeros(3, requires_grad=True)
+
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        return [{"params": [self.other]}]
+
+
+class Joint(Linear):
+    """Trains its texts, too."""
+
+    def load(self, device: str) -> None:
+        import torch
+
+        super().load(device)
+        self.scale = torch.ones(26, requires_grad=True)
+
+    def embed_texts(self, texts: Sequence[str]) -> Any:
+        from torch.nn.functional import normalize
+
+        return normalize(self.count(texts) * self.weight.detach()[:1].abs(), dim=1)
+
+
+class Rated(Linear):
+    """Sets a rate that core sets."""
+
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        return [{"params": [self.weight], "lr": 0.1}]
+
+
+class Doubled(Linear):
+    """Has a parameter in two groups."""
+
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        return [{"params": [self.weight]}, {"params": [self.weight]}]
+
+
+class Still(Linear):
+    """Begins with no rate at all."""
+
+    def learning_rate(self) -> float:
+        return 0.0
+
+
+class Pickling(Linear):
+    """Saves a pickle beside it."""
+
+    def save(self, folder: Path) -> None:
+        import torch
+
+        super().save(folder)
+        torch.save(self.state(), folder / "model.pt")
+
+
+class Published(Linear):
+    """Opens the published weights."""
+
+    def open(self, folder: Path, device: str) -> None:
+        self.load(device)
+
+
+class Stateless(Linear):
+    """Has no state."""
+
+    def state(self) -> Any:
+        return {}
+
+    def load_state(self, state: Any) -> None:
+        self.weight.data.copy_(state.get("weight", self.weight.data))
+
+
+BROKEN = [
+    ("test_unit_length", Broken(Long, r"embed_texts\(\) returned rows that are off unit length")),
+    ("test_unit_length", Broken(Double, "texts and pictures are compared in float32")),
+    ("test_unit_length", Broken(Narrow, "texts have 20 numbers and pictures 26")),
+    ("test_rows_alone", Broken(Normed, r"with the others in the batch \(train=True\); no batch")),
+    ("test_texts_alone", Broken(Crowded, "when it is embedded alone; a search")),
+    (
+        "test_tells_apart",
+        Broken(Dropping, "other embeddings the second time", ("test_rows_alone",)),
+    ),
+    ("test_tells_apart", Broken(Blind, "all pictures have one embedding", None)),
+    ("test_prepared", Broken(Attached, "carries a gradient; it is constant, made once")),
+    ("test_prepared", Broken(Merged, "for 3 pictures; return a tensor with one row", None)),
+    ("test_prepared", Broken(Taken, "names a tensor 'digests', as the cache does its own")),
+    ("test_prepares_alone", Broken(Centred, "when its picture is prepared alone")),
+    ("test_prepare_key", Broken(Learning, r"prepare_key\(\) depends on what learns")),
+    ("test_prepare_key", Broken(Personal, "from one object to the next with the same options")),
+    ("test_prepare_key", Broken(Moving, r"prepare\(\) depends on what learns", None)),
+    ("test_prepare_key_of_options", Broken(Forgetful, "with side=5 instead of 4 .*put the option")),
+    ("test_learns", Broken(Detached, "no gradient leads from embed_prepared")),
+    ("test_learns", Broken(Elsewhere, "no parameter gets a gradient", None)),
+    ("test_learns", Broken(Joint, "a training step moved the texts")),
+    ("test_parameter_groups", Broken(Rated, r"has the keys \['lr', 'params'\]; .*\"lr_scale\"")),
+    ("test_parameter_groups", Broken(Doubled, "a parameter stands twice", None)),
+    ("test_parameter_groups", Broken(Still, r"learning_rate\(\) is 0.0")),
+    ("test_saves", Broken(Pickling, r"save\(\) writes model.pt, which may run code")),
+    ("test_saves", Broken(Published, "save and open turn an embedding by 1 - cosine")),
+    ("test_state", Broken(Stateless, "do not bring the embeddings back")),
+]
+
+
+@pytest.mark.parametrize(("check", "broken"), BROKEN, ids=lambda one: getattr(one, "message", one))
+def test_it_is_caught(check: str, broken: Broken) -> None:
+    assert_caught(StudentContract, check, broken)
+
+
+def test_every_check_catches_something() -> None:
+    assert {check for check, _ in BROKEN} == own_checks(StudentContract)
+
+
+def test_a_good_one_passes() -> None:
+    assert not wrong(verdicts(StudentContract, Linear))

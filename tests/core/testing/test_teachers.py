@@ -1,0 +1,524 @@
+"""Each check of a teacher, and teachers that it catches."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from random import Random
+from typing import Any, ClassVar
+
+import pytest
+from caught import Broken, assert_caught, own_checks, verdicts, wrong
+
+import pvd
+from pvd import kit
+from pvd.testing import Skipped, TeacherContract
+
+
+@dataclass(kw_only=True)
+class Simple(pvd.Teacher):
+    """Ranks by the titles, backwards."""
+
+    def rank(self, slates: Sequence[pvd.Slate]) -> Sequence[pvd.Ranking]:
+        return [self.order(slate) for slate in slates]
+
+    def order(self, slate: pvd.Slate) -> pvd.Ranking:
+        """One ranking."""
+        keys = [kit.digest_of([slate.persona.text, item.title]) for item in slate.items]
+        return pvd.Ranking.from_order(sorted(range(len(keys)), key=keys.__getitem__))
+
+
+@dataclass(kw_only=True)
+class Raw(Simple):
+    """Answers in text."""
+
+    def body(self, slate: pvd.Slate) -> dict[str, Any]:
+        """All that the answer depends on."""
+        titles = [item.title for item in slate.items]
+        return {"persona": slate.persona.text, "items": titles, "repeat": slate.repeat}
+
+    def request(self, slate: pvd.Slate) -> pvd.Request:
+        return pvd.Request(slate, self.body(slate))
+
+    def answer(self, requests: Sequence[pvd.Request]) -> Sequence[pvd.Reply]:
+        return [pvd.Reply(self.text(request.slate), model="raw") for request in requests]
+
+    def text(self, slate: pvd.Slate) -> str:
+        """Such as "order: 2 0 1"."""
+        return "order: " + " ".join(str(tier[0]) for tier in self.order(slate).tiers)
+
+    def read(self, request: pvd.Request, reply: pvd.Reply) -> pvd.Ranking:
+        head, _, tail = reply.text.partition(": ")
+        numbers = tail.split()
+        if head != "order" or not all(number.isdecimal() for number in numbers):
+            raise kit.Malformed(f"no order: {reply.text[:80]!r}")
+        return pvd.Ranking.from_order([int(number) for number in numbers])
+
+
+class Five(Raw):
+    """Takes every slate for one of five."""
+
+    def order(self, slate: pvd.Slate) -> pvd.Ranking:
+        return pvd.Ranking.from_order(range(5))
+
+
+class FiveRanked(Five):
+    """Ranks as that one does."""
+
+    request, answer, read = pvd.Teacher.request, pvd.Teacher.answer, pvd.Teacher.read
+
+
+class Promising(Simple):
+    """Promises utilities."""
+
+    capabilities = pvd.Capabilities(yields=frozenset({"utilities"}))
+
+
+class Infinite(Simple):
+    """Is infinitely sure."""
+
+    def order(self, slate: pvd.Slate) -> pvd.Ranking:
+        return replace(super().order(slate), utilities=(float("inf"),) * len(slate.items))
+
+
+class Mixed(Simple):
+    """Answers the last question first."""
+
+    capabilities = pvd.Capabilities(batch=8)
+
+    def rank(self, slates: Sequence[pvd.Slate]) -> Sequence[pvd.Ranking]:
+        return super().rank(slates)[::-1]
+
+
+class MixedPairs(Mixed):
+    """Does it with two."""
+
+    capabilities = pvd.Capabilities(batch=2)
+
+
+class Moody(Simple):
+    """Makes up preferences, each time others."""
+
+    capabilities = pvd.Capabilities(simulated=True)
+
+    def order(self, slate: pvd.Slate) -> pvd.Ranking:
+        return pvd.Ranking.from_order(Random().sample(range(len(slate.items)), len(slate.items)))
+
+
+class Numbered(Raw):
+    """Numbers its requests."""
+
+    def body(self, slate: pvd.Slate) -> dict[str, Any]:
+        return {**super().body(slate), "id": uuid.uuid4().hex}
+
+
+class Objects(Raw):
+    """Has things in its requests that are no JSON."""
+
+    def body(self, slate: pvd.Slate) -> dict[str, Any]:
+        return {**super().body(slate), "items": {item.title for item in slate.items}}
+
+
+class Sorted(Raw):
+    """Sorts the items of its requests."""
+
+    def body(self, slate: pvd.Slate) -> dict[str, Any]:
+        return {**super().body(slate), "items": sorted(str(item.title) for item in slate.items)}
+
+
+class Once(Raw):
+    """Forgets the repeat number."""
+
+    def body(self, slate: pvd.Slate) -> dict[str, Any]:
+        return {**super().body(slate), "repeat": 0}
+
+
+class Hidden(Raw):
+    """Looks at pictures, and does not say so."""
+
+    def order(self, slate: pvd.Slate) -> pvd.Ranking:
+        keys = [item.digest for item in slate.items]
+        return pvd.Ranking.from_order(sorted(range(len(keys)), key=keys.__getitem__))
+
+
+@dataclass(kw_only=True)
+class Turning(Raw):
+    """Has an option that its requests do not know."""
+
+    turned: bool = False
+
+    def order(self, slate: pvd.Slate) -> pvd.Ranking:
+        found = super().order(slate)
+        return replace(found, tiers=found.tiers[::-1]) if self.turned else found
+
+
+class Seeded(Raw):
+    """Has a seed that its requests do not know."""
+
+    def order(self, slate: pvd.Slate) -> pvd.Ranking:
+        found = super().order(slate)
+        return replace(found, tiers=found.tiers[::-1]) if self.seed % 2 else found
+
+
+class Counting(Raw):
+    """Reads every second reply the other way round."""
+
+    def read(self, request: pvd.Request, reply: pvd.Reply) -> pvd.Ranking:
+        found = super().read(request, reply)
+        self.turn = not getattr(self, "turn", True)
+        return replace(found, tiers=found.tiers[::-1]) if self.turn else found
+
+
+class Client(Raw):
+    """Needs its client for reading."""
+
+    def connect(self) -> Sequence[str]:
+        self.prefix = "order"
+        return ()
+
+    def read(self, request: pvd.Request, reply: pvd.Reply) -> pvd.Ranking:
+        if reply.text.startswith("order"):
+            assert self.prefix
+        return super().read(request, reply)
+
+
+class Guessing(Raw):
+    """Takes the order shown where it cannot read one."""
+
+    def read(self, request: pvd.Request, reply: pvd.Reply) -> pvd.Ranking:
+        try:
+            return super().read(request, reply)
+        except kit.Malformed:
+            return pvd.Ranking.from_order(range(len(request.slate.items)))
+
+
+class Trusting(Raw):
+    """Takes any reply for an order."""
+
+    def read(self, request: pvd.Request, reply: pvd.Reply) -> pvd.Ranking:
+        return pvd.Ranking.from_order([int(one) for one in reply.text.split(": ")[1].split()])
+
+
+class Whole(Raw):
+    """Takes any order for a whole one."""
+
+    def read(self, request: pvd.Request, reply: pvd.Reply) -> pvd.Ranking:
+        found = super().read(request, reply)
+        return pvd.Ranking.from_order(
+            [found.tiers[place][0] for place in range(len(request.slate.items))]
+        )
+
+
+class Able(Simple):
+    """Yields what no ranking carries."""
+
+    capabilities = pvd.Capabilities(yields=frozenset({"prices"}))
+
+
+class Undecided(Simple):
+    """Says what it can in words."""
+
+    capabilities: Any = "a lot"
+
+
+class Picky(Simple):
+    """Wants tastes of everybody, and does not say so."""
+
+    def check(self, personas: Sequence[pvd.Persona], items: Sequence[pvd.Item]) -> None:
+        self.first = personas[0].attributes["tastes"]
+
+
+class Shaky(Simple):
+    """Takes what it reads for a table."""
+
+    capabilities = pvd.Capabilities(reads=frozenset({"tastes"}))
+
+    def check(self, personas: Sequence[pvd.Persona], items: Sequence[pvd.Item]) -> None:
+        self.first = [persona.attributes["tastes"].values() for persona in personas]
+
+
+class Free(Simple):
+    """Costs money, and does not say how much."""
+
+    capabilities = pvd.Capabilities(paid=True)
+
+    def estimate(self, slate: pvd.Slate) -> pvd.Forecast:
+        return pvd.Forecast(pvd.Tokens(1, 1), pvd.Tokens(2, 1), pvd.Tokens(3, 1))
+
+
+class Vague(Simple):
+    """Expects more than it will not pass."""
+
+    def estimate(self, slate: pvd.Slate) -> pvd.Forecast:
+        return pvd.Forecast(expected=pvd.Tokens(100, 1))
+
+
+class Unknown(Simple):
+    """Knows no tokens, and costs money."""
+
+    capabilities = pvd.Capabilities(paid=True)
+
+
+class OneShort(Simple):
+    """Knows nothing of the last item."""
+
+    def utilities(self, persona: pvd.Persona, items: Sequence[pvd.Item]) -> Sequence[float]:
+        return [1.0 for _ in items[1:]]
+
+
+class Placed(Simple):
+    """Likes what comes first."""
+
+    def utilities(self, persona: pvd.Persona, items: Sequence[pvd.Item]) -> Sequence[float]:
+        return [-float(place) for place in range(len(items))]
+
+
+@dataclass(kw_only=True)
+class Twofold(pvd.CompositeTeacher):
+    """Asks another one twice, and takes the first answer."""
+
+    of: pvd.Teacher = field(default_factory=Simple)
+
+    def questions(self, slate: pvd.Slate) -> Sequence[pvd.Question]:
+        turned = replace(slate, items=slate.items[::-1])
+        return [pvd.Question(self.of, slate), pvd.Question(self.of, turned)]
+
+    def combine(self, slate: pvd.Slate, rankings: Sequence[pvd.Ranking]) -> pvd.Ranking:
+        return rankings[0]
+
+
+class Shuffling(Twofold):
+    """Asks in other orders each time."""
+
+    def questions(self, slate: pvd.Slate) -> Sequence[pvd.Question]:
+        items = tuple(Random().sample(slate.items, len(slate.items)))
+        return [pvd.Question(self.of, replace(slate, items=items)) for _ in range(3)]
+
+    def combine(self, slate: pvd.Slate, rankings: Sequence[pvd.Ranking]) -> pvd.Ranking:
+        return pvd.Ranking.from_order(range(len(slate.items)))
+
+
+class Secretive(Twofold):
+    """Asks somebody whom nobody chose."""
+
+    def questions(self, slate: pvd.Slate) -> Sequence[pvd.Question]:
+        return [pvd.Question(Simple(), slate)]
+
+
+class Full(Twofold):
+    """Takes every answer for a whole order."""
+
+    def combine(self, slate: pvd.Slate, rankings: Sequence[pvd.Ranking]) -> pvd.Ranking:
+        ranks = rankings[0].ranks(len(slate.items))
+        return pvd.Ranking.from_utilities([-rank for rank in ranks])  # type: ignore[operator]
+
+
+class Emptied(Twofold):
+    """Takes out what two answers do not share."""
+
+    def combine(self, slate: pvd.Slate, rankings: Sequence[pvd.Ranking]) -> pvd.Ranking:
+        tiers = [tier for tier in rankings[0].tiers if len(tier) == 1]
+        return replace(rankings[0], tiers=tuple(tiers), utilities=None)
+
+
+@dataclass(kw_only=True)
+class Batches(Raw, pvd.BatchTeacher):
+    """Takes batches."""
+
+    batch_requests: ClassVar[int] = 100
+    batch_bytes: ClassVar[int] = 10_000
+
+    def line(self, request: pvd.Request) -> bytes:
+        return json.dumps({"id": request.digest, **request.body}).encode()
+
+    def submit(self, name: str, lines: Any) -> str:
+        return name
+
+    def find(self, name: str, since: Any, count: int, known: Any) -> str | None:
+        return None
+
+    def collect(self, ticket: str) -> Any:
+        return None
+
+    def discard(self, ticket: str) -> None:
+        return None
+
+
+class Nameless(Batches):
+    """Writes lines without their digest."""
+
+    def line(self, request: pvd.Request) -> bytes:
+        return json.dumps(request.body).encode()
+
+
+class Pretty(Batches):
+    """Writes one question over many lines."""
+
+    def line(self, request: pvd.Request) -> bytes:
+        return json.dumps({"id": request.digest}, indent=2).encode()
+
+
+class Tight(Batches):
+    """Has no room for a question."""
+
+    batch_bytes: ClassVar[int] = 10
+
+
+BROKEN = [
+    ("test_answers", Broken(Five, "no readable answer for a slate of 2 items")),
+    ("test_answers", Broken(FiveRanked, "does not fit a slate of 2 items")),
+    ("test_answers", Broken(Promising, "promises utilities, and a ranking has none")),
+    ("test_answers", Broken(Infinite, r"a ranking has the utilities \(inf")),
+    ("test_answers_in_order", Broken(Mixed, r"answer\(\) mixes up the questions of one call")),
+    ("test_answers_in_order", Broken(MixedPairs, "each to its own")),
+    ("test_repeats", Broken(Moody, r"from pvd.kit.stream\(self.seed, persona id")),
+    (
+        "test_request_repeats",
+        Broken(Numbered, "the same slate has another digest", ("test_answers",)),
+    ),
+    ("test_request_repeats", Broken(Objects, "no JSON: Object of type set", None)),
+    ("test_request_repeats", Broken(Shuffling, r"questions\(\) asks other things each time")),
+    ("test_request_differs", Broken(Sorted, "order of the items, .* put the items in order", None)),
+    ("test_request_differs", Broken(Once, "does not depend on the repeat number")),
+    ("test_request_covers_the_reply", Broken(Hidden, "the reply changes with the pictures")),
+    ("test_request_covers_the_reply", Broken(Turning, "with the option turned=True instead of")),
+    ("test_request_covers_the_reply", Broken(Seeded, "the reply changes with the seed, and")),
+    ("test_reads_again", Broken(Counting, r"read\(\) makes another ranking of it now")),
+    ("test_reads_again", Broken(Client, r"read\(\) before connect\(\) raises AttributeError")),
+    ("test_nonsense", Broken(Guessing, "of the reply ''; raise .* would be a made-up judgment")),
+    ("test_nonsense", Broken(Trusting, "raises IndexError: ", ("test_damaged_replies",))),
+    ("test_damaged_replies", Broken(Whole, "raises IndexError: .*raise pvd.kit.Malformed")),
+    ("test_capabilities", Broken(Able, r"has \['prices'\]; a ranking carries 'utilities' at most")),
+    ("test_capabilities", Broken(Undecided, r"write capabilities = pvd.Capabilities\(", None)),
+    ("test_check", Broken(Picky, "attributes are nonsense, .* raises KeyError: 'tastes'")),
+    ("test_check", Broken(Shaky, "attributes are nonsense, .* raises AttributeError")),
+    ("test_forecast", Broken(Free, r"dollars\(\) says 0.0 though capabilities.paid is True")),
+    ("test_forecast", Broken(Vague, r"estimate\(\) is not in order: low \(0, 0.*high \(0, 0")),
+    ("test_forecast", Broken(Unknown, r"estimate\(\) of a paid teacher is 0")),
+    ("test_utilities", Broken(OneShort, "for 7 items; return one finite number an item")),
+    ("test_utilities", Broken(Placed, "depends on where it stands in the list")),
+    ("test_questions", Broken(Secretive, "declare it as an option of the type pvd.Teacher")),
+    ("test_combines", Broken(Full, r"combine\(\) of answers that place one .* raises TypeError")),
+    ("test_combines", Broken(Emptied, r"combine\(\) of answers that tie all items: The ranking")),
+    ("test_batch_lines", Broken(Nameless, "lacks request.digest, by which the answer is found")),
+    ("test_batch_lines", Broken(Pretty, r"line\(\) must return bytes without a line's end")),
+    ("test_batch_lines", Broken(Tight, r"a line has \d+ bytes, and batch_bytes is 10")),
+]
+
+
+@pytest.mark.parametrize(("check", "broken"), BROKEN, ids=lambda one: getattr(one, "message", one))
+def test_it_is_caught(check: str, broken: Broken) -> None:
+    assert_caught(TeacherContract, check, broken)
+
+
+def test_every_check_catches_something() -> None:
+    assert {check for check, _ in BROKEN} == own_checks(TeacherContract)
+
+
+@pytest.mark.parametrize("teacher", [Simple, Raw, Twofold, Batches])
+def test_a_good_one_passes(teacher: type[pvd.Teacher]) -> None:
+    assert not wrong(verdicts(TeacherContract, teacher))
+
+
+# --- what is not asked ----------------------------------------------------------------------------
+
+ASKING = {
+    "test_answers",
+    "test_reads_again",
+    "test_request_covers_the_reply",
+    "test_damaged_replies",
+}
+
+
+class Untouched(Raw):
+    """Must not be asked."""
+
+    def answer(self, requests: Sequence[pvd.Request]) -> Sequence[pvd.Reply]:
+        raise RuntimeError("asked")
+
+
+class Dear(Untouched):
+    """Costs money."""
+
+    capabilities = pvd.Capabilities(paid=True)
+
+    def estimate(self, slate: pvd.Slate) -> pvd.Forecast:
+        return pvd.Forecast(high=pvd.Tokens(3, 1))
+
+    def dollars(self, tokens: pvd.Tokens, batch: bool = False) -> float | None:
+        return None
+
+
+class Person(Untouched):
+    """Is somebody."""
+
+    capabilities = pvd.Capabilities(person=True)
+
+
+class Reader(Untouched):
+    """Reads what the personas of a check lack."""
+
+    capabilities = pvd.Capabilities(reads=frozenset({"age"}))
+
+
+class Far(Raw):
+    """Is somewhere else, and does not answer."""
+
+    def answer(self, requests: Sequence[pvd.Request]) -> Sequence[pvd.Reply]:
+        raise kit.ProviderFailure("localhost:1 does not answer.")
+
+
+class Keyed(Raw):
+    """Needs a key."""
+
+    def connect(self) -> Sequence[str]:
+        kit.secret("NOBODYS_API_KEY")
+        return ()
+
+
+@pytest.mark.parametrize(
+    ("teacher", "why"),
+    [
+        (Dear, "an answer of this teacher costs money"),
+        (Person, "nobody is bothered in a check"),
+        (Reader, "it reads age, which the personas of a check lack"),
+        (Far, r"nobody answers a check \(localhost:1 does not answer.\)"),
+        (Keyed, "No key: set the environment variable NOBODYS_API_KEY"),
+    ],
+)
+def test_what_cannot_be_asked_here_is_skipped(teacher: type[pvd.Teacher], why: str) -> None:
+    import re
+
+    found = verdicts(TeacherContract, teacher)
+    assert not wrong(found)
+    asking = ASKING - ({"test_request_covers_the_reply"} if teacher is Person else set())
+    for check in asking:
+        assert isinstance(found[check], Skipped), check
+        assert re.search(why, str(found[check])), found[check]
+
+
+@pytest.mark.parametrize(
+    ("teacher", "why"),
+    [(Dear, "RuntimeError: asked"), (Person, "asked"), (Far, "localhost:1"), (Keyed, "NOBODYS")],
+)
+def test_a_live_one_is_asked_all_the_same(teacher: type[pvd.Teacher], why: str) -> None:
+    found = wrong(verdicts(TeacherContract, teacher, live=True))
+    assert why in found["test_answers"]
+
+
+def test_an_author_brings_personas_of_their_own() -> None:
+    class Aged(Simple):
+        """Reads ages."""
+
+        capabilities = pvd.Capabilities(reads=frozenset({"age"}))
+
+        def order(self, slate: pvd.Slate) -> pvd.Ranking:
+            assert slate.persona.attributes["age"] > 10
+            return super().order(slate)
+
+    people = [pvd.Persona(f"p{n}", f"Somebody, {n}.", {"age": 20 + n}) for n in range(4)]
+    found = verdicts(TeacherContract, Aged, personas=lambda self: people)
+    assert not wrong(found)
+    assert found["test_answers"] is None
