@@ -173,7 +173,7 @@ class _Writer:
             "then": {"enum": bare},
             "allOf": [self._chosen(role, name) for name in names],
             "anyOf": [
-                {"type": ["string", "object"], "$comment": EDITORS},
+                {"$comment": EDITORS},
                 *({"$ref": _ref(f"{role}.{name}")} for name in names),
             ],
         }
