@@ -24,6 +24,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 from PIL import Image
+from strangers import component, installed
 
 import pvd
 from pvd.cli import main
@@ -231,6 +232,20 @@ def option(*words: str, setup: Setup = lambda: None) -> Case:
 
 def brought(setup: Setup) -> Case:
     return Case(["train", "RUN", "--judgments", "mine.jsonl"], setup)
+
+
+def broken(kind: str, body: str, base: str = "Good") -> Case:
+    """A run with a plug-in from a file that is good but for this body."""
+    source = component(kind, "broken", body, base)
+    return option("-p", "broken.py", f"--{kind}", "broken", setup=table(source, "broken.py"))
+
+
+def distribution(source: str, name: str = "acme", **more: str) -> Case:
+    """A run with a sampler that is installed, of this module."""
+    return option(
+        "--sampler", name,
+        setup=lambda: installed(Path("site"), "acme", source, f"sampler.{name}", **more),
+    )  # fmt: skip
 
 
 def kept(*words: str) -> Case:
@@ -461,6 +476,34 @@ CASES: dict[str, Case] = {
     "a plug-in file with a name that is taken": option(
         "-p", "thief.py", setup=table(PLUGIN.replace("NAME", "simulated"), "thief.py")
     ),
+    # plug-ins
+    "a plug-in file with a misspelt hook": option(
+        "-p", "odd.py", setup=table(PLUGIN.replace("_teachers(", "_teacher("), "odd.py")
+    ),
+    "a plug-in with an option of a name that is taken": broken("sampler", "label: str = 'a'"),
+    "a plug-in that lacks a method": broken("sampler", "", base="pvd.Sampler"),
+    "a plug-in that raises when it is made": broken("loss", "def __post_init__(self): 1 / 0"),
+    "a plug-in that raises in a run": broken("sampler", "def draw(self, pool, size, rng): 1 / 0"),
+    "a teacher that ranks too few slates": broken(
+        "teacher", "def rank(self, slates): return []", base="pvd.Teacher"
+    ),
+    "a sampler that draws an item twice": broken(
+        "sampler",
+        "def draw(self, pool, size, rng):\n    import torch\n"
+        "    return torch.zeros(len(pool.personas), size, dtype=int)",
+    ),
+    "a loss that returns no tensor": broken("loss", "def __call__(self, batch): return 0.5"),
+    "a student whose embeddings have another length": broken(
+        "student", "def embed_texts(self, texts): return 2 * Colours.embed_texts(self, texts)"
+    ),
+    "an installed plug-in that raises": distribution("1 / 0"),
+    "an installed plug-in that needs a package": distribution("import nowhere_to_be_found"),
+    "an installed plug-in whose module is not there": distribution("", value="acme.nowhere"),
+    "an installed plug-in for a newer pvd": distribution("", requires="pvd-distill>=99"),
+    "two installed plug-ins of one name": distribution("", name="uniform"),
+    "`pvd plugins --load` with one that cannot be loaded": Case(
+        ["plugins", "--load"], distribution("1 / 0").setup
+    ),
     # configurations, folders, judgments
     "a configuration that is not there": option("--config", "nowhere.toml"),
     "a folder as configuration": option("--config", "settings", setup=table("", "settings/a.toml")),
@@ -677,6 +720,8 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, finished: Path) -> Pa
     monkeypatch.setenv("PVD_TEST_RUN", str(finished))
     (tmp_path / "place").mkdir()
     monkeypatch.chdir(tmp_path / "place")
+    monkeypatch.syspath_prepend(tmp_path / "place/site")  # where cases install distributions
+    monkeypatch.delitem(sys.modules, "acme", raising=False)
     return tmp_path / "place"
 
 
