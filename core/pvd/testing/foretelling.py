@@ -65,7 +65,11 @@ class Foretelling(Answering):
             f"estimate() is not in order: low {low}, expected {expected}, high {high}",
         )
         if teacher.capabilities.paid:
-            require(seen.high.input + seen.high.output > 0, "estimate() of a paid teacher is 0")
+            require(
+                seen.high.input + seen.high.output > 0,
+                "estimate() says that a question costs no tokens, though capabilities.paid is True; "
+                "count text and pictures, the high estimate generously",
+            )
             for batch in {False, isinstance(teacher, BatchTeacher)}:
                 price = called("dollars()", teacher.dollars, seen.high, batch)
                 require(

@@ -53,6 +53,22 @@ class Scaled(Pairs):
         return super().__call__(batch) * self.scale
 
 
+@dataclass(kw_only=True)
+class Pointwise(pvd.Loss):
+    """Looks across slates, at utilities: pointwise targets as in BiXSE."""
+
+    requires: ClassVar[frozenset[str]] = frozenset({"utilities"})
+    separable: ClassVar[bool] = False
+
+    def __call__(self, batch: pvd.ScoredBatch) -> Any:
+        from torch.nn.functional import binary_cross_entropy_with_logits as cost
+
+        assert batch.utilities is not None
+        grades = batch.utilities.sigmoid()
+        within = cost(10 * batch.scores[batch.mask], grades[batch.mask])
+        return within + cost(10 * batch.pool_scores, batch.in_slate.float()) / 10
+
+
 class EachSlate(Pairs):
     """Forgets to mean over the slates."""
 
@@ -255,6 +271,6 @@ def test_every_check_catches_something() -> None:
     assert {check for check, _ in BROKEN} == own_checks(LossContract)
 
 
-@pytest.mark.parametrize("loss", [Pairs, Scaled])
+@pytest.mark.parametrize("loss", [Pairs, Scaled, Pointwise])
 def test_a_good_one_passes(loss: type[pvd.Loss]) -> None:
     assert not wrong(verdicts(LossContract, loss))
