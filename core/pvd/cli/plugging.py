@@ -16,6 +16,7 @@ from pvd.cli import completing
 from pvd.cli.files import plugin_files
 from pvd.discovery import KINDS, registry, unknown
 from pvd.errors import PluginError, UnknownName
+from pvd.isolation import unguarded
 
 
 @click.group(invoke_without_command=True)
@@ -86,14 +87,15 @@ def check(name: str, assignments: tuple[str, ...], as_json: bool) -> None:
     component = options.build(kind, tables[kind], kind)
     rows: list[dict[str, str | None]] = []
     said: list[str] = []
-    for sentence, problem in testing.check(component, live=False):
-        skipped = isinstance(problem, testing.Skipped)
-        result = "ok" if problem is None else "skipped" if skipped else "failed"
-        why = None if problem is None else str(problem)
-        rows.append({"check": sentence, "result": result, "why": why})
-        if not as_json:
-            click.echo(_line(result, sentence, _short(why, said)))
-        said += [why] if why else []
+    with unguarded():  # the checks say more of what it raises or returns
+        for sentence, problem in testing.check(component, live=False):
+            skipped = isinstance(problem, testing.Skipped)
+            result = "ok" if problem is None else "skipped" if skipped else "failed"
+            why = None if problem is None else str(problem)
+            rows.append({"check": sentence, "result": result, "why": why})
+            if not as_json:
+                click.echo(_line(result, sentence, _short(why, said)))
+            said += [why] if why else []
     results = [row["result"] for row in rows]
     counts = {result: results.count(result) for result in MARKS}
     if as_json:
