@@ -46,12 +46,12 @@ OPERATIONAL = (".timeout", ".batch", ".port")  # of a teacher, however deep: how
 class Streams:
     """Seeds of the random streams; each derives from `seed` unless set alone."""
 
-    split: int | None = None
-    exam: int | None = None
-    teacher: int | None = None
-    judge: int | None = None
-    draw: int | None = None
-    train: int | None = None
+    split: Annotated[int | None, "which personas and items are held out"] = None
+    exam: Annotated[int | None, "tournaments and intervals"] = None
+    teacher: Annotated[int | None, "the teacher's own randomness, if it has any"] = None
+    judge: Annotated[int | None, "the judge's"] = None
+    draw: Annotated[int | None, "personas, items and orders of slates, in validation too"] = None
+    train: Annotated[int | None, "batches, augmentation, dropout"] = None
 
 
 @dataclass(kw_only=True)
@@ -137,16 +137,18 @@ class ExamSettings:
 class Settings:
     """A run, resolved: every component is made, every value checked."""
 
-    teacher: Teacher
-    judge: Teacher
-    student: Student
-    sampler: Sampler
-    loss: Loss
-    catalog: Source
-    personas: Source
-    evaluators: tuple[Evaluator, ...]
-    observers: tuple[Observer, ...] = ()
-    seed: int = 0
+    teacher: Annotated[Teacher, "who ranks slates for training"]
+    judge: Annotated[
+        Teacher, "who ranks for the exam; the teacher, with a seed of its own, if none"
+    ]
+    student: Annotated[Student, "the embedding model that learns"]
+    sampler: Annotated[Sampler, "who chooses the items of a slate"]
+    loss: Annotated[Loss, "what pulls the student's scores towards the rankings"]
+    catalog: Annotated[Source, "where the items come from"]
+    personas: Annotated[Source, "where the personas come from"]
+    evaluators: Annotated[tuple[Evaluator, ...], "what is measured in the exam"]
+    observers: Annotated[tuple[Observer, ...], "who is told what happens"] = ()
+    seed: Annotated[int, "of every random stream"] = 0
     device: Annotated[str, "where the student runs, as torch names it"] = "cpu"
     store: Annotated[Path | None, "the answers' database; the user's cache folder if none"] = None
     max_cost: Annotated[float | None, "dollars that the run may cost in all"] = None
