@@ -7,6 +7,7 @@ pvd plugins check -p examples/own_teacher.py teacher.colour-seeker
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,11 @@ from typing import Annotated, Any, ClassVar
 
 import pvd
 from pvd import kit
+
+COLOURS = (
+    "red", "orange", "yellow", "green", "teal", "blue",
+    "purple", "pink", "brown", "grey", "black", "white",
+)  # fmt: skip
 
 
 @dataclass(kw_only=True)
@@ -37,6 +43,9 @@ class ColourSeeker(pvd.Teacher):
                     '{"colour=green": 1.5}.'
                 )
 
+    def __post_init__(self) -> None:
+        self._seen: dict[str, dict[str, float]] = {}  # by the picture's digest
+
     def rank(self, slates: Sequence[pvd.Slate]) -> list[pvd.Ranking]:
         return [
             pvd.Ranking.from_utilities([self._liking(slate.persona, item) for item in slate.items])
@@ -44,20 +53,27 @@ class ColourSeeker(pvd.Teacher):
         ]
 
     def _liking(self, persona: pvd.Persona, item: pvd.Item) -> float:
+        if item.digest not in self._seen:
+            self._seen[item.digest] = self._look(item)
+        tastes = persona.attributes["tastes"]
+        return math.fsum(
+            tastes.get(f"colour={name}", 0.0) * share
+            for name, share in self._seen[item.digest].items()
+        )
+
+    def _look(self, item: pvd.Item) -> dict[str, float]:
+        """The share of the product that is near each colour."""
         import numpy as np
         from PIL import ImageColor
 
         pixels = np.asarray(item.open().resize((24, 24)), dtype=np.float64).reshape(-1, 3)
         product = pixels[(pixels < 240).any(1)]  # what is not the white behind it
         if not len(product):
-            return 0.0
-        liking = 0.0
-        for taste, weight in persona.attributes["tastes"].items():
-            column, _, name = taste.partition("=")
-            if column == "colour" and name in ImageColor.colormap:
-                distance = np.linalg.norm(product - ImageColor.getrgb(name), axis=1)
-                liking += weight * float((distance < self.tolerance).mean())
-        return liking
+            return {}
+        distances = {
+            name: np.linalg.norm(product - ImageColor.getrgb(name), axis=1) for name in COLOURS
+        }
+        return {name: float((far < self.tolerance).mean()) for name, far in distances.items()}
 
 
 @pvd.hookimpl
@@ -68,9 +84,9 @@ def register_teachers(register: Callable[[str, type[pvd.Teacher]], None]) -> Non
 def main(out: str = "runs/own-teacher", seeds: int = 2, **smaller: Any) -> None:
     """Teacher substitution: the same student by two teachers, examined by the one who knows."""
     settings: dict[str, Any] = {
-        "catalog": {"use": "boutique", "size": 300},
+        "catalog": {"use": "boutique", "size": 250},
         "personas": {"use": "boutique", "people": 100},
-        "train": {"rounds": 1, "slates": 300, "steps": 60},
+        "train": {"rounds": 1, "slates": 250, "steps": 60},
         "exam": {"personas": 20, "repeats": 0},
     }
     done = pvd.compare(
@@ -84,8 +100,8 @@ def main(out: str = "runs/own-teacher", seeds: int = 2, **smaller: Any) -> None:
     for row in done.findings["comparisons"]:
         gap = row["difference"]
         print(
-            f"{row['b']} minus {row['a']}: {gap['value']:+.1f} points of MPR "
-            f"({gap['low']:+.1f} to {gap['high']:+.1f}; {gap['over']}): {row['verdict']}"
+            f"{row['b']} minus {row['a']}, judged by {row['view']}: {gap['value']:+.1f} points "
+            f"({gap['low']:+.1f} to {gap['high']:+.1f}, over {gap['over']}): {row['verdict']}"
         )
     print(f"Report: {done.report}")
 

@@ -1,4 +1,4 @@
-"""One round by hand: every stage takes records and returns records.
+"""The paper's algorithm by hand: every stage takes records and returns records.
 
 python examples/stage_by_stage.py
 """
@@ -6,9 +6,12 @@ python examples/stage_by_stage.py
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import torch
+from torch.nn.functional import normalize
 
 import pvd
 from pvd import catalog, drawing, exam, pictures, scoring, training
@@ -19,64 +22,96 @@ from pvd.store import Store
 SEED = 0
 
 
-def main(items: int = 300, people: int = 80, slates: int = 200) -> None:
-    """A shop, a student, one round of questions, one training, one exam."""
+def main(items: int = 300, people: int = 80, rounds: int = 2, slates: int = 200) -> None:
+    """Rounds of drawing, asking and training; then the exam, with nothing left out but files."""
+    # Given: a catalogue, personas, and four components. None of them knows another.
     shop = pvd.load("source", "boutique", size=items, people=people)
     student = pvd.load("student", "tiny")
     sampler = pvd.load("sampler", "four-bin")
     loss = pvd.load("loss", "bradley-terry")
     settings = TrainSettings(slates=slates, steps=60)
 
+    # Personas and items are divided: who is examined was never trained on.
     data = catalog.divide(shop.catalog(""), shop.personas(""), SplitSettings(), SEED)
+    persons, examined = data.people.train, data.people.test
+
+    # Texts are embedded once, since the text side is frozen. Pictures are prepared once.
     student.load("cpu")
-    shelf, _ = pictures.prepare(student, [*data.items.train, *data.items.test])
-    learn, test = shelf.subset(data.items.train), shelf.subset(data.items.test)
     texts = {
-        persona.id: text
-        for part in (data.people.train, data.people.test)
-        for persona, text in zip(
-            part, scoring.embed_texts(student, [p.text for p in part]), strict=True
+        person.id: row
+        for part in (persons, examined)
+        for person, row in zip(
+            part, scoring.embed_texts(student, [person.text for person in part]), strict=True
         )
     }
-
-    before = scoring.embed(student, learn)
-    rows = torch.stack([texts[p.id] for p in data.people.train])
-    counter = drawing.Shop(data.people.train, learn.items, rows, embeddings=before, base=before)
-    drawn, notes = drawing.draw_round(
-        sampler, counter, round=1, slots=settings.slates, size=settings.size, seed=SEED
-    )
-    print("drawn:", {label: int(row["members"] / slates) for label, row in notes["bins"].items()})
+    rows = torch.stack([texts[person.id] for person in persons])
+    shelf, _ = pictures.prepare(student, [*data.items.train, *data.items.test])
+    learn, test = shelf.subset(data.items.train), shelf.subset(data.items.test)
+    start, untrained = scoring.embed(student, learn), scoring.embed(student, test)
 
     with (
         tempfile.TemporaryDirectory() as folder,
         Store(Path(folder) / "answers.sqlite") as store,
         asking.opened(pvd.load("teacher", "simulated"), SEED) as teacher,
     ):
-        desk = asking.Desk(store)
-        judged = desk.judgments(
-            teacher, len(drawn), lambda n, attempt: drawn[n].shown(SEED, attempt)
-        )
+        desk = asking.Desk(store)  # asks nothing twice
+        history: list[tuple[int, pvd.Judgment]] = []  # the round, and what was answered in it
+        earlier: list[drawing.Drawn] = []
+
+        for number in range(1, rounds + 1):
+            # 1. The student scores every item for every persona: s(x, u) = g(x) . f(u).
+            seen = drawing.Shop(
+                persons, learn.items, rows, embeddings=scoring.embed(student, learn), base=start
+            )
+            # 2. The sampler draws slates of five items from those scores.
+            drawn, _ = drawing.draw_round(
+                sampler,
+                seen,
+                round=number,
+                slots=settings.slates,
+                size=settings.size,
+                seed=SEED,
+                history=[judgment for _, judgment in history],
+                earlier=earlier,
+            )
+            earlier += drawn
+            # 3. The teacher ranks each slate, shown in random order.
+            answers = desk.judgments(teacher, len(drawn), partial(shown, drawn))
+            history += [(number, judgment) for judgment in answers if judgment is not None]
+            # 4. The loss pulls the scores towards the rankings, of this round and all before.
+            lesson = training.Lesson(
+                [training.Aged(judgment, age=number - asked) for asked, judgment in history],
+                learn,
+                texts,
+                start,
+                "all",
+            )
+            cost = training.train_round(student, loss, lesson, settings, round=number, seed=SEED)
+            print(f"round {number}: {len(history)} judgments so far, mean loss {cost:.2f}")
+
+        # The exam: a tournament among held-out items for each held-out persona.
         paper, _ = exam.prepare(
-            desk, teacher, data.people.test, test.items, ExamSettings(personas=20), SEED, 0.01
+            desk, teacher, examined, test.items, ExamSettings(personas=20), SEED, 0.01
         )
-    made = [training.Aged(judgment, age=0) for judgment in judged if judgment is not None]
 
-    untrained = scoring.embed(student, test)
-    lesson = training.Lesson(made, learn, texts, before, "all")
-    mean_loss = training.train_round(student, loss, lesson, settings, round=1, seed=SEED)
-    print(f"trained on {len(made)} judgments, mean loss {mean_loss:.2f}")
-
+    # Where does each system rank the winners? 100 is always on top, 50 is chance.
     scores = exam.systems(
         paper,
-        texts=torch.stack([texts[p.id] for p in paper.personas]),
+        texts=torch.stack([texts[person.id] for person in paper.personas]),
         before=untrained,
         after=scoring.embed(student, test),
-        mean_persona=torch.nn.functional.normalize(rows.mean(0), dim=0),
+        mean_persona=normalize(rows.mean(0), dim=0),
         seed=SEED,
     )
     for system, found in exam.evaluate(paper, scores, [pvd.load("evaluator", "mpr")], SEED).items():
         mpr = found["mpr_true"]
-        print(f"{system:<17} {mpr.value:5.1f} ({mpr.low:.1f} to {mpr.high:.1f})")
+        print(f"{system:<17}{mpr.value:6.1f}  ({mpr.low:.1f} to {mpr.high:.1f})")
+
+
+def shown(drawn: Sequence[drawing.Drawn], number: int, attempt: int) -> pvd.Slate:
+    """A slate in random order: no position is anybody's favourite. Another one if the answer to the
+    first could not be read."""
+    return drawn[number].shown(SEED, attempt)
 
 
 if __name__ == "__main__":

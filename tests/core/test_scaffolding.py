@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import subprocess
 import sys
-import sysconfig
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +13,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from newcomer import check, environment, python
 
 from pvd import scaffolding
 from pvd.cli import main
@@ -39,31 +38,8 @@ def workshop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("workshop")
     for kind, name in NAMES.items():
         scaffolding.new(kind, name, folder / f"pvd-{name}")
-    venv = folder / "venv"
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", venv], check=True)
-    paths = {"base": str(venv), "platbase": str(venv)}
-    site = Path(sysconfig.get_path("purelib", "venv", paths))
-    # pvd and all that it needs come from the environment of the tests.
-    ours = sysconfig.get_path("purelib")
-    (site / "ours.pth").write_text(f"import site; site.addsitedir({ours!r})\n")
-    packages = [str(folder / f"pvd-{name}") for name in NAMES.values()]
-    pip = ["-m", "pip", "install", "-q", "--no-index", "--no-deps", "--no-build-isolation"]
-    done = python(folder, *pip, "--disable-pip-version-check", *packages)
-    assert done.returncode == 0, done.stdout + done.stderr
+    environment(folder, [folder / f"pvd-{name}" for name in NAMES.values()])
     return folder
-
-
-def python(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    """The new environment's Python, with as little of ours around it as can be."""
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "PIP", "VIRTUAL"))}
-    return subprocess.run(
-        [folder / "venv/bin/python", *words],
-        env=kept | {"OMP_NUM_THREADS": "1"},
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
 
 
 def test_the_packages_pass_their_own_tests(workshop: Path) -> None:
@@ -76,22 +52,8 @@ def test_the_packages_pass_their_own_tests(workshop: Path) -> None:
     assert int(passed[1]) > 4 * len(NAMES)
 
 
-CHECKS = """
-import sys
-from click.testing import CliRunner
-from pvd.cli import main
-for name in sys.argv[1:]:
-    result = CliRunner().invoke(main, ["plugins", "check", name])
-    print(name, result.exit_code, result.output.replace("\\n", "\\n  "))
-"""
-
-
 def test_the_packages_pass_the_check(workshop: Path) -> None:
-    names = [f"{kind}.{name}" for kind, name in NAMES.items()]
-    done = python(workshop, "-c", CHECKS, *names)  # one process, since each would load torch
-    assert done.returncode == 0, done.stdout + done.stderr
-    found = [line.split()[:2] for line in done.stdout.splitlines() if not line.startswith(" ")]
-    assert found == [[name, "0"] for name in names], done.stdout
+    check(workshop, [f"{kind}.{name}" for kind, name in NAMES.items()])
 
 
 def test_one_run_uses_all_seven(workshop: Path) -> None:
