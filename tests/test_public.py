@@ -38,6 +38,7 @@ CLASSES = {
     for module, name in NAMES
     if module is not pvd.testing and inspect.isclass(value := getattr(module, name))
 }
+STAGES = ("catalog", "pictures", "scoring", "drawing", "asking", "training", "tournament", "exam")
 SPECIAL = ("__call__", "__enter__", "__exit__")  # as good as any other method
 
 
@@ -211,6 +212,29 @@ def test_methods_and_fields_say_what_they_are(cls: type) -> None:
     fields = [name for name in inspect.get_annotations(cls) if name[0] != "_"]
     silent = [name for name in fields if (cls.__name__, name) not in said]
     assert not silent, f"{cls.__name__}: without a comment that begins `#:`: {', '.join(silent)}"
+
+
+@pytest.mark.parametrize("stage", [*STAGES, "validation", "report", "outcome", "store"])
+def test_a_stage_says_how_it_is_used_alone(stage: str) -> None:
+    """What a stage shows, and if it is a record each of its fields."""
+    module = import_module(f"pvd.{stage}")
+    assert module.__doc__
+    names = getattr(module, "__all__", None) or [
+        name
+        for name, value in vars(module).items()
+        if is_code(value) and value.__module__ == module.__name__ and name[0] != "_"
+    ]
+    assert names
+    for name in names:
+        value = getattr(module, name)
+        if not is_code(value):
+            continue
+        assert value.__doc__, f"{stage}.{name} has no docstring"
+        assert not value.__doc__.startswith(f"{name}("), f"{stage}.{name} has only a signature"
+        for method, function in members(value) if inspect.isclass(value) else ():
+            overrides = any(method in vars(base) for base in value.__mro__[1:])
+            assert function.__doc__ or overrides, f"{stage}.{name}.{method} has no docstring"
+        assert not unannotated(value) or inspect.isclass(value)
 
 
 def test_the_reader_of_comments_misses_none(tmp_path: Path) -> None:

@@ -25,9 +25,9 @@ T = TypeVar("T", Item, Persona)
 class Split:
     """Three disjoint parts of the personas or of the items, each in its given order."""
 
-    train: tuple[Any, ...]
-    validation: tuple[Any, ...]
-    test: tuple[Any, ...]
+    train: tuple[Any, ...]  #: what is drawn from, and learned
+    validation: tuple[Any, ...]  #: what chooses the round
+    test: tuple[Any, ...]  #: what the exam is about
 
     def counts(self) -> dict[str, int]:
         """How many each part has."""
@@ -38,11 +38,11 @@ class Split:
 class Data:
     """Everything that a run asks and learns about."""
 
-    items: Split
-    people: Split
-    novelty: str  # how new the held-out personas are: recombined, unseen group, unseen
-    novelty_note: str
-    skipped: int = 0
+    items: Split  #: of the catalogue
+    people: Split  #: the personas
+    novelty: str  #: how new the held-out personas are: recombined, unseen group, unseen
+    novelty_note: str  #: the same in a sentence, for the report
+    skipped: int = 0  #: items left out, since their pictures cannot be used
 
     def digest(self) -> str:
         """Changes when an item, its picture, a persona or the division changes."""
@@ -58,7 +58,7 @@ class Data:
 
 
 def read(source: Source) -> Catalog:
-    """The catalogue that a source brings."""
+    """The catalogue that a source brings from its `path`; BadInput if it is empty."""
     catalog = checks.items(source, source.catalog(source.path))
     if not len(catalog):
         raise BadInput(f"There are no items in {source.path or source.label}; a run needs some.")
@@ -66,7 +66,8 @@ def read(source: Source) -> Catalog:
 
 
 def read_personas(source: Source) -> list[Persona]:
-    """The personas that a source brings."""
+    """The personas that a source brings from its `path`; BadInput if there are none, or an id
+    stands twice."""
     personas = checks.personas(source, source.personas(source.path))
     if not personas:
         raise BadInput(f"There are no personas in {source.path or source.label}; a run needs some.")

@@ -24,16 +24,13 @@ BLOCK = 64  # slots drawn at once; part of the result, since a block shares one 
 
 @dataclass(frozen=True)
 class Drawn:
-    """One slot of a round: whom we ask for, and the items, not yet in the order shown.
+    """One slot of a round: whom we ask for, and the items, not yet in the order shown."""
 
-    `origin` is the (round, slot, spare), with round 0 for validation, in which this persona first
-    met this set of items: a set that was asked before is shown in the same order, and so costs
-    nothing.
-    """
-
-    slot: int
-    persona: Persona
-    items: tuple[Item, ...]
+    slot: int  #: from 0
+    persona: Persona  #: for whom
+    items: tuple[Item, ...]  #: K distinct ones
+    #: The (round, slot, spare), with round 0 for validation, in which this persona first met this
+    #: set of items: a set that was asked before is shown in the same order, and so costs nothing.
     origin: tuple[int, int, int]
 
     def shown(self, seed: int, attempt: int) -> Slate:
@@ -112,11 +109,11 @@ class SlotPool(Pool):
 class Shop:
     """What slots are drawn from: training personas and items, embedded; one row each."""
 
-    personas: Sequence[Persona]
-    items: Sequence[Item]
-    texts: Tensor  # [P, D]
-    embeddings: Tensor  # [N, D], the student's as it is now
-    base: Tensor  # [N, D], before any training
+    personas: Sequence[Persona]  #: P
+    items: Sequence[Item]  #: N
+    texts: Tensor  #: [P, D], unit length
+    embeddings: Tensor  #: [N, D], the student's as it is now
+    base: Tensor  #: [N, D], before any training
 
 
 def draw_round(

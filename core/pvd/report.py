@@ -45,7 +45,8 @@ class Table:
 
 
 def render(metrics: Mapping[str, Any], usage: Mapping[str, Any], gallery: Mapping[str, Any]) -> str:
-    """The report as one HTML page that loads nothing and runs nothing."""
+    """The report as one HTML page that loads nothing and runs nothing, from what metrics.json,
+    usage.json and gallery.json of a run hold."""
     exam, rounds = metrics["exam"], metrics["rounds"]
     names = (*(name for name in SYSTEMS if name in exam["systems"]), *exam["systems"])
     systems = {name: exam["systems"][name] for name in names}

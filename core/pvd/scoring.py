@@ -71,5 +71,5 @@ def embed_texts(student: Student, texts: Sequence[str], told: list[str] | None =
 
 
 def cosines(texts: Tensor, images: Tensor) -> Tensor:
-    """[P, N]; both sides have unit length."""
+    """[P, N], from texts [P, D] and images [N, D] of unit length."""
     return texts @ images.T

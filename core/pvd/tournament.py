@@ -16,9 +16,9 @@ from pvd.streams import stream
 class Bracket:
     """How one persona's tournament ended; no winner if a group brought no answer."""
 
-    persona: Persona
-    winner: Item | None
-    judgments: tuple[Judgment, ...]
+    persona: Persona  #: whose it is
+    winner: Item | None  #: the judge's best
+    judgments: tuple[Judgment, ...]  #: of all its groups, round by round
 
 
 def questions(items: int, group: int) -> int:

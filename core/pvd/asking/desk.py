@@ -54,7 +54,15 @@ def opened(teacher: Teacher, seed: int) -> Iterator[Teacher]:
 
 
 class Desk:
-    """Where questions are asked, and what they came to is counted."""
+    """Where questions are asked, and what they came to is counted.
+
+    `with Store(path) as store, opened(teacher, seed) as teacher:` a `Desk(store)` is ready; without
+    a budget it spends what it is asked to.
+    """
+
+    settings: AskSettings  #: how it asks
+    post: Post  #: what sends, and knows the store
+    last_failure: str  #: why the last slate brought no judgment
 
     def __init__(
         self,
@@ -64,9 +72,9 @@ class Desk:
         budget: Budget | None = None,
         post: Post | None = None,
     ) -> None:
-        self.settings: AskSettings = settings or AskSettings()
-        self.post: Post = post or Post(store, self.settings, progress, budget)
-        self.last_failure: str = ""
+        self.settings = settings or AskSettings()
+        self.post = post or Post(store, self.settings, progress, budget)
+        self.last_failure = ""
 
     @property
     def usage(self) -> Usage:
@@ -99,8 +107,9 @@ class Desk:
     def judgments(
         self, teacher: Teacher, count: int, show: Show, direct: bool = False
     ) -> list[Judgment | None]:
-        """The judgments of `count` questions in their order; None where there is none. `direct`:
-        not in a batch, whatever the settings say.
+        """The judgments of `count` questions in their order; None where there is none. The slate of
+        a question comes from `show(number, attempt)`. `direct`: not in a batch, whatever the
+        settings say.
 
         A reply that cannot be read is kept, and the slate is shown once more in another order; one
         that the model refuses, or the provider does not take, is given up.

@@ -62,6 +62,7 @@ class Store(Database):
         self._owner = this_process()
 
     def __enter__(self) -> Self:
+        """Itself, for one thread."""
         return self
 
     def __exit__(
@@ -70,6 +71,7 @@ class Store(Database):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        """Let go of the database, and of what this process had leased."""
         # An interrupt may have come between a lease and what ends it; else a second try in the same
         # process (a notebook) would wait until it runs out. What was put aside stays spent.
         self._db.execute("PRAGMA busy_timeout=0")

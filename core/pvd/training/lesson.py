@@ -21,12 +21,21 @@ if TYPE_CHECKING:
 class Aged:
     """A judgment and how many rounds ago it was made."""
 
-    judgment: Judgment
-    age: int
+    judgment: Judgment  #: what was said
+    age: int  #: 0 for this round's
 
 
 class Lesson:
-    """Judgments as tensors, ready to be drawn in batches."""
+    """Judgments as tensors, ready to be drawn in batches.
+
+    `texts` has an embedding [D] by persona id, `base` [N, D] the pictures' embeddings before any
+    training; `replay` is `train.replay`. BadInput if no judgment states a pair, or one is about a
+    persona or an item of another part.
+    """
+
+    judgments: list[Judgment]  #: those that are replayed
+    pictures: Pictures  #: N, of the training items
+    base: Tensor  #: [N, D]
 
     def __init__(
         self,
@@ -39,15 +48,14 @@ class Lesson:
         import torch
 
         kept = [a for a in aged if replay != "last" or a.age == 0]
-        self.judgments: list[Judgment] = [a.judgment for a in kept]
+        self.judgments = [a.judgment for a in kept]
         says = [bool(j.ranking.pairs(len(j.slate.items))) for j in self.judgments]
         if not any(says):
             raise BadInput(
                 f"The {len(kept)} judgments state no pair (all ties, or nothing placed); "
                 "there is nothing to learn from."
             )
-        self.pictures: Pictures = pictures
-        self.base: Tensor = base
+        self.pictures, self.base = pictures, base
         width = max(len(j.slate.items) for j in self.judgments)
         people = {j.slate.persona.id: None for j in self.judgments}
         for id in people:
