@@ -27,6 +27,7 @@ from pvd_plugins.teachers import models
 from pvd_plugins.teachers.chat import Chat
 from pvd_plugins.teachers.hosted import Hosted
 
+FOLDERS = {"red": "dress", "green": "hat", "blue": "outwear", "yellow": "shoes"}  # the tutorial's
 catalog_of = Boutique.catalog
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
@@ -41,7 +42,7 @@ def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for item in items(90):
         (tmp_path / "images" / f"{item.id}.png").write_bytes(item.read())
         rows.append(f"{item.id},images/{item.id}.png,{item.attributes['colour']},large")
-        own = tmp_path / "photos" / item.attributes["colour"]
+        own = tmp_path / "photos" / FOLDERS[item.attributes["colour"]]
         own.mkdir(parents=True, exist_ok=True)
         (own / f"{item.id}.png").write_bytes(item.read())
     (tmp_path / "shop.csv").write_text("\n".join(rows) + "\n")
