@@ -28,12 +28,13 @@ CONTROLS = ("zero-shot", "persona-blind", "shuffled-persona")
 class Paper:
     """The questions and their answers: what every system is measured against."""
 
-    personas: tuple[Persona, ...]
-    items: tuple[Item, ...]
-    winners: tuple[int, ...]  # an index into items for each persona
-    utilities: Tensor | None  # [P, N]
-    judgments: int
-    lost: int  # personas whose tournament was void
+    personas: tuple[Persona, ...]  #: P, those whose tournament has a winner
+    items: tuple[Item, ...]  #: N
+    winners: tuple[int, ...]  #: an index into items for each persona
+    utilities: Tensor | None  #: [P, N], the judge's own noise-free ones, if it knows them
+    judgments: int  #: of all tournaments
+    lost: int  #: personas whose tournament was void
+    #: how often a repeated tournament ends with the same winner, if any was repeated
     stability: Mapping[str, Any] | None
 
 
