@@ -88,9 +88,9 @@ def _lines(settings: Settings, path: Path) -> Iterator[str]:
         value = getattr(settings, option.name)
         yield ""
         if option.name == "judge" and options.dump(value) == options.dump(settings.teacher):
-            yield "# [judge]  # who ranks for the exam; the teacher again, if nothing stands here"
+            yield f"# [judge]  # {option.help or option.name}"
             continue
-        yield f"[{option.name}]"
+        yield f"[{option.name}]" + f"  # {option.help}" * bool(option.help)
         yield from _explained(type(value))
         if isinstance(value, Component):
             yield f"use = {_toml(value.label)}"

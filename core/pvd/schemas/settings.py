@@ -95,6 +95,8 @@ class _Writer:
             return self._option(option) | ({"default": own} if own is not None else {})
         role = option.name if option.name in self.definitions else "teacher"
         found: JSON = {"$ref": _ref(role)}
+        if option.help:
+            found["description"] = option.help
         if isinstance(own, Mapping):
             found |= {
                 "default": own,

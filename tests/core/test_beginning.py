@@ -1,0 +1,458 @@
+"""`pvd init`: what it finds, what it asks, and that its file says what was meant, in every line."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import re
+import select
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import time
+from fcntl import ioctl
+from importlib.metadata import PackageNotFoundError, metadata
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+from PIL import Image
+from strangers import COLOURS
+
+from pvd import options
+from pvd.beginning import looking, writing
+from pvd.beginning.proposing import about, simple
+from pvd.cli import main
+from pvd.discovery import KINDS, registry
+from pvd.errors import PvdError, UsageError
+from pvd.identity import configuration
+from pvd.settings import Settings, recipe, resolve
+
+LONG = 120.0  # seconds after which a test has hung
+BOUTIQUE = ["--catalog", "boutique", "--personas", "boutique"]
+
+
+def init(*words: str) -> Result:
+    return CliRunner().invoke(main, ["init", *words])
+
+
+def read(path: Path) -> Settings:
+    return resolve(recipe("default"), configuration(path))
+
+
+def bare(text: str) -> str:
+    """The text with every default as a setting."""
+    return re.sub(r"(?m)^# (?=[a-z_]+ = |\[)", "", text)
+
+
+@pytest.fixture
+def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with a table of pictures and one of people, where the commands are given."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "images").mkdir()
+    rows = ["id,image,colour"]
+    for number, colour in enumerate(["red", "green", "blue", "yellow"] * 20):
+        Image.new("RGB", (8, 8), colour).save(tmp_path / f"images/{number}.png")
+        rows.append(f"{number},images/{number}.png,{colour}")
+    (tmp_path / "shop.csv").write_text("\n".join(rows) + "\n")
+    people = [{"id": f"p{n}", "text": f"Somebody at number {n}."} for n in range(60)]
+    (tmp_path / "people.jsonl").write_text("".join(json.dumps(row) + "\n" for row in people))
+    return tmp_path
+
+
+# --- the file ---------------------------------------------------------------------------------
+
+CASES: dict[str, list[str]] = {
+    "as proposed": ["--teacher", "simulated", "--student", "tiny"],
+    "another recipe": ["--teacher", "gemini", "--student", "clip", "--recipe", "paper"],
+    "with limits": ["--teacher", "claude", "--student", "siglip", "--max-cost", "3", "--seed", "7",
+                    "--device", "cuda", "--store", "answers.sqlite", "--batch"],
+    "teachers inside teachers": [
+        "--teacher", "ensemble", "--student", "tiny",
+        "-o", 'teacher.members=["gemini", {use="consistent", of="claude", orders=3}]',
+    ],
+    "another judge": ["--teacher", "simulated", "--student", "tiny", "--judge", "human"],
+    "lists and none": [
+        "--teacher", "simulated", "--student", "tiny", "--observe", "jsonl",
+        "-o", 'evaluators=["mpr", {use="hits", at=[1, 3]}]', "-o", "exam.personas=none",
+        "-o", "train.learning_rate=1e-5", "-o", "streams.draw=4",
+    ],
+    "strange names": [
+        "--teacher", "gemini", "--student", "clip",
+        "-o", 'teacher.model="a \\"b\\" \\\\ # é\\u007f"',
+    ],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("words", CASES.values(), ids=CASES)
+def test_the_file_says_what_was_meant_with_defaults_as_comments_or_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = init(*BOUTIQUE, *words)
+    assert result.exit_code == 0, result.output
+    text = Path("run.toml").read_text()
+    meant = read(Path("run.toml"))
+    assert meant.teacher.label == words[1]
+    Path("bare.toml").write_text(bare(text))
+    assert len(configuration(Path("bare.toml"))["train"]) == len(
+        options.describe(type(meant.train))
+    )
+    assert read(Path("bare.toml")).table() == meant.table()
+    assert max(len(line) for line in text.splitlines() if line.startswith("#")) <= writing.WIDTH
+
+
+def test_options_are_kept_in_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    init(*BOUTIQUE, *CASES["lists and none"])
+    meant = read(Path("run.toml"))
+    assert [type(one).__name__ for one in meant.evaluators] == ["MeanPercentileRank", "Hits"]
+    assert meant.exam.personas is None
+    assert (meant.train.learning_rate, meant.streams.draw) == (1e-5, 4)
+    text = Path("run.toml").read_text()
+    assert 'evaluators = ["mpr", {use = "hits", at = [1, 3]}]\n' in text
+    assert re.search(r'(?m)^personas = "none" +# personas at most; all held-out', text)
+    init("paper.toml", *BOUTIQUE, *CASES["another recipe"])
+    assert read(Path("paper.toml")).table()["train"] == resolve(recipe("paper")).table()["train"]
+
+
+def test_every_setting_stands_there_with_its_help(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    init(*BOUTIQUE, "--teacher", "gemini", "--student", "clip")
+    text = Path("run.toml").read_text()
+    words = " ".join(text.replace("\n# ", " ").split())
+    settings = read(Path("run.toml"))
+    owners: list[Any] = [settings]
+    for name in ("train", "exam", "ask", "split", "streams"):
+        owners.append(getattr(settings, name))
+    for name in ("teacher", "student", "sampler", "loss", "catalog", "personas"):
+        owners.append(getattr(settings, name))
+    seen = 0
+    for option in (option for owner in owners for option in options.describe(type(owner))):
+        assert re.search(rf"(?m)^(# )?(\[{option.name}\]|{option.name} = )", text), option.name
+        assert " ".join(option.help.split()) in words
+        seen += 1
+    assert seen > 70
+
+
+def test_a_default_that_is_taken_out_of_its_comment_and_changed_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    init(*BOUTIQUE, "--teacher", "simulated", "--student", "tiny")
+    path = Path("run.toml")
+    text = path.read_text()
+    assert "# rounds = 6 " in text
+    path.write_text(
+        text.replace("# rounds = 6 ", "rounds = 2 ").replace("# noise = 1.0", "noise = 3")
+    )
+    assert read(path).train.rounds == 2
+    assert read(path).table()["teacher"]["noise"] == 3.0
+    assert read(path).table()["judge"]["noise"] == 3.0  # the teacher again
+
+
+def test_a_run_goes_at_once(small_options: list[str], tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    words = [*small_options, "-o", "train.rounds=1"]
+    result = init(str(file), *BOUTIQUE, "--teacher", "simulated", "--student", "colours", *words)
+    assert result.exit_code == 0, result.output
+    assert result.stdout.splitlines()[-1] == f"Next: pvd run --config {file} --dry-run"
+    assert str(COLOURS) in configuration_text(file)
+    assert "[judge]" not in [line for line in file.read_text().splitlines() if line[0:1] != "#"]
+    runner = CliRunner()
+    plan = runner.invoke(main, ["run", "--config", str(file), "--dry-run"])
+    assert plan.exit_code == 0, plan.output
+    out = tmp_path / "run"
+    done = runner.invoke(main, ["run", "-q", "--config", str(file), "--out", str(out)])
+    assert done.exit_code == 0, done.output
+    assert (out / "report.html").exists()
+
+
+def configuration_text(file: Path) -> str:
+    return file.read_text().partition("[plugins]")[2].partition("[catalog]")[0]
+
+
+def test_data_below_the_file_is_found_from_anywhere_and_after_a_move(
+    shop: Path, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    words = ["--teacher", "gemini", "--student", "clip", "--catalog", "shop.csv"]
+    assert init(*words, "--personas", "people.jsonl").exit_code == 0
+    assert 'path = "shop.csv"\n' in (shop / "run.toml").read_text()
+    monkeypatch.chdir(elsewhere)
+    assert read(shop / "run.toml").catalog.path == str(shop / "shop.csv")
+    moved = shop.rename(elsewhere / "moved")
+    assert read(moved / "run.toml").catalog.path == str(moved / "shop.csv")
+    # Data that lies elsewhere is named in full.
+    monkeypatch.chdir(moved)
+    other = ["--personas", "people.jsonl", "sub/run.toml", *words]
+    assert init(*other).exit_code == 0
+    assert f'path = "{moved}/shop.csv"\n' in Path("sub/run.toml").read_text()
+
+
+def test_nothing_is_overwritten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "run.toml"
+    file.write_text("mine")
+    result = init(str(tmp_path), "--yes")
+    assert result.exit_code == 2
+    assert "nothing is overwritten" in result.output
+    assert file.read_text() == "mine"
+
+    # Nor what appears while the questions are answered.
+    late = tmp_path / "late.toml"
+
+    def check(draft: Path) -> options.Table:
+        late.write_text("theirs")
+        return configuration(draft)
+
+    monkeypatch.setattr(writing, "configuration", check)
+    with pytest.raises(UsageError, match=r"late\.toml is there already"):
+        writing.write(resolve(recipe("default")), late)
+    assert late.read_text() == "theirs"
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["late.toml", "run.toml"]
+
+
+def test_a_file_that_would_say_something_else_is_not_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writing, "text_of", lambda settings, path: "[train]\nrounds = 2\n")
+    with pytest.raises(PvdError, match="something else than was meant"):
+        writing.write(resolve(recipe("default")), tmp_path / "run.toml")
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_schema_is_named_where_it_is(tmp_path: Path) -> None:
+    words = [*BOUTIQUE, "--teacher", "simulated", "--student", "tiny"]
+    init(str(tmp_path / "one.toml"), *words)
+    assert not (tmp_path / "one.toml").read_text().startswith("#:schema")
+    (tmp_path / writing.SCHEMA).write_text("{}")
+    init(str(tmp_path / "two.toml"), *words)
+    assert (tmp_path / "two.toml").read_text().startswith("#:schema ./run.schema.json\n")
+
+
+# --- what is found ----------------------------------------------------------------------------
+
+
+def test_what_lies_in_a_folder_is_told_apart(shop: Path) -> None:
+    (shop / "README.txt").write_text("Read me.\n")
+    (shop / "our customers.txt").write_text("Somebody who sails.\n")
+    (shop / "sales.csv").write_text("day,amount\nMonday,3\n")
+    (shop / "broken.jsonl").write_text("{\n")
+    (shop / ".hidden").mkdir()
+    (shop / ".hidden/a.png").write_bytes(b"")
+    (shop / "notes").mkdir()
+    (shop / "deep/inside").mkdir(parents=True)
+    (shop / "deep/inside/b.jpg").write_bytes(b"")
+    names = {role: [p.name for p in looking.files(shop, role)] for role in ("catalog", "personas")}
+    assert names["catalog"] == ["shop.csv", "deep", "images"]
+    assert names["personas"] == ["people.jsonl", "our customers.txt"]
+    assert looking.files(shop / "images", "catalog") == [shop / "images"]
+    assert looking.files(shop / "nowhere", "catalog") == []
+
+
+def test_with_yes_what_is_found_is_taken(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GEMINI_API_KEY", "k")
+    result = init("--yes", "--max-cost", "4")
+    assert result.exit_code == 0, result.output
+    assert result.stdout.splitlines()[0] == "Written: run.toml"
+    assert "key" not in result.stdout
+    settings = read(Path("run.toml"))
+    assert settings.teacher.label == "gemini"
+    assert settings.max_cost == 4.0
+    assert Path(settings.catalog.path).name == "shop.csv"
+    assert Path(settings.personas.path).name == "people.jsonl"
+    assert type(settings.student).extra  # no student for drawings, for photographs
+    assert "k" not in re.findall(r'"([^"]*)"', Path("run.toml").read_text())
+
+
+def test_without_a_key_nobody_is_proposed_who_could_not_know(shop: Path) -> None:
+    result = init("--yes")
+    assert result.exit_code == 2
+    assert "No teacher can be proposed here; add --teacher NAME." in result.output
+    # But the simulated one, where the personas say what they like.
+    rows = [json.loads(line) for line in Path("people.jsonl").read_text().splitlines()]
+    likes = [row | {"tastes": {"colour=green": 1.5}} for row in rows]
+    Path("people.jsonl").write_text("".join(json.dumps(row) + "\n" for row in likes))
+    assert init("--yes").exit_code == 0
+    assert read(Path("run.toml")).teacher.label == recipe("default")["teacher"]["use"]
+
+
+def test_with_nothing_there_it_is_the_drawn_shop_and_free(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("OPENAI_API_KEY", "k")  # no reason to pay for drawings
+    assert init("new", "--yes").exit_code == 0
+    default = resolve(recipe("default"))
+    made = read(Path("new/run.toml"))
+    assert made.table() | {"device": "cpu"} == default.table()
+
+
+def test_pictures_and_lines_of_text_are_enough(shop: Path) -> None:
+    (shop / "shop.csv").unlink()
+    (shop / "people.jsonl").unlink()
+    (shop / "personas.txt").write_text("Somebody who sails.\nSomebody who does not.\n")
+    assert init("--yes", "--teacher", "human").exit_code == 0
+    table = configuration(Path("run.toml"))
+    assert table["catalog"] == {"use": "folder", "path": "images"}
+    assert table["personas"] == {"use": "lines", "path": "personas.txt"}
+
+
+def test_what_is_missing_is_said(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def version(package: str) -> str:
+        if package in ("transformers", "sentencepiece"):
+            raise PackageNotFoundError(package)
+        return "1"
+
+    monkeypatch.setattr(looking, "version", version)
+    result = init("--yes", "--teacher", "gemini", "--student", "siglip")
+    assert result.exit_code == 0, result.output
+    assert (
+        "Before the run: siglip needs sentencepiece, transformers, which are not installed; "
+        "type: pip install 'pvd-distill[hf]'\n"
+        "Before the run: the key of gemini is read from GOOGLE_API_KEY or GEMINI_API_KEY, which "
+        "is not set\n"
+    ) in result.stdout
+
+
+def test_students_that_work_here_are_proposed_first(
+    shop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = next(name for name in simple("student") if registry.get("student", name).extra)
+    monkeypatch.setattr(looking, "lacking", lambda cls: f"student.{first}" == cls.name and "much")
+    assert init("--yes", "--teacher", "human").exit_code == 0
+    proposed = read(Path("run.toml")).student
+    assert proposed.label != first
+    assert proposed.extra
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_extras_are_those_of_the_package(kind: str) -> None:
+    extras = set(metadata("pvd-distill").get_all("Provides-Extra") or [])
+    found = [registry.get(kind, name).extra for name in registry.names(kind)]
+    assert set(found) - {""} <= extras
+    if kind in ("teacher", "student"):
+        assert any(found)
+        assert all(about(kind, name) for name in simple(kind))
+
+
+# --- without a terminal -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("words", "missing"),
+    [
+        ([], "--catalog, --personas, --teacher, --student"),
+        (["--teacher", "human", "--catalog", "shop.csv"], "--personas, --student"),
+    ],
+)
+def test_who_cannot_be_asked_is_told_what_to_add(
+    shop: Path, words: list[str], missing: str
+) -> None:
+    result = init(*words)
+    assert result.exit_code == 2
+    assert f"add {missing}, or --yes to take what is found." in result.output
+    assert not Path("run.toml").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (["--teacher", "simulated"], 5, "needs `tastes` for each persona"),
+        (["--teacher", "nobody"], 5, "There is no teacher 'nobody'"),
+        (["--teacher", "openai-compatible"], 5, "add -o teacher.model=VALUE"),
+        (["--teacher", "human", "--personas", "nowhere.txt"], 4, "no file or folder nowhere.txt"),
+        (["--teacher", "human", "-o", "train.rounds=0"], 5, "train.rounds must be at least 1"),
+        (["--teacher", "human", "--catalog", "people.jsonl"], 5, "has no column 'image'"),
+    ],
+)
+def test_what_will_not_do_is_found_before_anything_is_written(
+    shop: Path, words: list[str], code: int, said: str
+) -> None:
+    result = init("--yes", *words)
+    assert result.exit_code == code, result.output
+    assert said in result.output
+    assert not list(shop.glob("*.toml"))
+    assert not list(shop.glob(".*.tmp"))
+
+
+# --- at a terminal ----------------------------------------------------------------------------
+
+
+class Terminal:
+    """`pvd init` at a terminal of so many columns, answered as its questions come."""
+
+    def __init__(self, columns: int, *words: str, **more: str) -> None:
+        self.own, theirs = pty.openpty()
+        ioctl(self.own, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "pvd", "init", *words],
+            stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True,
+            env={k: v for k, v in os.environ.items() if k not in ("COLUMNS", "LINES")} | more,
+        )  # fmt: skip
+        os.close(theirs)
+        self.seen = ""
+
+    def until(self, text: str) -> None:
+        """Read on until this was shown, after what was answered last."""
+        end = time.monotonic() + LONG
+        start = len(self.seen)
+        while text not in plain(self.seen[start:]):
+            assert time.monotonic() < end, f"no {text!r} in {self.seen}"
+            if select.select([self.own], [], [], 1.0)[0]:
+                try:
+                    self.seen += os.read(self.own, 65536).decode()
+                except OSError:  # it ended
+                    assert text in plain(self.seen[start:]), self.seen
+                    return
+
+    def answer(self, question: str, text: str) -> None:
+        self.until(question)
+        os.write(self.own, f"{text}\n".encode())
+
+    def end(self, text: str) -> int:
+        self.until(text)
+        return self.process.wait(LONG)
+
+
+def plain(text: str) -> str:
+    return re.sub(r"\x1b\[[0-9;]*m", "", text).replace("\r\n", "\n")
+
+
+@pytest.mark.parametrize("columns", [50, 140])
+def test_five_questions_are_asked_and_a_wrong_answer_again(shop: Path, columns: int) -> None:
+    terminal = Terminal(columns, ANTHROPIC_API_KEY="k")
+    terminal.answer("Catalogue [shop.csv]: ", "")
+    terminal.answer("Personas [people.jsonl]: ", "nowhere.txt")
+    terminal.answer("Personas [people.jsonl]: ", "")
+    terminal.answer("Teacher [claude]: ", "simulated")  # which does not know these personas
+    terminal.answer("Teacher [claude]: ", "openai-compatible")
+    terminal.answer("teacher.model: ", "mine")  # but where is it?
+    terminal.answer("Teacher [claude]: ", "consistent")
+    terminal.answer("teacher.of: ", "claude")
+    terminal.answer("Student [", "tiny")
+    terminal.answer("Dollars [5.0]: ", "$2.50")
+    assert terminal.end("Next: pvd run --config run.toml --dry-run") == 0
+    settings = read(Path("run.toml"))
+    assert options.dump(settings.teacher)["of"]["use"] == "claude"
+    assert (settings.student.label, settings.max_cost) == ("tiny", 2.5)
+    shown = plain(terminal.seen)
+    assert "80 items" in shown
+    assert "missing from all 60" in " ".join(shown.split())
+    assert "* claude" in shown
+    assert max(map(len, shown.splitlines())) <= columns
+
+
+def test_ctrl_c_leaves_nothing(shop: Path) -> None:
+    terminal = Terminal(80)
+    terminal.answer("Catalogue [shop.csv]: ", "")
+    terminal.until("Personas [people.jsonl]: ")
+    terminal.process.send_signal(signal.SIGINT)
+    assert terminal.end("nothing was written") == 130
+    assert not list(shop.glob("*.toml"))
