@@ -290,6 +290,7 @@ class Reader:
         if "1a2b3c4d" in " ".join(words):  # a run that the page began, whatever its digest is
             (begun, *_) = (self.folder / "runs").glob("simulated-tiny-????????")
             words = [re.sub(r"runs/simulated-tiny-1a2b3c4d", str(begun), word) for word in words]
+        words = [word.replace(".device=cuda", ".device=cpu") for word in words]
         if "--device" in words:
             at = words.index("--device")
             words = words[:at] + words[at + 2 :]
