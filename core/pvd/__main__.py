@@ -25,7 +25,7 @@ def main() -> None:
             warnings.showwarning = _warn
             from pvd.cli import main as command
 
-            command()
+            command(complete_var="_PVD_COMPLETE")  # also as python -m pvd
         finally:
             for number in STOPS:  # from here on there is nothing to keep
                 signal.signal(number, lambda number, frame: os._exit(Interrupted.exit_code))

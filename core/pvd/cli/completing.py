@@ -7,7 +7,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import redirect_stdout
-from dataclasses import fields, is_dataclass
+from dataclasses import is_dataclass
 from functools import wraps
 from pathlib import Path
 from typing import Any
@@ -225,9 +225,7 @@ def _settings(cls: type, table: Mapping[str, Any], incomplete: str) -> Items:
 
 def _into(cls: type, table: Mapping[str, Any], step: str) -> tuple[type, Mapping[str, Any]]:
     """The section or component that a step of a dotted key leads into, and its table."""
-    if step not in {f.name for f in fields(cls)}:
-        raise UnknownName(f"There is no {step!r}.")
-    annotation = options.option_types(cls)[step]
+    annotation = {o.name: o.annotation for o in options.describe(cls)}.get(step)
     inner = _options(table.get(step))
     if kind := options.kind_of(annotation):
         return registry.get(kind, str(inner.get("use", ""))), inner
