@@ -511,6 +511,11 @@ CASES: dict[str, Case] = {
     "a configuration that is not UTF-8": option(
         "--config", "a.toml", setup=table(b"a = 1\nb = '\xff'", "a.toml")
     ),
+    "`pvd init` where a file is": Case(["init", "--yes"], table("seed = 1", "run.toml")),
+    "`pvd init` for a table": Case(["init", "shop.csv"], shop),
+    "`pvd init` below a file": Case(["init", "shop.csv/run.toml", "--yes"], table("a file")),
+    "`pvd init` without a terminal": Case(["init"]),
+    "`pvd init --yes` without any key": Case(["init", "--yes"], lambda: (shop(), people(None))),
     "another value in the folder of a run": option("-o", "teacher.noise=0.5", setup=begun),
     "another component in the folder of a run": option("--sampler", "uniform", setup=begun),
     "a setting that the run did not have": option("-o", "exam.items=30", setup=begun),

@@ -18,7 +18,7 @@ from typing import Any
 
 import pvd
 from pvd import options
-from pvd.errors import PvdError, UsageError
+from pvd.errors import BadInput, PvdError, UsageError
 from pvd.identity import configuration
 from pvd.options import Option
 from pvd.protocols import Component, Source
@@ -36,7 +36,11 @@ def write(settings: Settings, path: Path) -> None:
     text = text_of(settings, path)
     draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.parent.is_dir():
+            path.parent.mkdir(parents=True)
+    except OSError as error:
+        raise _unwritable(path, error) from None
+    try:
         try:
             draft.write_text(text, encoding="utf-8")
             again = resolve(recipe("default"), configuration(draft))
@@ -49,8 +53,11 @@ def write(settings: Settings, path: Path) -> None:
     except FileExistsError:
         raise taken(path) from None
     except OSError as error:
-        why = error.strerror or error
-        raise UsageError(f"{path} cannot be written ({why}); name another folder.") from None
+        raise _unwritable(path, error) from None
+
+
+def _unwritable(path: Path, error: OSError) -> BadInput:
+    return BadInput(f"{path} cannot be written ({error.strerror or error}); name another folder.")
 
 
 def taken(path: Path) -> UsageError:
