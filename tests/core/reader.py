@@ -279,11 +279,15 @@ class Reader:
         self.type_pvd(words[4:], block, ends)
 
     def type_pvd(self, words: list[str], block: Block, ends: int) -> None:
-        typed = " ".join(words)
+        typed, file = " ".join(words), ""
+        if ">" in words:
+            *words, _, file = words
         words = self.smaller(self.here(words[1:]))
         result = CliRunner().invoke(main, words)
         told = f"{block.where}: {typed}\nas {words}\n{result.output}\n{result.exception!r}"
         assert result.exit_code == ends, told
+        if file:
+            (self.folder / file).write_text(result.stdout, encoding="utf-8")
 
     def here(self, words: list[str]) -> list[str]:
         """The command without what is not here: GPUs, published weights, people."""
