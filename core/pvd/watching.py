@@ -13,7 +13,7 @@ import pluggy
 
 from pvd import hookspecs
 from pvd.errors import PluginError
-from pvd.isolation import inside, origin_of, unguarded
+from pvd.isolation import inside, unguarded
 from pvd.isolation.origin import one_line, place_known
 from pvd.protocols import Observer
 from pvd.records import Stage
@@ -103,7 +103,7 @@ class Watchers:
 
     def _guard(self, one: _Watcher, call: Callable[[], Any]) -> None:
         try:
-            with inside(origin_of(one.observer)), unguarded():  # it is said here
+            with inside(one.observer), unguarded():  # it is said here
                 call()
         except (
             Exception,

@@ -36,45 +36,52 @@ SAYS: dict[str, tuple[type[Exception], ...]] = {
 DUNDERS = ("__call__", "__enter__", "__exit__")
 WATCHED = "on_"  # observers' hooks, which `watching` guards: one that raises is switched off
 
-_local = threading.local()
+
+class _Here(threading.local):
+    """What a thread is doing: the plug-ins whose code runs, and whether nothing is guarded."""
+
+    def __init__(self) -> None:
+        self.stack: list[object] = []  # origins, components and classes
+        self.off = False
+
+
+_here = _Here()
 
 
 def plugin_at_work() -> Origin | None:
     """The plug-in whose code runs in this thread, if one's does."""
-    stack: list[Origin] = getattr(_local, "stack", [])
-    return stack[-1] if stack else None
+    if not _here.stack:
+        return None
+    last = _here.stack[-1]
+    return last if isinstance(last, Origin) else origin_of(last)
 
 
 @contextmanager
-def inside(origin: Origin) -> Iterator[None]:
-    """While this lasts, a plug-in's code runs in this thread."""
-    stack: list[Origin] = _local.__dict__.setdefault("stack", [])
-    stack.append(origin)
+def inside(plugin: object) -> Iterator[None]:
+    """While this lasts, the code of a plug-in (its origin, a component or a class) runs in this
+    thread."""
+    _here.stack.append(plugin)
     try:
         yield
     finally:
-        stack.pop()
+        _here.stack.pop()
 
 
 @contextmanager
 def calling(component: object, where: str) -> Iterator[None]:
     """Code of a component runs: what it raises becomes a PluginError that names it and `where`."""
-    origin = origin_of(component)
-    with inside(origin):
-        if getattr(_local, "off", False):
-            yield
-            return
+    with inside(component):
         try:
             yield
-        except (PvdError, KeyboardInterrupt, GeneratorExit):
-            raise
         except BaseException as error:
             if _may_pass(error, where):
                 raise
-            raise failed(origin, where, error) from error
+            raise failed(origin_of(component), where, error) from error
 
 
 def _may_pass(error: BaseException, where: str) -> bool:
+    if _here.off or isinstance(error, (PvdError, KeyboardInterrupt, GeneratorExit)):
+        return True
     name = type(error).__name__
     # A full memory is nobody's mistake; and torch, which has a class of its own for it, may not be
     # loaded, as the library that tells of damaged weights.
@@ -89,12 +96,11 @@ def _may_pass(error: BaseException, where: str) -> bool:
 def unguarded() -> Iterator[None]:
     """While this lasts, methods that this thread calls raise what they raise: for whoever tests a
     plug-in and wants to see it."""
-    before = getattr(_local, "off", False)
-    _local.off = True
+    before, _here.off = _here.off, True
     try:
         yield
     finally:
-        _local.off = before
+        _here.off = before
 
 
 def guard(cls: type) -> None:
@@ -123,11 +129,19 @@ def _is_ours(method: Callable[..., Any]) -> bool:
 def _guarded(name: str, method: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(method)
     def call(self: Any, *args: Any, **kwargs: Any) -> Any:
-        with calling(self, name):
+        # As `calling`, without what a context manager costs: some are called for each question.
+        _here.stack.append(self)
+        try:
             found = method(self, *args, **kwargs)
+        except BaseException as error:
+            if _may_pass(error, name):
+                raise
+            raise failed(origin_of(self), name, error) from error
+        finally:
+            _here.stack.pop()
         if isinstance(found, Iterator):
             return _each(self, name, found)
-        if not getattr(_local, "off", False):
+        if not _here.off:
             check_type(self, name, found)
         return found
 
