@@ -127,7 +127,8 @@ def test_observers_change_no_byte(small: Tables, tmp_path: Path) -> None:
     assert kinds.count("step") == 4 * (rounds - 1)
     assert kinds.count("judgment") == 30 * (rounds - 1)
     assert kinds.count("round") == rounds
-    assert kinds[-1] == "report"
+    assert kinds[-2:] == ["report", "message"], "and then, that the other one is switched off"
+    assert "RuntimeError: meddling" in events[-1]["line"]
 
 
 def test_a_finished_run_is_not_repeated(done: pvd.pipeline.Run, small: Tables) -> None:
