@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from click.testing import CliRunner
 
 from pvd import options
@@ -187,6 +186,8 @@ class Reader:
             parse_json(line, f"{block.where}, its line {number}")
 
     def read_yaml(self, block: Block) -> None:
+        import yaml  # comes with transformers
+
         assert yaml.safe_load(block.text), block.where
 
     def read_j2(self, block: Block) -> None:
