@@ -66,9 +66,7 @@ class Progress:
     def insist(self, line: str) -> None:
         """One line without which the user cannot go on: shown also where nothing else is."""
         self.watchers.tell("on_message", line=line, needed=True)
-        if self._display is None:
-            print(line, file=sys.stderr, flush=True)
-        elif not self.watchers.watches(self._display):
+        if self._display is None or not self.watchers.watches(self._display):
             _print(line)
 
     def _now(self) -> Stage:
