@@ -504,6 +504,16 @@ CASES: dict[str, Case] = {
     "`pvd plugins --load` with one that cannot be loaded": Case(
         ["plugins", "--load"], distribution("1 / 0").setup
     ),
+    "an unknown kind for `pvd plugins new`": Case(["plugins", "new", "los", "mine"]),
+    "a name that no plug-in may have": Case(["plugins", "new", "loss", "My Loss"]),
+    "a name that a plug-in has already": Case(["plugins", "new", "loss", "bradley-terry"]),
+    "a name whose package is installed already": Case(["plugins", "new", "loss", "distill"]),
+    "`pvd plugins new` into a folder that is not empty": Case(
+        ["plugins", "new", "loss", "hinge", "--to", "mine"], lambda: write("mine/a.txt", "mine")
+    ),
+    "`pvd plugins new` into a file": Case(
+        ["plugins", "new", "loss", "hinge", "--to", "mine"], table("mine", "mine")
+    ),
     # configurations, folders, judgments
     "a configuration that is not there": option("--config", "nowhere.toml"),
     "a folder as configuration": option("--config", "settings", setup=table("", "settings/a.toml")),
