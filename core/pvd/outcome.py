@@ -16,7 +16,7 @@ from typing import Any, Literal, cast
 import pvd
 from pvd import catalog, options
 from pvd.closing import SYSTEMS, TITLES, interval
-from pvd.errors import MissingFile, PvdError
+from pvd.errors import BadInput, MissingFile, PvdError
 from pvd.folder import read_json
 from pvd.identity import configuration
 from pvd.ledger import Ledger
@@ -145,15 +145,22 @@ class Run:
         MissingFile if the round, or the exam, was not asked yet.
         """
         ledger = self._ledger
-        if isinstance(part, str):
-            return self._told(ledger.read_judgments(self.folder / "exam" / FILES[part]))
-        if part is not None:
-            return self._told(ledger.judgments(part))
-        asked = sorted((self.folder / "rounds").glob("*/judgments.jsonl"))
-        return (one for path in asked for one in self._told(ledger.read_judgments(path)))
+        if part is None:
+            asked = sorted((self.folder / "rounds").glob("*/judgments.jsonl"))
+            return (one for path in asked for one in self._told(path))
+        if isinstance(part, int):
+            path, what = ledger.path(part, "judgments.jsonl"), f"round {part}"
+        elif part in FILES:
+            path, what = self.folder / "exam" / FILES[part], f"the {part}"
+        else:
+            raise BadInput(f'A run has no {part!r}; name a round, "exam" or "validation".')
+        if not path.is_file():
+            raise MissingFile(f"There is no {path}: {what} of this run was not asked yet.")
+        return self._told(path)
 
-    def _told(self, judgments: Sequence[Judgment]) -> Iterator[Judgment]:
-        """They with their raw replies."""
+    def _told(self, path: Path) -> Iterator[Judgment]:
+        """The judgments of a file with their raw replies."""
+        judgments = self._ledger.read_judgments(path)
         store = Path(self.settings.get("store") or default_path())
         raw = archive.replies(store, (j.digest for j in judgments)) if store.is_file() else {}
         for judgment in judgments:

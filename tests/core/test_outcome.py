@@ -100,8 +100,10 @@ def test_judgments_come_back_as_they_were_made(own: Tables, tmp_path: Path) -> N
         # What the simulated teacher said, word for word, has these very utilities.
         assert judgment.ranking.utilities == tuple(json.loads(judgment.reply.text)["utilities"])
         assert (judgment.teacher, judgment.reply.model) == ("simulated", "simulated")
-    with pytest.raises(MissingFile, match=r"rounds/004/judgments.jsonl"):
+    with pytest.raises(MissingFile, match=r"rounds/004/judgments.jsonl: round 4 of this run was"):
         found.judgments(4)
+    with pytest.raises(BadInput, match="A run has no 'test'; name a round"):
+        found.judgments("test")
 
 
 def test_when_the_catalogue_is_gone_ids_are_left(own: Tables, tmp_path: Path) -> None:
@@ -151,7 +153,9 @@ def test_a_run_that_is_under_way(small: Tables, tmp_path: Path) -> None:
     for read in (lambda: run.metrics, lambda: run.winners, run.table, lambda: run.student):
         with pytest.raises(MissingFile, match=r"no result in .* yet; give `pvd evaluate"):
             read()
-    with pytest.raises(MissingFile, match=r"exam/test\.jsonl"):
+    with pytest.raises(
+        MissingFile, match=r"exam/test\.jsonl: the exam of this run was not asked yet"
+    ):
         run.judgments("exam")
 
 
