@@ -71,9 +71,17 @@ def moved(student: Student, by: float) -> Iterator[None]:
         for parameter in learning(student):
             parameter.mul_(1 + by).add_(by / 10)
     yield
+    set_back(student, before)
+
+
+def set_back(student: Student, weights: Sequence[Tensor]) -> None:
+    """Put copies of all that learns back where they came from."""
+    import torch
+
     with torch.no_grad():
-        for parameter, value in zip(learning(student), before, strict=True):
+        for parameter, value in zip(learning(student), weights, strict=True):
             parameter.copy_(value)
+            parameter.grad = None
 
 
 def apart(one: Tensor, other: Tensor) -> float:

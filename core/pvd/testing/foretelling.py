@@ -67,8 +67,8 @@ class Foretelling(Answering):
         if teacher.capabilities.paid:
             require(
                 seen.high.input + seen.high.output > 0,
-                "estimate() says that a question costs no tokens, though capabilities.paid is True; "
-                "count text and pictures, the high estimate generously",
+                "estimate() says that a question costs no tokens, though capabilities.paid is "
+                "True; count text and pictures, the high estimate generously",
             )
             for batch in {False, isinstance(teacher, BatchTeacher)}:
                 price = called("dollars()", teacher.dollars, seen.high, batch)

@@ -19,7 +19,8 @@ COLOURS = ("red", "green", "blue", "yellow")
 
 
 def items(count: int = 12) -> list[Item]:
-    """Small drawn items with colours and sizes as attributes."""
+    """So many small drawn items (PNG, 48 x 48 pixels), the same each time, with the attributes
+    `colour` and `size` as text."""
     return [
         Item(
             f"item-{number}",
@@ -43,7 +44,8 @@ def _picture(number: int) -> bytes:
 
 
 def personas(count: int = 4) -> list[Persona]:
-    """Personas with tastes for the items' attributes."""
+    """So many personas, the same each time, with `tastes` for the attributes of `items`: a mapping
+    from "column=value" to a weight, as the teacher `simulated` reads it."""
     return [
         Persona(
             f"persona-{number}",
@@ -55,12 +57,12 @@ def personas(count: int = 4) -> list[Persona]:
 
 
 def slate(size: int = 5, person: int = 0) -> Slate:
-    """One question."""
+    """One question: the persona of this number, and the first `size` items in the order shown."""
     return Slate(personas(person + 1)[person], tuple(items(size)))
 
 
 def judgment(ranking: Ranking, size: int = 5) -> Judgment:
-    """An answer to `slate(size)`."""
+    """An answer to `slate(size)`, as a run keeps it."""
     return Judgment(slate(size), ranking, "digest", Reply(""), "teacher.none", "2025-01-01")
 
 
@@ -102,7 +104,13 @@ def scored_batch(
     utilities: Any = None,
     weights: Sequence[float] | None = None,
 ) -> ScoredBatch:
-    """A batch from scores [B, K] and ranks (None: not placed); every picture is in one slate."""
+    """A batch of fixed scores, for numbers worked out by hand.
+
+    `scores` [B, K] are cosines, a tensor or lists; `ranks` [B, K] count from 0, the best, and are
+    None where an item is not placed; `utilities` [B, K] or None; `weights` [B], 1 if None. Every
+    picture is in one slate, U = B * K, and every slate has a persona of its own. What else the
+    batch has, embeddings [U, 4] and [B, 4], is all ones: see `learnable_batch` for a gradient.
+    """
     import torch
 
     scores = torch.as_tensor(scores)
@@ -137,7 +145,10 @@ def scored_batch(
 def learnable_batch(
     ranks: Sequence[Sequence[int | None]], utilities: Tensor | None = None
 ) -> tuple[ScoredBatch, Tensor]:
-    """A batch whose scores are the cosines of its embeddings, and the embeddings' source."""
+    """A batch whose scores are the cosines of its embeddings, and the leaf tensor [B * K, 8] that
+    these are made of, before they are brought to unit length: its gradient says what a loss asks
+    of each picture, row `b * K + k` of place k in slate b.
+    """
     import torch
 
     rng = torch.Generator().manual_seed(1)

@@ -21,11 +21,12 @@ from pvd.testing.embedding import (
     moved,
     optimizer,
     pictures_of,
+    set_back,
 )
 from pvd.testing.material import items
 
 if TYPE_CHECKING:
-    pass
+    from torch import Tensor
 
 
 class StudentContract(Contract):
@@ -34,15 +35,28 @@ class StudentContract(Contract):
 
     kind: ClassVar[str] = "student"
     streams: ClassVar[tuple[str, ...]] = ("random", "numpy")  # core seeds torch's before each step
+    _loaded: ClassVar[tuple[Student, list[Tensor]] | None] = None
 
     def component(self) -> Student:
         raise NotImplementedError(f"{type(self).__name__} must define component(self).")
 
     def loaded(self) -> Student:
-        """One with its published weights, on the CPU."""
-        student = self.component()
-        student.load("cpu")
-        return student
+        """One with its published weights, on the CPU. It is loaded once, since that takes long, and
+        what an earlier check made it learn is taken back."""
+        cls = type(self)
+        found = vars(cls).get("_loaded")  # not that of a class above
+        if found is None:
+            student = self.component()
+            student.load("cpu")
+            found = student, [one.detach().clone() for one in learning(student)]
+            cls._loaded = found
+        set_back(*found)
+        return found[0]
+
+    @classmethod
+    def teardown_class(cls) -> None:
+        """After its last check, for pytest: let go of the weights."""
+        cls._loaded = None
 
     def use(self, component: Any) -> None:
         component.load("cpu")
