@@ -47,7 +47,11 @@ def plugins(ctx: click.Context, load: bool, as_json: bool) -> None:
 @click.argument("name", metavar="NAME")
 @click.option("--to", type=click.Path(path_type=Path), help="An empty folder; else ./pvd-NAME.")
 def new(kind: str, name: str, to: Path | None) -> None:
-    """Write a package for a plug-in of yours, with tests, ready to install and to change."""
+    """Write a package for a plug-in of yours, with tests, ready to install and to change.
+
+    KIND is teacher, student, sampler, loss, evaluator, source or observer; NAME is what users type
+    after it.
+    """
     from pvd import scaffolding
 
     package = scaffolding.new(kind, name, to)
