@@ -253,7 +253,17 @@ def test_what_lies_in_a_folder_is_told_apart(shop: Path) -> None:
     assert names["catalog"] == ["shop.csv", "deep", "images"]
     assert names["personas"] == ["people.jsonl", "our customers.txt"]
     assert looking.files(shop / "images", "catalog") == [shop / "images"]
+    (shop / "outer/data").mkdir(parents=True)
+    (shop / "people.jsonl").rename(shop / "outer/data/people.jsonl")
+    assert looking.files(shop / "outer", "personas") == [shop / "outer/data/people.jsonl"]
     assert looking.files(shop / "nowhere", "catalog") == []
+
+
+def test_a_huge_table_is_not_read_to_be_found(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(looking, "LARGE", 1)
+    monkeypatch.setattr(looking, "read", lambda role, table: pytest.fail("it was read"))
+    assert looking.files(shop, "catalog")[:2] == [shop / "people.jsonl", shop / "shop.csv"]
+    assert looking.files(shop, "personas") == []
 
 
 def test_with_yes_what_is_found_is_taken(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,21 +21,27 @@ TEXTS = (".txt", ".text")
 PEOPLE = ("persona", "people", "customer", "user", "quer")  # what a text of personas is called
 ENTRIES = 2000  # of a folder that are looked at
 TRIED = 12  # tables that are read to see what is in them
-LARGE = 200e6  # bytes; a larger table is not read for that
+LARGE = 50e6  # bytes; a larger table is not read for that, and taken for a catalogue
 
 
 def files(folder: Path, role: str) -> list[Path]:
-    """What may be a catalogue or personas, the likeliest first: tables that can be read as such,
-    then a folder of pictures, or a text with a name that speaks of people."""
+    """What may be a catalogue or personas, in the folder or in one inside it, the likeliest first:
+    tables that can be read as such, then folders of pictures, or texts whose names speak of people.
+    """
     inside = sorted(islice(_entries(folder), ENTRIES))
-    tables = [p for p in inside if p.suffix.lower() in TABLES and p.is_file()]
-    found = [p for p in islice(tables, TRIED) if p.stat().st_size < LARGE and _reads(p, role)]
+    folders = [p for p in inside if p.is_dir() and not p.name.startswith(".")]
+    below = [p for f in folders[:TRIED] for p in sorted(islice(_entries(f), ENTRIES))]
+    tables = [p for p in (*inside, *below) if p.suffix.lower() in TABLES and p.is_file()]
+    found = [
+        path
+        for path in islice(tables, TRIED)
+        if (role == "catalog" if path.stat().st_size > LARGE else _reads(path, role))
+    ]
     if role == "catalog":
         found += [folder] if _has_pictures(folder, False) else []
-        folders = (p for p in inside if p.is_dir() and not p.name.startswith("."))
         found += [p for p in folders if _has_pictures(p)]
     else:
-        texts = (p for p in inside if p.suffix.lower() in TEXTS and p.is_file())
+        texts = (p for p in (*inside, *below) if p.suffix.lower() in TEXTS and p.is_file())
         found += [p for p in texts if any(word in p.stem.lower() for word in PEOPLE)]
     return found
 
