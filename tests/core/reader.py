@@ -88,6 +88,7 @@ def blocks(page: Path) -> Iterator[Block]:
     at = 0
     while at < len(lines):
         start = at
+        assert not lines[at].lstrip().startswith("~~~"), f"{page}, line {at + 1}: fence by ```"
         if fence := FENCE.match(lines[at]):
             at += 1
             while lines[at].strip() != fence[2]:
