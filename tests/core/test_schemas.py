@@ -308,7 +308,16 @@ RUNS: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("more", RUNS.values(), ids=RUNS)
+FAST = "another judge, evaluators and validation"
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        pytest.param(more, id=name, marks=[] if name == FAST else pytest.mark.slow)
+        for name, more in RUNS.items()
+    ],
+)
 def test_what_a_run_writes_is_as_it_says(
     run: Any, small: dict[str, Any], tmp_path: Path, more: dict[str, Any]
 ) -> None:
