@@ -1,5 +1,6 @@
 """Every bundled component passes the contract that strangers' components must pass."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from asked import KEYS, options
 from fake import Fake
 
 import pvd
+from pvd import testing
 from pvd.discovery import KINDS, registry
 from pvd.testing import assert_contract
 
@@ -91,6 +93,49 @@ def test_the_contract_with_other_options(name: str, options: dict[str, Any]) -> 
 def test_the_contract_of_a_teacher_around_one_that_is_hosted(name: str) -> None:
     inner = bundled("teacher.gemini")
     assert_contract(pvd.load("teacher", name, of=inner))
+
+
+# --- sources that read what a test writes, as an author has them ----------------------------------
+
+
+class TestTable(testing.SourceContract):
+    def component(self) -> pvd.Source:
+        return pvd.load("source", "table")  # type: ignore[no-any-return]
+
+    def path(self, folder: Path) -> str:
+        rows = [f"{item.id},{picture(item, folder)},red" for item in testing.items(6)]
+        (folder / "shop.csv").write_text("\n".join(["id,image,colour", *rows]))
+        return str(folder / "shop.csv")
+
+    def personas_path(self, folder: Path) -> str:
+        rows = [json.dumps({"id": one.id, "text": one.text}) for one in testing.personas(3)]
+        (folder / "people.jsonl").write_text("\n".join(rows))
+        return str(folder / "people.jsonl")
+
+
+class TestFolder(testing.SourceContract):
+    def component(self) -> pvd.Source:
+        return pvd.load("source", "folder")  # type: ignore[no-any-return]
+
+    def path(self, folder: Path) -> str:
+        for item in testing.items(6):
+            picture(item, folder)
+        return str(folder)
+
+
+class TestLines(testing.SourceContract):
+    def component(self) -> pvd.Source:
+        return pvd.load("source", "lines")  # type: ignore[no-any-return]
+
+    def path(self, folder: Path) -> str:
+        (folder / "people.txt").write_text("Somebody who sails.\nSomebody who gardens.\n")
+        return str(folder / "people.txt")
+
+
+def picture(item: pvd.Item, folder: Path) -> str:
+    """The item's picture in a file of the folder; its name."""
+    (folder / f"{item.id}.png").write_bytes(item.read())
+    return f"{item.id}.png"
 
 
 @pytest.mark.parametrize("name", BUNDLED)

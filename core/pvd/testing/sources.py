@@ -25,6 +25,8 @@ class SourceContract(Contract):
             file = folder / "shop.xml"
             file.write_text("...")
             return str(file)
+
+    One that reads personas from another file than items has a `personas_path`, too.
     """
 
     kind: ClassVar[str] = "source"
@@ -35,6 +37,10 @@ class SourceContract(Contract):
     def path(self, folder: Path) -> str:
         """Where the source reads; nothing for one that needs no path."""
         return self.component().path
+
+    def personas_path(self, folder: Path) -> str:
+        """Where it reads personas; the same, unless they lie elsewhere."""
+        return self.path(folder)
 
     def use(self, component: Any) -> None:
         with _Reading(self, component) as reading:
@@ -170,13 +176,13 @@ class SourceContract(Contract):
         source = self.component()
         with _Reading(self) as reading:
             folder = reading.folder
-            there = Path(reading.path).suffix if reading.path else ".csv"
-            nonsense = folder / f"nonsense{there}"
-            nonsense.write_bytes(bytes(range(256)))
             (folder / "empty").mkdir()
-            nowhere = str(folder / f"nowhere{there}")
-            for path in (nowhere, str(nonsense), str(folder / "empty")):
-                for what in ("catalog", "personas"):
+            for what in ("catalog", "personas"):
+                ending = Path(reading.paths[what]).suffix if reading.paths[what] else ".csv"
+                nonsense = folder / f"nonsense{ending}"
+                nonsense.write_bytes(bytes(range(256)))
+                nowhere = str(folder / f"nowhere{ending}")
+                for path in (nowhere, str(nonsense), str(folder / "empty")):
                     if brings(source, what):
                         _refused(getattr(source, what), path, what, path == nowhere)
 
@@ -215,7 +221,10 @@ class _Reading:
     def __enter__(self) -> _Reading:
         self._temporary = tempfile.TemporaryDirectory()
         self.folder = Path(self._temporary.name)
-        self.path = self._source.path = self._contract.path(self.folder)
+        self.paths = {
+            "catalog": self._contract.path(self.folder),
+            "personas": self._contract.personas_path(self.folder),
+        }
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -234,11 +243,28 @@ class _Reading:
             if needed:
                 skip(f"it brings no {what}")
             return None
+        path = self._source.path = self.paths[what]
         try:
-            return called(f"{what}()", getattr(self._source, what), self.path)
+            return called(f"{what}()", getattr(self._source, what), path)
         except MissingPrerequisite:
             raise
         except PvdError as error:
-            if self.path:
+            if not path:
+                give = "give one with -o source.path=PATH, or define path()"
+                skip(f"it needs a path; {give} ({error})")
+            if not self._is_the_others(what):
                 raise
-            skip(f"it needs a path; give one with -o source.path=PATH, or define path() ({error})")
+            if needed:
+                skip(f"there are no {what} at the path ({error})")
+            return None
+
+    def _is_the_others(self, what: str) -> bool:
+        """Whether the only path leads to something else that this source reads."""
+        other = "personas" if what == "catalog" else "catalog"
+        if self.paths[other] != self.paths[what] or not brings(self._source, other):
+            return False
+        try:
+            getattr(self._source, other)(self.paths[other])
+        except PvdError:
+            return False
+        return True

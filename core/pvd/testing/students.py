@@ -2,66 +2,30 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING
 
-from pvd.protocols import Student
 from pvd.testing import options as own
-from pvd.testing.contract import Contract, called, check, require, skip
+from pvd.testing.contract import check, require, skip
 from pvd.testing.embedding import (
     HERE,
-    PICKLES,
     TEXTS,
     alike,
     apart,
     embedded,
-    learning,
     moved,
-    optimizer,
     pictures_of,
-    set_back,
 )
+from pvd.testing.learning import Learning
 from pvd.testing.material import items
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    pass
 
 
-class StudentContract(Contract):
+class StudentContract(Learning):
     """A student embeds texts and pictures into one space, at unit length, row by row; what learns
     is reached by gradients, and is saved and opened without loss."""
-
-    kind: ClassVar[str] = "student"
-    streams: ClassVar[tuple[str, ...]] = ("random", "numpy")  # core seeds torch's before each step
-    _loaded: ClassVar[tuple[Student, list[Tensor]] | None] = None
-
-    def component(self) -> Student:
-        raise NotImplementedError(f"{type(self).__name__} must define component(self).")
-
-    def loaded(self) -> Student:
-        """One with its published weights, on the CPU. It is loaded once, since that takes long, and
-        what an earlier check made it learn is taken back."""
-        cls = type(self)
-        found = vars(cls).get("_loaded")  # not that of a class above
-        if found is None:
-            student = self.component()
-            student.load("cpu")
-            found = student, [one.detach().clone() for one in learning(student)]
-            cls._loaded = found
-        set_back(*found)
-        return found[0]
-
-    @classmethod
-    def teardown_class(cls) -> None:
-        """After its last check, for pytest: let go of the weights."""
-        cls._loaded = None
-
-    def use(self, component: Any) -> None:
-        component.load("cpu")
-        component.embed_texts(TEXTS)
-        embedded(component, pictures_of(component))
 
     @check
     def test_unit_length(self) -> None:
@@ -225,112 +189,3 @@ class StudentContract(Contract):
             )
         if not seen:
             skip("it has no option with a value that could be changed here")
-
-    @check
-    def test_learns(self) -> None:
-        """has parameters that gradients reach through embed_prepared, and texts that stay"""
-        import torch
-
-        student = self.loaded()
-        before = student.embed_texts(TEXTS)
-        parameters = learning(student)
-        require(parameters, "parameter_groups() is empty; nothing would learn")
-        pictures = pictures_of(student)
-        with torch.inference_mode():  # as before each round: nothing of that may stay behind
-            student.embed_prepared(pictures.take(torch.arange(6)))
-        prepared = student.augment(pictures.take(torch.arange(6)), torch.Generator().manual_seed(0))
-        seen = student.embed_prepared(prepared, train=True)
-        require(
-            seen.requires_grad,
-            "no gradient leads from embed_prepared(train=True) to the parameters; mind no_grad, "
-            "detach and numpy",
-        )
-        seen[:, 0].sum().backward()  # type: ignore[no-untyped-call]
-        found = [p.grad for p in parameters if p.grad is not None]
-        require(
-            any(bool((gradient != 0).any()) for gradient in found),
-            "no parameter gets a gradient; parameter_groups() must return those that "
-            "embed_prepared uses",
-        )
-        require(all(bool(g.isfinite().all()) for g in found), "a gradient is not finite")
-        optimizer(student).step()
-        for parameter in parameters:
-            parameter.grad = None
-        require(
-            before.equal(student.embed_texts(TEXTS)),
-            "a training step moved the texts, which are frozen; leave their weights out of "
-            "parameter_groups()",
-        )
-
-    @check
-    def test_parameter_groups(self) -> None:
-        """gives its parameters in the form of torch's optimisers, each once"""
-        student = self.loaded()
-        for group in student.parameter_groups():
-            require(
-                "params" in group and "lr" not in group,
-                f'a group has the keys {sorted(group)}; write {{"params": [...]}}, and '
-                '"lr_scale" for a factor on the rate that core sets',
-            )
-        ids = [id(parameter) for parameter in learning(student)]
-        require(len(set(ids)) == len(ids), "a parameter stands twice in parameter_groups()")
-        leaves = all(p.is_leaf and p.requires_grad for p in learning(student))
-        require(leaves, "parameter_groups() must return leaf tensors with requires_grad=True")
-        called("torch.optim.AdamW of parameter_groups()", optimizer, student)
-        rate = student.learning_rate()
-        require(rate > 0, f"learning_rate() is {rate}; it is what AdamW begins with, above 0")
-
-    @check
-    def test_saves(self) -> None:
-        """gives the same embeddings after save and open into a fresh object"""
-        student = self.loaded()
-        pictures = pictures_of(student)
-        fresh = embedded(student, pictures)
-        with moved(student, 0.1), tempfile.TemporaryDirectory() as folder:
-            student.save(Path(folder))
-            pickles = [f.name for f in Path(folder).rglob("*") if f.suffix in PICKLES]
-            require(
-                not pickles,
-                f"save() writes {', '.join(pickles)}, which may run code when it is read; write "
-                "safetensors",
-            )
-            want = embedded(student, pictures)
-            require(not want.equal(fresh), "the embeddings do not depend on what learns")
-            texts = student.embed_texts(TEXTS)
-            other = own.again(student)
-            other.open(Path(folder), "cpu")
-            # Not equal to the last bit: changes that were kept apart may be added to the weights,
-            # which bf16 rounds elsewhere.
-            off = 1 - float((embedded(other, pictures_of(other)) * want).sum(1).min())
-            require(
-                off < 1e-4,
-                f"save and open turn an embedding by 1 - cosine = {off:.2g}; save all that learns",
-            )
-            require(
-                texts.equal(other.embed_texts(TEXTS)),
-                "texts have other embeddings after save and open",
-            )
-
-    @check
-    def test_state(self) -> None:
-        """gives the same embeddings after state and load_state"""
-        import torch
-
-        student = self.loaded()
-        pictures = pictures_of(student)
-        with moved(student, 0.1):
-            state = student.state()
-            require(
-                all(isinstance(n, str) and isinstance(t, torch.Tensor) for n, t in state.items()),
-                "state() must return tensors by name",
-            )
-            state = {name: tensor.detach().clone() for name, tensor in state.items()}
-            want = embedded(student, pictures)
-        other = own.again(student)
-        other.load("cpu")
-        other.load_state(state)
-        require(
-            want.equal(embedded(other, pictures_of(other))),
-            "state() and load_state() do not bring the embeddings back; a run that goes on would "
-            "be another one: return all that learns, and copy it back in place",
-        )

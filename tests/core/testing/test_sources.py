@@ -190,6 +190,31 @@ def test_what_needs_a_path_and_has_none_is_skipped() -> None:
     assert found["test_wrong_paths"] is None
 
 
+class Files(Shop):
+    """Has one file for items, and another for personas."""
+
+    def personas(self, path: str) -> list[pvd.Persona]:
+        if "price" in kit.read_text(Path(path)):
+            raise kit.BadInput(f"{path} has prices, and people have none; name another file.")
+        return super().personas(path)
+
+
+def other_path(self: SourceContract, folder: Path) -> str:
+    file = folder / "people.json"
+    file.write_text('[{"id": "a"}, {"id": "b"}]')
+    return str(file)
+
+
+def test_items_and_personas_may_lie_in_two_files() -> None:
+    found = verdicts(SourceContract, Files, path=path)
+    assert not wrong(found)
+    assert isinstance(found["test_personas"], Skipped)
+    assert "no personas at the path" in str(found["test_personas"])
+    found = verdicts(SourceContract, Files, path=path, personas_path=other_path)
+    assert not wrong(found)
+    assert found["test_personas"] is None
+
+
 def test_one_that_needs_a_package_is_skipped() -> None:
     class Parquet(Shop):
         """Needs a package that nobody has."""

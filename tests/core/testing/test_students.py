@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -268,6 +269,29 @@ class Stateless(Linear):
         self.weight.data.copy_(state.get("weight", self.weight.data))
 
 
+class Lots(Linear):
+    """Changes all pictures a little in training, by a lot of its own."""
+
+    def embed_prepared(self, prepared: Any, *, train: bool = False) -> Any:
+        return super().embed_prepared(prepared + train * Random().random() / 1e6)
+
+
+class Varying(Linear):
+    """Varies pictures by torch's own generator."""
+
+    def augment(self, prepared: Any, rng: Any) -> Any:
+        import torch
+
+        return prepared + torch.rand(prepared.shape) / 100
+
+
+class Halving(Linear):
+    """Keeps one of two pictures."""
+
+    def augment(self, prepared: Any, rng: Any) -> Any:
+        return prepared[::2]
+
+
 BROKEN = [
     ("test_unit_length", Broken(Long, r"embed_texts\(\) returned rows that are off unit length")),
     ("test_unit_length", Broken(Double, "texts and pictures are compared in float32")),
@@ -295,6 +319,9 @@ BROKEN = [
     ("test_parameter_groups", Broken(Still, r"learning_rate\(\) is 0.0")),
     ("test_saves", Broken(Pickling, r"save\(\) writes model.pt, which may run code")),
     ("test_saves", Broken(Published, "save and open turn an embedding by 1 - cosine")),
+    ("test_training_repeats", Broken(Lots, "by lot with torch's global generator, which core")),
+    ("test_augment", Broken(Varying, r"augment\(\) varies a picture otherwise though the gener")),
+    ("test_augment", Broken(Halving, r"of 6 pictures augment\(\) leaves 3; it keeps one row")),
     ("test_state", Broken(Stateless, "do not bring the embeddings back")),
 ]
 
