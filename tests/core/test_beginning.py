@@ -26,7 +26,7 @@ from strangers import COLOURS
 from pvd import options
 from pvd.beginning import looking, writing
 from pvd.beginning.proposing import about, simple
-from pvd.cli import main
+from pvd.cli import beginning, main
 from pvd.discovery import KINDS, registry
 from pvd.errors import PvdError, UsageError
 from pvd.identity import configuration
@@ -457,6 +457,48 @@ def test_five_questions_are_asked_and_a_wrong_answer_again(shop: Path, columns: 
     assert "missing from all 60" in " ".join(shown.split())
     assert "* claude" in shown
     assert max(map(len, shown.splitlines())) <= columns
+
+
+@pytest.mark.parametrize(
+    ("answers", "device", "cost"),
+    [
+        ("\n\nsimulated\n\n\n", "cuda", None),  # which is proposed
+        ("\n\nsimulated\n\nquantum\ncpu\n", "cpu", None),
+        ("\n\nclaude\n\n\n", "cuda", 5.0),  # it costs money: that is the question, not the device
+    ],
+)
+def test_the_fifth_question_is_what_it_may_cost_or_where_it_runs(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    answers: str,
+    device: str,
+    cost: float | None,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(beginning, "_somebody_is_there", lambda: True)
+    monkeypatch.setattr(looking, "devices", lambda: ["cuda", "cpu"])
+    result = CliRunner().invoke(main, ["init"], input=answers)
+    assert result.exit_code == 0, result.output
+    settings = read(Path("run.toml"))
+    assert (settings.device, settings.max_cost) == (device, cost)
+    assert settings.catalog.label == recipe("default")["catalog"]["use"]
+    assert "None was found in .;" in result.stderr
+    assert result.stdout.startswith("Written: run.toml\n")
+
+
+def test_what_an_option_gives_is_not_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(beginning, "_somebody_is_there", lambda: True)
+    words = [*BOUTIQUE, "--teacher", "gemini", "--max-cost", "9", "--device", "cpu"]
+    result = CliRunner().invoke(main, ["init", *words], input="tiny\n")
+    assert result.exit_code == 0, result.output
+    assert "Student" in result.stderr
+    for word in ("Catalogue", "Personas", "Teacher", "Limit", "Device"):
+        assert word not in result.stderr
+    again = CliRunner().invoke(main, ["init", "b.toml", "--config", "run.toml", "--seed", "4"])
+    assert again.exit_code == 0, again.output
+    assert again.stderr == ""
+    assert read(Path("b.toml")).table() == read(Path("run.toml")).table() | {"seed": 4}
 
 
 def test_ctrl_c_leaves_nothing(shop: Path) -> None:

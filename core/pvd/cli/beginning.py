@@ -46,7 +46,7 @@ def init(place: Path, yes: bool, config: Path | None, recipe: str, **given: Any)
     if file.exists():
         raise writing.taken(file)
     missing = [] if config else [name for name in QUESTIONS if given[name] is None]
-    there = not yes and sys.stdin.isatty() and sys.stderr.isatty()
+    there = not yes and _somebody_is_there()
     if missing and not (there or yes):
         names = ", ".join(f"--{name}" for name in missing)
         raise UsageError(
@@ -72,6 +72,10 @@ def init(place: Path, yes: bool, config: Path | None, recipe: str, **given: Any)
     for line in beginning.lacking():
         click.echo(f"Before the run: {line}")
     click.echo(f"Next: pvd run --config {file} --dry-run")
+
+
+def _somebody_is_there() -> bool:
+    return sys.stdin.isatty() and sys.stderr.isatty()
 
 
 def _last(beginning: Beginning, there: bool) -> None:
