@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from itertools import pairwise
 from pathlib import Path
+from types import ModuleType
 from typing import Annotated, Any
 
 import pytest
@@ -204,6 +205,22 @@ def test_a_module_that_a_new_process_cannot_import_is_said_to_be_so(tmp_path: Pa
     assert "cannot be imported by a new process: ZeroDivisionError" in str(
         found["test_module_is_light"]
     )
+
+
+def test_a_module_that_is_nowhere_installed_is_left_alone(tmp_path: Path) -> None:
+    """A test's module, say, which imports from its own folder."""
+    file = tmp_path / "nearby.py"
+    file.write_text("from .helpers import nothing\n")
+    module = ModuleType("tests.nearby")
+    module.__file__ = str(file)
+    sys.modules["tests.nearby"] = module
+    try:
+        made = type("Nearby", (Draws,), {"__module__": "tests.nearby", "__doc__": "Draws."})
+        found = verdicts(SamplerContract, made)
+    finally:
+        del sys.modules["tests.nearby"]
+    assert isinstance(found["test_module_is_light"], Skipped)
+    assert "is no part of an installed package" in str(found["test_module_is_light"])
 
 
 # --- where nothing is reached ---------------------------------------------------------------------
