@@ -13,6 +13,7 @@ import subprocess
 import sys
 import termios
 import time
+from contextlib import suppress
 from fcntl import ioctl
 from importlib.metadata import PackageNotFoundError, metadata
 from pathlib import Path
@@ -505,6 +506,9 @@ def test_ctrl_c_leaves_nothing(shop: Path) -> None:
     terminal = Terminal(80)
     terminal.answer("Catalogue [shop.csv]: ", "")
     terminal.until("Personas [people.jsonl]: ")
-    terminal.process.send_signal(signal.SIGINT)
+    while terminal.process.poll() is None:  # what comes right before it reads, Python does not see
+        terminal.process.send_signal(signal.SIGINT)
+        with suppress(subprocess.TimeoutExpired):
+            terminal.process.wait(2.0)
     assert terminal.end("nothing was written") == 130
     assert not list(shop.glob("*.toml"))

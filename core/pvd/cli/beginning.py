@@ -65,7 +65,7 @@ def init(place: Path, yes: bool, config: Path | None, recipe: str, **given: Any)
                 _take(beginning, name, beginning.propose(name))
         if missing:
             _last(beginning, there)
-    except click.Abort:  # Ctrl-C, or the end of what was typed
+    except (click.Abort, KeyboardInterrupt):  # Ctrl-C, or the end of what was typed
         raise Interrupted("Stopped; nothing was written.") from None
     writing.write(beginning.settings(), file)
     click.echo(f"Written: {file}")
