@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import importlib.util
+import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -22,6 +23,7 @@ from pvd.errors import MissingFile, MissingPrerequisite, PluginError, PvdError, 
 from pvd.installed import Entry, found, misnamed
 from pvd.isolation import Origin, guard, inside
 from pvd.isolation.origin import TRACEBACK, broken, missing_package, one_line, remember
+from pvd.isolation.output import streams_kept
 
 KINDS: dict[str, type[protocols.Component]] = {
     "teacher": protocols.Teacher,
@@ -35,6 +37,8 @@ KINDS: dict[str, type[protocols.Component]] = {
 # Names that an option may not have: core writes them into tables, or sets them itself.
 RESERVED = {"use", "name", "label", "options"}
 RESERVED_OF = {"teacher": {"seed", "capabilities", "store_folder"}, "source": {"path"}}
+# As it is typed after --teacher, and stands in the names of run folders.
+NAME = re.compile(r"[A-Za-z0-9]+([-_.][A-Za-z0-9]+)*")
 PLURAL = {"loss": "losses"} | {kind: kind + "s" for kind in KINDS if kind != "loss"}
 
 
@@ -159,6 +163,11 @@ class Registry:
         before = set(self._classes)
         with _loading(origin):
             self._register_module(module, str(path), None)
+            if module_name not in self._files and set(self._classes) == before:
+                raise PluginError(
+                    "it registers nothing; add a function such as register_losses, marked with "
+                    "@pvd.hookimpl"
+                )
         for name in set(self._classes) - before:
             self._from_file[name] = str(path)
         self._files[module_name] = (str(path.resolve()), digest)
@@ -199,6 +208,8 @@ class Registry:
 
     def _register(self, kind: str, name: str, component: type[protocols.Component]) -> None:
         full = f"{kind}.{name}"
+        if not (isinstance(name, str) and NAME.fullmatch(name)):
+            raise PluginError(f"{name!r} is no name; use small letters, digits and hyphens")
         if not (isinstance(component, type) and issubclass(component, KINDS[kind])):
             raise PluginError(f"{full} is {component!r}, no subclass of pvd.{KINDS[kind].__name__}")
         if not is_dataclass(component):
@@ -249,7 +260,7 @@ def check_whole(cls: type) -> None:
 def _loading(origin: Origin) -> Iterator[None]:
     """A plug-in's module runs and registers; whatever it raises becomes one sentence."""
     try:
-        with inside(origin):
+        with inside(origin), streams_kept():
             yield
     except (MissingPrerequisite, KeyboardInterrupt):
         raise

@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib.util
 import re
 import shlex
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -78,8 +80,13 @@ def new(kind: str, name: str, folder: Path | None = None) -> Package:
         path: pages.render(f"plugin/{template}.j2", **values)
         for path, template in templates.items()
     }
-    for path, text in texts.items():
-        write_bytes(folder / path, text.encode())
+    begun = folder.exists()
+    try:
+        for path, text in texts.items():
+            write_bytes(folder / path, text.encode())
+    except BadInput:  # no room, perhaps; with what was written the same command would be refused
+        _take_back(folder, texts, begun)
+        raise
     there = shlex.quote(f"{folder}[test]")
     return Package(
         folder,
@@ -135,6 +142,16 @@ def _is_installed(distribution: str) -> bool:
     except metadata.PackageNotFoundError:
         return False
     return True
+
+
+def _take_back(folder: Path, paths: Iterable[str], begun: bool) -> None:
+    """Remove files that were just written, and the folders that are empty without them."""
+    for path in paths:
+        (folder / path).unlink(missing_ok=True)
+    inside = {folder / parent for path in paths for parent in Path(path).parents}
+    for parent in sorted(inside - ({folder} if begun else set()), reverse=True):
+        with suppress(OSError):  # not there, or holds what is somebody else's
+            parent.rmdir()
 
 
 def _check_empty(folder: Path) -> None:

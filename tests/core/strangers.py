@@ -30,7 +30,7 @@ GOOD = {
 }
 
 
-def component(kind: str, name: str, body: str, base: str = "Good") -> str:
+def component(kind: str, name: object, body: str, base: str = "Good") -> str:
     """The source of a module that registers one: a good component but for this body."""
     lines = "".join(f"    {line}\n" for line in body.strip("\n").splitlines())
     start = HEAD + (GOOD[kind] if base == "Good" else "")

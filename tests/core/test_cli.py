@@ -205,3 +205,25 @@ def test_what_would_be_sent_is_shown_word_by_word() -> None:
     nobody = pvd("prompt", "render", "--persona", "nobody")
     assert nobody.exit_code == 5
     assert "There is no persona 'nobody'" in nobody.stderr
+
+
+FULL = Path("/dev/full")
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="this system has no /dev/full")
+def test_results_that_find_no_room_are_said_in_one_sentence() -> None:
+    with FULL.open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "pvd", "plugins"], stdout=full, stderr=subprocess.PIPE, text=True
+        )
+    assert done.returncode == 5
+    assert len(done.stderr.splitlines()) == 1
+    assert done.stderr.endswith("; make room, then give the same command again.\n")
+
+
+def test_a_closed_stdout_is_no_error() -> None:
+    line = 'exec "$0" -m pvd plugins >&-'
+    done = subprocess.run(
+        ["/bin/sh", "-c", line, sys.executable], stderr=subprocess.PIPE, text=True
+    )
+    assert (done.returncode, done.stderr) == (0, "")

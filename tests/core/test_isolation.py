@@ -438,6 +438,40 @@ def test_a_file_of_p_is_named_as_the_user_wrote_it(install: Install, tmp_path: P
     )
 
 
+FILES = {
+    "registers nothing": ("x = 1", 5, "it registers nothing; add a function such as register_loss"),
+    "a function without its mark": (
+        component("sampler", "mine", "").replace("@pvd.hookimpl", ""), 5, "it registers nothing"
+    ),
+    "a number as its name": (component("sampler", 5, ""), 5, "5 is no name; use small letters"),
+    "a path as its name": (component("sampler", "../x", ""), 5, "'../x' is no name; use small"),
+    "two words as its name": (component("sampler", "a b", ""), 5, "'a b' is no name; use small"),
+    "what lies beside it": ("import beside", 3, "needs 'beside', which lies beside it, but"),
+    "exception's text breaks": (
+        "class E(Exception):\n    def __str__(self): raise ValueError\nraise E", 5, "loaded: E (PVD"
+    ),
+    "commands to the terminal": (
+        "raise ValueError('\\x1b[2J\\a' + '[bold]')", 5, "ValueError: \ufffd[2J\ufffd[bold] (PVD"
+    ),
+    "a very long text": (
+        "raise ValueError('x' * 1_000_000)", 5, f"ValueError: {'x' * 599}… (PVD_TRACEBACK=1"
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", FILES)
+def test_what_a_file_of_p_may_be(install: Install, tmp_path: Path, case: str) -> None:
+    source, code, why = FILES[case]
+    (tmp_path / "beside.py").write_text("x = 1")
+    (tmp_path / "mine.py").write_text(source)
+    for _ in range(2):
+        exit_code, sentence = ran("-p", "mine.py")
+        assert sentence.startswith("Error: The plug-in file mine.py "), sentence
+        assert why in sentence
+        assert exit_code == code
+    others_work()
+
+
 # --- what was paid for stays, and the run goes on ----------------------------------------------
 
 
@@ -748,6 +782,22 @@ def answer(self, requests):
         "The plug-in teacher.chatty of chatty 1.0 prints to stdout, which is for results; it comes "
         "here:",
     ]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "sys.stdout = io.TextIOWrapper(sys.stdout.buffer, encoding='utf-8')",
+        "sys.stdout = sys.stderr = None",
+    ],
+)
+def test_a_plug_in_that_replaces_stdout_takes_no_results_along(tmp_path: Path, line: str) -> None:
+    source = component("sampler", "mine", "") + f"\nimport io, sys\n{line}\n"
+    (tmp_path / "mine.py").write_text(source)
+    words = ["options", "sampler.mine", "-p", str(tmp_path / "mine.py")]
+    done = subprocess.run([sys.executable, "-m", "pvd", *words], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("Mine(")
 
 
 # --- for authors ------------------------------------------------------------------------------

@@ -217,3 +217,25 @@ def test_a_folder_that_cannot_be_had(
     assert said in result.output
     assert len(result.output.splitlines()) == 1
     assert {path: path.is_file() and path.read_bytes() for path in tmp_path.rglob("*")} == before
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_without_room_nothing_is_left_and_the_same_command_works_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, there: bool
+) -> None:
+    folder = tmp_path / "mine"
+    if there:
+        folder.mkdir()
+    real = scaffolding.write_bytes
+
+    def full(path: Path, data: bytes) -> None:
+        if path.parent.name == "tests":
+            raise BadInput(f"{path} cannot be written (No space left on device).")
+        real(path, data)
+
+    monkeypatch.setattr(scaffolding, "write_bytes", full)
+    assert invoke("loss", "hinge", "--to", str(folder)).exit_code == BadInput.exit_code
+    assert list(tmp_path.rglob("*")) == [folder] * there
+    monkeypatch.setattr(scaffolding, "write_bytes", real)
+    result = invoke("loss", "hinge", "--to", str(folder))
+    assert result.exit_code == 0, result.output

@@ -5,6 +5,7 @@ Results go to stdout, progress and messages to stderr. Heavy modules are importe
 
 from __future__ import annotations
 
+import errno
 import os
 import traceback
 from typing import Any
@@ -25,7 +26,7 @@ from pvd.cli.reporting import report
 from pvd.cli.running import evaluate, label, run, train
 from pvd.cli.searching import index, search
 from pvd.cli.shells import completion
-from pvd.errors import Interrupted, PvdError
+from pvd.errors import BadInput, Interrupted, PvdError
 from pvd.isolation.origin import TRACEBACK
 from pvd.isolation.output import results_only
 
@@ -44,6 +45,11 @@ class Commands(click.Group):
                 traceback.print_exception(error)
             click.echo(f"Error: {error}", err=True)
             ctx.exit(error.exit_code)
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                raise
+            click.echo(f"Error: {error}; make room, then give the same command again.", err=True)
+            ctx.exit(BadInput.exit_code)
         except KeyboardInterrupt:  # click would say "Aborted!", and exit with 1
             raise Interrupted("Stopped; the same command goes on from here.") from None
 

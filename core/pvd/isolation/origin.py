@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 TRACEBACK = "PVD_TRACEBACK"  # set to anything, the command line shows where an error came from
 OURS = "pvd-distill"
+MOST = 600  # letters of what a stranger's exception says
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,11 @@ def missing_package(origin: Origin, error: BaseException) -> MissingPrerequisite
     """The error to raise if a plug-in failed for want of somebody else's package or library."""
     if isinstance(error, ModuleNotFoundError):
         package = (error.name or origin.module).partition(".")[0]
+        if origin.module.startswith("pvd_file_") and _is_beside(Path(origin.place), package):
+            return MissingPrerequisite(
+                f"{origin} needs {package!r}, which lies beside it, but a file of -p stands alone; "
+                "put both into one file, or make a package (pvd plugins new)."
+            )
         if package not in (origin.module.partition(".")[0], "pvd"):
             return MissingPrerequisite(
                 f"{origin} needs the Python package {package!r}, which is not installed; install "
@@ -87,13 +94,21 @@ def missing_package(origin: Origin, error: BaseException) -> MissingPrerequisite
     return None
 
 
+def _is_beside(file: Path, module: str) -> bool:
+    return (file.parent / module).is_dir() or (file.parent / f"{module}.py").is_file()
+
+
 def one_line(error: BaseException) -> str:
-    """The exception in one line, with its class unless it is a sentence of ours."""
+    """The exception in one short line, without what a terminal would take for commands; with its
+    class unless it is a sentence of ours."""
     kind = "" if isinstance(error, PvdError) else type(error).__name__
     try:
         said = " ".join(str(error).split()).rstrip(".")
     except Exception:  # a stranger's __str__
         said = ""
+    if kind and len(said) > MOST:
+        said = said[: MOST - 1] + "…"
+    said = "".join(letter if letter.isprintable() else "�" for letter in said)
     return ": ".join(filter(None, [kind, said]))
 
 

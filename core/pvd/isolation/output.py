@@ -14,6 +14,7 @@ from typing import Any, TextIO
 from pvd.isolation.guard import plugin_at_work
 
 WRITES = ("buffer", "write", "writelines")
+_replaced: list[object] = []  # streams that plug-ins put in; one that is collected closes ours
 
 
 class Results:
@@ -40,6 +41,9 @@ class Results:
 def results_only() -> Iterator[None]:
     """While this lasts, only results go to stdout."""
     before = sys.stdout
+    if before is None:  # closed by whoever started us: nobody wants results
+        yield
+        return
     results = Results(before)
     sys.stdout = results
     try:
@@ -47,3 +51,16 @@ def results_only() -> Iterator[None]:
     finally:
         if sys.stdout is results:
             sys.stdout = before
+
+
+@contextmanager
+def streams_kept() -> Iterator[None]:
+    """A plug-in that is imported and puts another stream into the place of sys.stdout, around the
+    one that it found there, would take all results along: afterwards the old ones are back."""
+    before = sys.stdout, sys.stderr
+    try:
+        yield
+    finally:
+        if (sys.stdout, sys.stderr) != before:
+            _replaced.extend((sys.stdout, sys.stderr))
+            sys.stdout, sys.stderr = before

@@ -9,6 +9,7 @@ from typing import Any
 
 from pvd.discovery import KINDS
 from pvd.errors import PvdError
+from pvd.isolation.origin import one_line
 from pvd.protocols import Component
 from pvd.testing.contract import Contract
 from pvd.testing.evaluators import EvaluatorContract
@@ -80,12 +81,14 @@ def problem_of(method: Any) -> str | None:
         return Skipped(why)
     except (AssertionError, PvdError) as error:
         return str(error) or traceback.format_exc(limit=-1).strip()
-    except Exception as error:  # a stranger's code: whatever it raises is the finding
-        return f"{type(error).__name__}: {' '.join(str(error).split())}{_where(error)}"
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # a stranger's code: whatever it raises, sys.exit() too
+        return f"{one_line(error)}{_where(error)}"
     return None
 
 
-def _where(error: Exception) -> str:
+def _where(error: BaseException) -> str:
     """The last line of code that is not core's own."""
     lines = traceback.extract_tb(error.__traceback__)
     theirs = [line for line in lines if CORE not in Path(line.filename).parents]

@@ -14,9 +14,8 @@ from typing import Any, ClassVar, NoReturn, TypeVar
 from pvd import options
 from pvd.discovery import RESERVED, RESERVED_OF
 from pvd.errors import MissingPrerequisite, PvdError
-from pvd.failures import one_line
 from pvd.isolation import origin_of, unguarded
-from pvd.isolation.origin import missing_package
+from pvd.isolation.origin import missing_package, one_line
 from pvd.protocols import Component
 from pvd.testing import options as own
 from pvd.testing.network import offline
@@ -218,4 +217,4 @@ def called(what: str, call: Callable[..., Any], *arguments: Any) -> Any:
     except (PvdError, ImportError):  # of a package that is missing, perhaps
         raise
     except Exception as error:
-        raise AssertionError(f"{what} raises {type(error).__name__}: {one_line(error)}") from error
+        raise AssertionError(f"{what} raises {one_line(error)}") from error

@@ -423,6 +423,19 @@ def test_the_command_takes_options(short: list[str]) -> None:
     assert "FAIL" not in result.stdout
 
 
+@pytest.mark.parametrize("what", ["SystemExit(0)", "GeneratorExit", "Odd"])
+def test_a_plug_in_that_ends_the_process_fails_its_checks(tmp_path: Path, what: str) -> None:
+    name = f"ends-{tmp_path.name.replace('_', '-')}"
+    odd = "class Odd(Exception):\n    def __str__(self): raise ValueError\n"
+    body = PLUGIN.replace("NAME", name).replace("        import torch", f"        raise {what}")
+    (tmp_path / "ends.py").write_text(odd + body)
+    result = command("--json", "-p", str(tmp_path / "ends.py"), f"sampler.{name}")
+    assert result.exit_code == 1
+    first = json.loads(result.stdout)["checks"][0]
+    assert first["result"] == "failed"
+    assert first["why"].startswith(what.partition("(")[0])
+
+
 def test_a_reason_is_not_said_twice() -> None:
     result = command("teacher.gemini")
     assert result.exit_code == 0, result.output
