@@ -206,6 +206,20 @@ def test_a_teacher_that_defines_nothing_says_what_to_define(store: Store) -> Non
         ask(store, Nothing(), 1)
 
 
+@pytest.mark.parametrize("wrong", [ModuleNotFoundError("no", name="absent"), MemoryError(), 3])
+def test_an_answer_that_cannot_be_read_is_counted_once(store: Store, wrong: object) -> None:
+    class Broken(Clerk):
+        def read(self, request: Request, reply: Reply) -> Ranking:
+            if isinstance(wrong, Exception):
+                raise wrong
+            return Ranking(wrong)  # type: ignore[arg-type]
+
+    desk = Desk(store)
+    with opened(Broken(), 1) as teacher, pytest.raises((PvdError, MemoryError)):
+        desk.judgments(teacher, 3, question)
+    assert (desk.usage.asked, desk.usage.dollars) == (3, 0.75)
+
+
 def test_a_teacher_with_raw_replies(store: Store) -> None:
     found, usage = ask(store, Clerk(), 7)
     assert winners(found) == ["item-0"] * 7

@@ -353,6 +353,40 @@ def test_what_comes_one_by_one_is_guarded_too() -> None:
         next(found)
 
 
+def test_a_plug_in_may_catch_what_its_own_methods_raise() -> None:
+    class Parent(pvd.Teacher):
+        def read(self, request: Any, reply: Any) -> Any:
+            raise KeyError("oh")
+
+        def rank(self, slates: Any) -> Any:
+            raise KeyError("ah")
+
+    class Child(Parent):
+        def read(self, request: Any, reply: Any) -> Any:
+            try:
+                return super().read(request, reply)
+            except KeyError:
+                return pvd.Ranking.from_order([0])
+
+        def answer(self, requests: Any) -> Any:
+            try:
+                return super().answer(requests)
+            except KeyError:
+                return self.read(None, None)
+
+        def estimate(self, slate: Any) -> Any:
+            return self.rank([slate])
+
+    guard(Parent)
+    guard(Child)
+    child: Any = Child()
+    assert child.read(None, None) == child.answer([]) == pvd.Ranking.from_order([0])
+    with pytest.raises(PluginError, match="failed in estimate: KeyError: 'ah'"):
+        child.estimate(None)
+    with pytest.raises(PluginError, match="failed in read: KeyError: 'oh'"):
+        Parent().read(None, None)
+
+
 KEY = "raise KeyError('oh')"
 FAILING = [
     # kind, method, what it does
@@ -385,9 +419,10 @@ def test_a_method_that_raises_in_a_run_is_one_sentence(
     body = f"def {method}(self, *args, **kwargs):{lines}"
     install("bad-dist", component(kind, "bad", body), f"{kind}.bad")
     error = "SystemExit: 1" if "exit" in does else "KeyError: 'oh'"
+    where = "answer" if method == "utilities" else method  # it ranks by them: what core calls
     assert ran(*chosen(kind, method)) == (
         5,
-        f"Error: The plug-in {kind}.bad of bad-dist 1.0 failed in {method}: {error}; {MEND}.",
+        f"Error: The plug-in {kind}.bad of bad-dist 1.0 failed in {where}: {error}; {MEND}.",
     )
 
 
@@ -635,6 +670,11 @@ NONSENSE = [
         "loss",
         "def __call__(self, batch): return batch.scores.detach().mean()",
         "returned a number without a gradient; it must return one number",
+    ),
+    (
+        "source",
+        "def catalog(self, path): yield",
+        "returned a generator from catalog; it must return",
     ),
     ("source", "def catalog(self, path): return []", "returned a list of 0 from catalog; it must"),
     (

@@ -18,7 +18,8 @@ import pvd
 from pvd import kit, testing
 from pvd.asking import Desk, collecting, opened
 from pvd.asking.clerk import Usage
-from pvd.errors import BadInput, BudgetReached, Interrupted, ProviderFailure
+from pvd.errors import BadInput, BudgetReached, Interrupted, PluginError, ProviderFailure
+from pvd.isolation import guard
 from pvd.money.budget import Budget
 from pvd.records import Forecast, Ranking, Reply, Request, Slate, Tokens
 from pvd.settings import AskSettings
@@ -344,6 +345,61 @@ def test_a_busy_provider_is_asked_again(path: Path, provider: Provider) -> None:
     provider.faults = [kit.Busy("503"), kit.Busy("429"), None]
     _, usage = ask(path, 7)
     assert (usage.retries, len(provider.batches)) == (2, 1)
+
+
+@pytest.mark.parametrize("breaks", ["after it arrived", "no ticket", "while it is looked for"])
+def test_one_that_a_broken_plug_in_handed_in_is_found_and_not_paid_twice(
+    path: Path, provider: Provider, monkeypatch: pytest.MonkeyPatch, breaks: str
+) -> None:
+    lost: list[BaseException] = [kit.Lost("?"), KeyError("id")]
+    provider.lose = lost[breaks == "after it arrived" :][:1] if breaks != "no ticket" else []
+    submit = Clerk.submit
+
+    class Broken(Clerk):
+        def submit(self, name: str, lines: Path) -> Any:
+            ticket = submit(self, name, lines)
+            return None if breaks == "no ticket" else ticket
+
+        def find(self, name: str, since: datetime, count: int, known: Set[str]) -> str | None:
+            raise KeyError("name")
+
+    guard(Broken)
+    with monkeypatch.context() as patch:
+        patch.setitem(globals(), "Clerk", Broken)
+        with pytest.raises(PluginError):
+            ask(path, 7)
+    found, usage = ask(path, 7)
+    assert None not in found
+    assert (usage.batched, len(provider.batches)) == (7, 1)
+
+
+def test_answers_that_cannot_be_read_are_kept_and_counted_once(
+    path: Path, provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(self: Clerk, request: Request, reply: Reply) -> Ranking:
+        raise MemoryError
+
+    with Store(path) as store, opened(Clerk(), 1) as teacher, monkeypatch.context() as patch:
+        patch.setattr(Clerk, "read", broken)
+        desk = Desk(store, AskSettings(batch=True, poll=0.0), budget=Budget(store, "run-1"))
+        with pytest.raises(MemoryError):
+            desk.judgments(teacher, 7, question)
+        assert (desk.usage.asked, desk.usage.dollars) == (7, 7 * 0.125)
+    found, usage = ask(path, 8)  # one more, so that the provider is asked again
+    assert None not in found
+    assert (usage.cached, len(provider.submitted)) == (7, 8)
+
+
+def test_what_cannot_be_discarded_ends_no_run(
+    path: Path, provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Broken(Clerk):
+        def discard(self, ticket: str) -> None:
+            raise KeyError(ticket)
+
+    guard(Broken)
+    monkeypatch.setitem(globals(), "Clerk", Broken)
+    assert ask(path, 7)[1].batched == 7
 
 
 def test_a_submission_whose_answer_was_lost_is_looked_for_before_it_is_repeated(

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 
 from pvd.asking.clerk import Clerk, Take
 from pvd.asking.questions import Questions
-from pvd.errors import ProviderFailure
+from pvd.errors import PluginError, ProviderFailure
 from pvd.failures import BatchFailed, Busy, Gone, Rejected
 from pvd.protocols import BatchTeacher
 from pvd.records import Reply, Request, Tokens
@@ -138,10 +138,11 @@ class Collecting:
         answered: list[tuple[Request, Reply]] = []
 
         def keep() -> None:
-            if answered:
-                self._clerk.keep(self._questions, answered, self._take, {}, batch=True)
-                self.taken.update(request.digest for request, _ in answered)
-                answered.clear()
+            some = answered.copy()
+            answered.clear()  # also if it fails: these must not be counted twice
+            if some:
+                self._clerk.keep(self._questions, some, self._take, {}, batch=True)
+                self.taken.update(request.digest for request, _ in some)
 
         try:
             for digest, answer in found:
@@ -191,6 +192,6 @@ class Collecting:
     def _discard(self, one: Batch, ticket: str) -> None:
         try:
             self._teacher.discard(ticket)
-        except (Busy, Rejected, ProviderFailure) as error:
+        except (Busy, Rejected, ProviderFailure, PluginError) as error:
             self._clerk.progress.say(f"Files of a batch stay at the provider: {error}")
         self._clerk.patiently(lambda: self._store.end_batch(one.name))

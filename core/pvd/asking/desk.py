@@ -161,7 +161,9 @@ class Desk:
         try:
             with calling(teacher, "read"):
                 ranking = teacher.read(request, reply)
-            ranking.check(len(slate.items))
+                checks.check_type(teacher, "read", ranking)
+                ranking.check(len(slate.items))
+                tidied = tuple(ranking.attributes.get("tidied", ()))
         except PluginError:
             raise
         except Malformed as error:
@@ -171,7 +173,7 @@ class Desk:
         except Refused as error:
             self.usage.refused += 1
             return Failed(str(error))
-        self._count(ranking.attributes.get("tidied", ()))
+        self._count(tidied)
         return Judgment(slate, ranking, request.digest, reply, teacher.label, date)
 
     def _count(self, tidied: Sequence[str]) -> None:

@@ -16,11 +16,12 @@ from itertools import islice
 from pvd.asking.clerk import Clerk, Take
 from pvd.asking.pacing import LONGEST_PAUSE
 from pvd.asking.questions import Questions
-from pvd.errors import Interrupted, PluginError, ProviderFailure
+from pvd.errors import Interrupted, ProviderFailure
 from pvd.failures import Busy, Lost, Rejected
 from pvd.isolation import checks
 from pvd.protocols import Teacher
 from pvd.records import Reply, Request
+from pvd.store.database import Unwritable
 
 POLL = 0.2  # seconds between looks for an answer that another process is getting
 GLANCE = 1.0  # seconds after which the deadline is looked at, if nothing happens
@@ -211,7 +212,9 @@ class _Sending:
         aside = {digest: price for call in calls for digest, price in call.aside.items()}
         try:
             self._clerk.keep(self._questions, answered, self._take, aside)
-        except PluginError:  # of what reads them: they are kept and counted, and not once more
+        except Unwritable:
+            raise
+        except Exception:  # of what reads them: they are kept and counted, and not once more
             self._running.difference_update(calls)
             raise
         for call in calls:

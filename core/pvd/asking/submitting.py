@@ -22,7 +22,7 @@ from pvd.asking.clerk import Clerk, Take
 from pvd.asking.collecting import GRACE, Collecting
 from pvd.asking.pacing import LONGEST_PAUSE
 from pvd.asking.questions import Questions
-from pvd.errors import BadInput, Interrupted, ProviderFailure, PvdError
+from pvd.errors import BadInput, Interrupted, PluginError, ProviderFailure, PvdError
 from pvd.failures import Busy, Lost, Rejected
 from pvd.protocols import BatchTeacher
 
@@ -141,6 +141,8 @@ class _Submitting:
                 shard.keep(mine, self._questions)
             if mine:
                 ticket = self._ticket(name, shard)
+        except PluginError:  # the plug-in failed, perhaps after it was taken: it is looked for
+            raise
         except (Rejected, PvdError) as error:
             self._clerk.patiently(lambda: self._store.end_batch(name))
             if isinstance(error, PvdError):

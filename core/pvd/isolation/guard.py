@@ -70,13 +70,21 @@ def inside(plugin: object) -> Iterator[None]:
 @contextmanager
 def calling(component: object, where: str) -> Iterator[None]:
     """Code of a component runs: what it raises becomes a PluginError that names it and `where`."""
+    own = _is_at_work(component)
     with inside(component):
         try:
             yield
         except BaseException as error:
-            if _may_pass(error, where):
+            if own or _may_pass(error, where):
                 raise
             raise failed(origin_of(component), where, error) from error
+
+
+def _is_at_work(component: object) -> bool:
+    """Whether it is the component's own code that calls, by `super()` too: it may catch what is
+    raised, and the frame around that code is the one that counts."""
+    last = _here.stack[-1] if _here.stack else None
+    return last is not None and (last is component or last is type(component))
 
 
 def _may_pass(error: BaseException, where: str) -> bool:
@@ -129,6 +137,8 @@ def _is_ours(method: Callable[..., Any]) -> bool:
 def _guarded(name: str, method: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(method)
     def call(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if _is_at_work(self):
+            return method(self, *args, **kwargs)
         # As `calling`, without what a context manager costs: some are called for each question.
         _here.stack.append(self)
         try:
@@ -139,11 +149,9 @@ def _guarded(name: str, method: Callable[..., Any]) -> Callable[..., Any]:
             raise failed(origin_of(self), name, error) from error
         finally:
             _here.stack.pop()
-        if isinstance(found, Iterator):
-            return _each(self, name, found)
         if not _here.off:
             check_type(self, name, found)
-        return found
+        return _each(self, name, found) if isinstance(found, Iterator) else found
 
     call.__pvd_guarded__ = True  # type: ignore[attr-defined]
     return call
