@@ -77,19 +77,19 @@ class Watchers:
         """Tell each observer where the run lies."""
         self._watching += self._joining
         self._joining = []
-        for one in list(self._watching):
+        for one in self._present():
             self._guard(one, partial(one.observer.begin, folder))
 
     def tell(self, hook: str, **event: Any) -> None:
         """Call one `on_...` hook of every observer."""
-        for one in list(self._watching):
+        for one in self._present():
             self._guard(one, partial(getattr(one.hook, hook), **event))
 
     def progress(self, stage: Callable[[], Stage]) -> None:
         """Call `on_progress` of those observers whose turn it is: a slow one is called less often,
         so that it holds up nobody.
         """
-        for one in list(self._watching):
+        for one in self._present():
             start = time.monotonic()
             if start >= one.due:
                 self._guard(one, partial(one.hook.on_progress, stage=stage()))
@@ -101,14 +101,17 @@ class Watchers:
         """Whether it is told still."""
         return any(one.observer is observer for one in self._watching)
 
+    def _present(self) -> Iterator[_Watcher]:
+        """Those who watch, without any that is switched off while the others are told."""
+        return (one for one in list(self._watching) if one in self._watching)
+
     def _guard(self, one: _Watcher, call: Callable[[], Any]) -> None:
         try:
             with inside(one.observer), unguarded():  # it is said here
                 call()
-        except (
-            Exception,
-            SystemExit,
-        ) as error:  # a stranger's code; whatever it is, the run goes on
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # a stranger's code; whatever it is, the run goes on
             if self._forget(one):
                 with suppress(Exception, SystemExit):  # it failed already, which is said below
                     one.leave()

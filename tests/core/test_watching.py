@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -141,6 +142,33 @@ def test_one_that_raises_at_the_beginning_is_switched_off(tmp_path: Path) -> Non
     assert whole.heard == events
     assert broken.heard == []
     assert said == ["The observer Stillborn is switched off: KeyError: 'no such place'"]
+
+
+def test_one_that_fails_over_the_news_of_another_is_told_nothing_after_it_was_closed() -> None:
+    @dataclass(kw_only=True)
+    class Touchy(Notes):
+        @pvd.hookimpl
+        def on_message(self, line: str) -> None:
+            raise asyncio.CancelledError  # no Exception
+
+        def __exit__(self, *error: object) -> None:
+            self.heard.append("closed")
+
+    touchy = Touchy()
+    said: list[str] = []
+
+    def say(line: str) -> None:
+        said.append(line)
+        if len(said) == 1:
+            watchers.tell("on_message", line=line, needed=False)
+
+    watchers = Watchers([Fragile(), touchy], say)
+    watchers.tell("on_step", step=Step(1, 1, 0.5, 100.0))
+    assert touchy.heard == ["closed"]
+    assert said == [
+        "The observer Fragile is switched off: OSError: disk full",
+        "The observer Touchy is switched off: CancelledError",
+    ]
 
 
 def test_an_error_of_many_lines_is_said_in_one() -> None:
