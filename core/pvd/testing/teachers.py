@@ -14,6 +14,9 @@ from pvd.testing.answering import SEED, digest
 from pvd.testing.contract import called, check, require, skip
 from pvd.testing.foretelling import Foretelling
 
+TRIES = 8  # times that a question is asked once more before its answers count as always the same
+VARIES = "its answers differ from one call to the next"
+
 
 class TeacherContract(Foretelling):
     """A teacher answers each slate with a ranking that fits it, asks the same thing for the same
@@ -59,12 +62,14 @@ class TeacherContract(Foretelling):
 
             first = tiers(requests)
             if first != tiers(requests):
-                skip("its answers differ from one call to the next")
+                skip(VARIES)
             if count == 2:
                 again = [one for request in requests for one in tiers([request])]
             else:  # not alone, since a model may round otherwise then; and not merely reversed
                 again = tiers(requests[1:] + requests[:1])
                 again = again[-1:] + again[:-1]
+            if first != again and any(tiers(requests) != first for _ in range(TRIES)):
+                skip(VARIES)
             require(
                 first == again,
                 "answer() mixes up the questions of one call; return the replies in the order of "
@@ -137,18 +142,24 @@ class TeacherContract(Foretelling):
         with self.ready(teacher):
             key, first = digest(teacher, asked), self._said(teacher, asked)
             if first != self._said(teacher, asked):
-                skip("its answers differ from one call to the next")
+                skip(VARIES)
             for what, other in variants.slates(asked):
                 if digest(teacher, other) == key:
-                    _same(first, self._said(teacher, other), what)
+                    _same(first, self._often(teacher, other, first), what)
         for what, changed in variants.teachers(teacher, SEED + 1):
             if digest(changed, asked) == key:
                 with self.ready(changed, changed.seed):
                     try:
-                        second = self._said(changed, asked)
+                        found = self._often(changed, asked, first)
                     except Exception:  # no value for this option here
                         continue
-                    _same(first, second, what)
+                    _same(first, found, what)
+
+    def _often(self, teacher: Teacher, slate: Slate, first: str) -> set[str]:
+        """Its reply; all of them, if it is not the `first`: it may have said that by chance."""
+        said = self._said(teacher, slate)
+        more = () if said == first else (self._said(teacher, slate) for _ in range(TRIES))
+        return {said, *more}
 
     @check
     def test_reads_again(self) -> None:
@@ -205,9 +216,11 @@ def _shown(teacher: CompositeTeacher, slate: Slate) -> list[list[str]]:
     return [[item.id for item in one.slate.items] for one in teacher.questions(slate)]
 
 
-def _same(first: str, second: str, what: str) -> None:
+def _same(first: str, found: set[str], what: str) -> None:
+    if len(found) > 1:
+        skip(VARIES)
     require(
-        first == second,
+        found == {first},
         f"the reply changes with {what}, and the request's digest does not, so that the store "
         "would give the old answer; put it into the request's body",
     )

@@ -511,6 +511,22 @@ def test_a_live_one_is_asked_all_the_same(teacher: type[pvd.Teacher], why: str) 
     assert why in found["test_answers"]
 
 
+@pytest.mark.parametrize("every", [3, 5, 7])  # not each time at the same place of a call
+def test_a_model_that_seldom_changes_its_mind_is_blamed_for_nothing(every: int) -> None:
+    class Moody(Raw):
+        """Answers the other way round, now and then."""
+
+        capabilities = pvd.Capabilities(batch=4)
+        said = 0
+
+        def text(self, slate: pvd.Slate) -> str:
+            Moody.said += 1
+            order = super().text(slate)
+            return order if Moody.said % every else "order: " + order[:6:-1]
+
+    assert wrong(verdicts(TeacherContract, Moody)) == {}
+
+
 def test_an_author_brings_personas_of_their_own() -> None:
     class Aged(Simple):
         """Reads ages."""
