@@ -54,6 +54,7 @@ def test_a_first_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert (tmp_path / "first/report.html").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "compared"),
     [("own_teacher", "colour-seeker minus simulated"), ("own_loss", "top-one minus bradley-terry")],
@@ -136,6 +137,7 @@ def stranger(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_the_package_passes_its_own_tests(stranger: Path) -> None:
     done = python(stranger, "-m", "pytest", "-q", "-p", "no:cacheprovider", "package")
     assert done.returncode == 0, done.stdout + done.stderr
@@ -148,6 +150,7 @@ def test_the_package_passes_the_checks(stranger: Path) -> None:
     check(stranger, ["teacher.aesthetic", "sampler.close-calls", "loss.lambda-rank"])
 
 
+@pytest.mark.slow
 def test_the_package_is_used_as_its_readme_says(stranger: Path) -> None:
     readme = (PACKAGE / "README.md").read_text()
     (line,) = re.findall(r"^    pvd (run .*--sampler .*--loss .*)$", readme, re.MULTILINE)

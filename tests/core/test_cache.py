@@ -252,6 +252,7 @@ def test_an_export_brings_every_row_as_it_was(
     assert rows(path) == rows(there)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("format", FORMATS)
 def test_a_run_on_published_answers_asks_nothing(
     small: dict[str, Any], tmp_path: Path, there: Path, format: str

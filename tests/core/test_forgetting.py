@@ -214,6 +214,7 @@ def test_a_run_says_what_was_forgotten(small: Tables, tmp_path: Path) -> None:
     assert f"{guard['drift']['value']:.3f}" in page
 
 
+@pytest.mark.slow
 def test_an_anchor_holds_the_student_back(small: Tables, tmp_path: Path) -> None:
     found = []
     train = small["train"] | {"rounds": 1, "steps": 40, "learning_rate": 0.01}

@@ -126,6 +126,7 @@ def test_a_process_that_died_while_it_wrote_leaves_nothing() -> None:
     assert not any(path.exists() for path in torn)
 
 
+@pytest.mark.slow
 def test_shards_fill_one_index_at_once() -> None:
     shop(200)
     both = [process(*STUDENT, "--to", "index", "--shard", f"{n}/2", "--json") for n in (1, 2)]

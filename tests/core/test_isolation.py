@@ -537,6 +537,7 @@ def read(self, request, reply):
     assert usage["cached"] >= asked
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "method"), [("sampler", "draw"), ("loss", "__call__")])
 def test_a_run_goes_on_where_a_mended_plug_in_had_stopped_it(
     install: Install, monkeypatch: pytest.MonkeyPatch, kind: str, method: str

@@ -80,6 +80,7 @@ def test_the_saved_student_is_the_distilled_one(done: pvd.pipeline.Run) -> None:
         assert torch.equal(tensor.cpu(), weights[f"student.{name}"])
 
 
+@pytest.mark.slow
 def test_a_second_folder_asks_nothing_and_writes_the_same_bytes(
     small: Tables, tmp_path: Path
 ) -> None:
@@ -90,6 +91,7 @@ def test_a_second_folder_asks_nothing_and_writes_the_same_bytes(
     assert bytes_of(first.folder) == bytes_of(second.folder)
 
 
+@pytest.mark.slow
 def test_another_store_gives_the_same_bytes(small: Tables, tmp_path: Path) -> None:
     first = pvd.run(out=tmp_path / "a", **small)
     second = pvd.run(out=tmp_path / "b", store=str(tmp_path / "fresh.sqlite"), **small)
@@ -288,6 +290,7 @@ def test_label_train_evaluate_by_hand_equal_a_run(
     assert bytes_of(tmp_path / "hand") == bytes_of(want.folder)
 
 
+@pytest.mark.slow
 def test_an_exam_in_between_does_not_end_the_run(small: Tables, tmp_path: Path) -> None:
     """label, evaluate, run: the run goes on to its end, as if the exam had not been."""
     from pvd.progress import Silent
@@ -350,6 +353,7 @@ def test_a_validation_tournament_may_be_bounded(small: Tables, tmp_path: Path) -
     assert min(abs(total % 20), 20 - abs(total % 20)) < 1e-6, value
 
 
+@pytest.mark.slow
 def test_an_edited_plugin_file_is_asked_anew(small: Tables, tmp_path: Path) -> None:
     source = """
 from dataclasses import dataclass

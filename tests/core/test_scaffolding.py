@@ -42,6 +42,7 @@ def workshop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_the_packages_pass_their_own_tests(workshop: Path) -> None:
     folders = [f"pvd-{name}/tests" for name in NAMES.values()]
     done = python(workshop, "-m", "pytest", "-q", "-p", "no:cacheprovider", *folders)
@@ -52,10 +53,12 @@ def test_the_packages_pass_their_own_tests(workshop: Path) -> None:
     assert int(passed[1]) > 4 * len(NAMES)
 
 
+@pytest.mark.slow
 def test_the_packages_pass_the_check(workshop: Path) -> None:
     check(workshop, [f"{kind}.{name}" for kind, name in NAMES.items()])
 
 
+@pytest.mark.slow
 def test_one_run_uses_all_seven(workshop: Path) -> None:
     shop = workshop / "shop"
     shop.mkdir()

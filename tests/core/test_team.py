@@ -94,6 +94,7 @@ def team(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     return [json.loads((folder / f"{rank}.json").read_text()) for rank in range(request.param)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", LOSSES)
 @pytest.mark.parametrize("chunk", [None, 4])
 def test_a_team_learns_what_one_process_learns(

@@ -91,6 +91,7 @@ def test_it_is_priced_first_asked_once_and_told_what_it_cost(
     assert second["teachers"] == found["teachers"]
 
 
+@pytest.mark.slow
 def test_a_drawn_shop_is_not_worth_money(fake: Fake, keys: None, out: Path) -> None:
     given = ["audit", "simulated", "gemini", "-o", f"teacher.base_url={fake.url}"]
     result = pvd(*given, "--out", str(out), "--max-cost", "5")

@@ -112,6 +112,7 @@ def thinking(name: str) -> int:
     return 0 if model.effort == "none" else model.thoughts or 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PAID)
 @pytest.mark.parametrize("size", [(96, 128), (300, 400), (1200, 900)], ids=str)
 def test_the_plan_says_what_the_run_will_cost(

@@ -224,6 +224,7 @@ def test_without_a_limit_it_says_how_much_it_would_ask(
     assert fake.asked == []
 
 
+@pytest.mark.slow
 def test_a_drawn_shop_is_not_worth_money(fake: Fake, keys: None, shop: Path, out: Path) -> None:
     given = words("claude", fake, shop)
     at = given.index("--catalog")
@@ -254,6 +255,7 @@ def test_the_limit_holds_and_a_higher_one_goes_on(
     assert again["run_dollars"] == pytest.approx(usage["run_dollars"] + again["dollars"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["openai", "claude", "gemini"])
 def test_batches_change_nothing_but_the_price(
     name: str, fake: Fake, keys: None, shop: Path, tmp_path: Path
@@ -387,6 +389,7 @@ def test_another_model_in_the_middle_stops_the_run_unless_it_is_accepted(
     assert names == {"gemini-3.5-flash-lite", "gemini-exchanged"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", TEACHERS)
 def test_from_the_store_alone_it_needs_no_key_no_server_and_no_money(
     name: str, keys: None, shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

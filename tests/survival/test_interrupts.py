@@ -26,6 +26,7 @@ def said_why(process: Any) -> str:
     return said
 
 
+@pytest.mark.slow
 @SIGNALS
 def test_once_keeps_the_calls_under_way(number: int, place: Any, undisturbed: Any) -> None:
     here = place("run")

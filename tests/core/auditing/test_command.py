@@ -119,6 +119,7 @@ def test_the_same_command_prints_the_same_and_asks_nothing() -> None:
     assert again.stderr == ""
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("shop")
 def test_the_same_seed_gives_the_same_bytes_also_from_the_store(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path

@@ -234,6 +234,7 @@ pvd.run(out=out, observers=("jsonl", "tensorboard", Killer()), **json.loads(tabl
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seconds", [0.0, 60.0], ids=["bookmark", "whole round"])
 def test_a_killed_run_goes_on_without_gap_or_double(
     both: Both, tmp_path: Path, seconds: float, monkeypatch: pytest.MonkeyPatch

@@ -188,6 +188,7 @@ print((peak() - before) / (4 * SLOTS * ITEMS))
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 @pytest.mark.parametrize(("by", "scores"), [("range", 2.6), ("quantile", 0.6)])
 def test_memory_is_that_of_the_scores_and_the_lots(by: str, scores: float) -> None:

@@ -272,6 +272,7 @@ def alone(code: str, **environment: str) -> list[str]:
     return seen.stdout.splitlines()
 
 
+@pytest.mark.slow
 def test_without_a_network(layouts: Layouts, tmp_path: Path) -> None:
     """What was fetched once is enough; what was not is named, with the place where it would be."""
     hub(tmp_path, "patrickjohncyh/fashion-clip", layouts("clip"))
@@ -310,6 +311,7 @@ tried("open-clip", model="ViT-B-32", pretrained="openai")
     ]
 
 
+@pytest.mark.slow
 def test_a_torchvision_that_does_not_fit(layouts: Layouts, tmp_path: Path) -> None:
     """CLIP does not need it; open_clip does, and says how to mend it."""
     (tmp_path / "torchvision").mkdir()
