@@ -19,7 +19,14 @@ from types import ModuleType
 import pluggy
 
 from pvd import hookspecs, protocols
-from pvd.errors import MissingFile, MissingPrerequisite, PluginError, PvdError, UnknownName
+from pvd.errors import (
+    BadInput,
+    MissingFile,
+    MissingPrerequisite,
+    PluginError,
+    PvdError,
+    UnknownName,
+)
 from pvd.installed import Entry, found, misnamed
 from pvd.isolation import Origin, guard, inside
 from pvd.isolation.origin import TRACEBACK, broken, missing_package, one_line, remember
@@ -144,9 +151,14 @@ class Registry:
 
     def load_file(self, path: Path) -> str:
         """Load a plug-in from a Python file, once; the file's SHA-256."""
-        if not path.is_file():
-            raise MissingFile(f"There is no plug-in file {path}; check the path after -p.")
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        try:
+            if not path.is_file():
+                raise MissingFile(f"There is no plug-in file {path}; check the path after -p.")
+            digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        except OSError as error:
+            raise BadInput(
+                f"The plug-in file {path} cannot be read ({error.strerror}); check its permissions."
+            ) from None
         module_name = f"pvd_file_{path.stem}_{digest[:8]}"
         origin = Origin("", str(path), module_name)
         spec = importlib.util.spec_from_file_location(module_name, path)

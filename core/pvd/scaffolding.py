@@ -147,7 +147,8 @@ def _is_installed(distribution: str) -> bool:
 def _take_back(folder: Path, paths: Iterable[str], begun: bool) -> None:
     """Remove files that were just written, and the folders that are empty without them."""
     for path in paths:
-        (folder / path).unlink(missing_ok=True)
+        with suppress(OSError):  # it was not written
+            (folder / path).unlink()
     inside = {folder / parent for path in paths for parent in Path(path).parents}
     for parent in sorted(inside - ({folder} if begun else set()), reverse=True):
         with suppress(OSError):  # not there, or holds what is somebody else's

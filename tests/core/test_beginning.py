@@ -393,6 +393,50 @@ def test_what_will_not_do_is_found_before_anything_is_written(
     assert not list(shop.glob(".*.tmp"))
 
 
+@pytest.mark.parametrize(
+    ("place", "words", "said"),
+    [
+        ("a" * 300, [], "cannot be written (File name too long); name another folder"),
+        ("new", ["--catalog", "g\udcffn"], "g\\udcff' has a letter that is not UTF-8"),
+    ],
+)
+def test_what_cannot_be_a_file_is_one_sentence(
+    shop: Path, place: str, words: list[str], said: str
+) -> None:
+    (shop / "images").rename("g\udcffn")
+    result = init(place, "--yes", "--teacher", "human", *words)
+    assert result.exit_code == 5, result.output
+    assert said in result.stderr.splitlines()[-1]
+    assert not list(shop.rglob("*.toml"))
+    assert not list(shop.rglob(".*.tmp"))
+
+
+def test_what_is_not_ours_to_look_into_is_passed_over(
+    shop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = os.stat
+
+    def stat(path: Any, **more: Any) -> os.stat_result:
+        if "closed" in str(path):
+            raise PermissionError(13, "Permission denied")
+        return real(path, **more)
+
+    (shop / "closed").mkdir()
+    (shop / "closed.csv").write_text("id\n")
+    monkeypatch.setattr(os, "stat", stat)
+    assert looking.files(shop, "catalog")[0] == shop / "shop.csv"
+
+
+def test_what_is_made_up_is_said(shop: Path) -> None:
+    (shop / "people.jsonl").unlink()
+    result = init("my place", "--yes", "--teacher", "human", "--catalog", "shop.csv")
+    assert result.exit_code == 0, result.output
+    assert result.stderr == (
+        "--personas: None was found in my place; boutique is made up, to try things out.\n"
+    )
+    assert result.stdout.endswith("Next: pvd run --config 'my place/run.toml' --dry-run\n")
+
+
 # --- at a terminal ----------------------------------------------------------------------------
 
 
@@ -465,6 +509,7 @@ def test_five_questions_are_asked_and_a_wrong_answer_again(shop: Path, columns: 
     [
         ("\n\nsimulated\n\n\n", "cuda", None),  # which is proposed
         ("\n\nsimulated\n\nquantum\ncpu\n", "cpu", None),
+        ("\n\nclaude\n\nnan\n-1\n3\n", "cuda", 3.0),
         ("\n\nclaude\n\n\n", "cuda", 5.0),  # it costs money: that is the question, not the device
     ],
 )
@@ -485,6 +530,15 @@ def test_the_fifth_question_is_what_it_may_cost_or_where_it_runs(
     assert settings.catalog.label == recipe("default")["catalog"]["use"]
     assert "None was found in .;" in result.stderr
     assert result.stdout.startswith("Written: run.toml\n")
+
+
+def test_home_is_known_as_a_shell_knows_it(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(beginning, "_somebody_is_there", lambda: True)
+    monkeypatch.setenv("HOME", str(shop))
+    answers = "~/shop.csv\n~/people.jsonl\nhuman\n\n"
+    result = CliRunner().invoke(main, ["init", "new", "--device", "cpu"], input=answers)
+    assert result.exit_code == 0, result.output
+    assert configuration(Path("new/run.toml"))["catalog"]["path"] == str(shop / "shop.csv")
 
 
 def test_what_an_option_gives_is_not_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

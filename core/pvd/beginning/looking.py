@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from importlib.metadata import PackageNotFoundError, requires, version
 from itertools import islice
+from os.path import isdir, isfile  # those of Path raise where a folder is not ours
 from pathlib import Path
 
 from pvd import catalog, options
@@ -29,9 +30,9 @@ def files(folder: Path, role: str) -> list[Path]:
     tables that can be read as such, then folders of pictures, or texts whose names speak of people.
     """
     inside = sorted(islice(_entries(folder), ENTRIES))
-    folders = [p for p in inside if p.is_dir() and not p.name.startswith(".")]
+    folders = [p for p in inside if isdir(p) and not p.name.startswith(".")]
     below = [p for f in folders[:TRIED] for p in sorted(islice(_entries(f), ENTRIES))]
-    tables = [p for p in (*inside, *below) if p.suffix.lower() in TABLES and p.is_file()]
+    tables = [p for p in (*inside, *below) if p.suffix.lower() in TABLES and isfile(p)]
     found = [
         path
         for path in islice(tables, TRIED)
@@ -41,7 +42,7 @@ def files(folder: Path, role: str) -> list[Path]:
         found += [folder] if _has_pictures(folder, False) else []
         found += [p for p in folders if _has_pictures(p)]
     else:
-        texts = (p for p in (*inside, *below) if p.suffix.lower() in TEXTS and p.is_file())
+        texts = (p for p in (*inside, *below) if p.suffix.lower() in TEXTS and isfile(p))
         found += [p for p in texts if any(word in p.stem.lower() for word in PEOPLE)]
     return found
 
@@ -66,7 +67,7 @@ def _has_pictures(folder: Path, deeper: bool = True) -> bool:
     inside = list(islice(_entries(folder), ENTRIES))
     if any((mimetypes.guess_type(p.name)[0] or "").startswith("image/") for p in inside):
         return True
-    return deeper and any(_has_pictures(p, False) for p in islice(inside, TRIED) if p.is_dir())
+    return deeper and any(_has_pictures(p, False) for p in islice(inside, TRIED) if isdir(p))
 
 
 def read(role: str, table: options.Table) -> Sequence[Item] | Sequence[Persona]:

@@ -39,7 +39,7 @@ def write(settings: Settings, path: Path) -> None:
         if not path.parent.is_dir():
             path.parent.mkdir(parents=True)
     except OSError as error:
-        raise _unwritable(path, error) from None
+        raise unwritable(path, error) from None
     try:
         try:
             draft.write_text(text, encoding="utf-8")
@@ -53,10 +53,17 @@ def write(settings: Settings, path: Path) -> None:
     except FileExistsError:
         raise taken(path) from None
     except OSError as error:
-        raise _unwritable(path, error) from None
+        raise unwritable(path, error) from None
+    except UnicodeEncodeError as error:  # of a name whose bytes are of another encoding
+        line = text[: error.end].splitlines()[-1]
+        raise BadInput(
+            f"{line!r} has a letter that is not UTF-8, which no TOML can hold; rename the file, or "
+            "set the terminal to UTF-8."
+        ) from None
 
 
-def _unwritable(path: Path, error: OSError) -> BadInput:
+def unwritable(path: Path, error: OSError) -> BadInput:
+    """What to say about a place where no file can be made."""
     return BadInput(f"{path} cannot be written ({error.strerror or error}); name another folder.")
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import sys
 from collections.abc import Sequence
+from os.path import expanduser
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -42,8 +44,12 @@ def init(place: Path, yes: bool, config: Path | None, recipe: str, **given: Any)
     from pvd.beginning import writing
     from pvd.beginning.proposing import QUESTIONS, Beginning
 
-    file = _file(place)
-    if file.exists():
+    try:
+        file = _file(place)
+        begun = file.exists()
+    except OSError as error:  # a name that is too long, a folder that is not ours to look into
+        raise writing.unwritable(place, error) from None
+    if begun:
         raise writing.taken(file)
     missing = [] if config else [name for name in QUESTIONS if given[name] is None]
     there = not yes and _somebody_is_there()
@@ -71,7 +77,7 @@ def init(place: Path, yes: bool, config: Path | None, recipe: str, **given: Any)
     click.echo(f"Written: {file}")
     for line in beginning.lacking():
         click.echo(f"Before the run: {line}")
-    click.echo(f"Next: pvd run --config {file} --dry-run")
+    click.echo(f"Next: pvd run --config {shlex.quote(str(file))} --dry-run")
 
 
 def _somebody_is_there() -> bool:
@@ -85,7 +91,9 @@ def _last(beginning: Beginning, there: bool) -> None:
     known = beginning.merged()
     if there and beginning.paid and "max_cost" not in known:
         _show(INTRO["max_cost"])
-        beginning.answers["max_cost"] = click.prompt("Dollars", COST, type=Dollars(), err=True)
+        while not (cost := click.prompt("Dollars", COST, type=Dollars(), err=True)) >= 0:
+            _say("It must be 0 or more.")  # NaN is not, either
+        beginning.answers["max_cost"] = cost
     if "device" in known:
         return
     here = looking.devices()
@@ -112,6 +120,8 @@ def _take(beginning: Beginning, name: str, proposal: Proposal) -> None:
     """The proposal, without asking."""
     if proposal.answer is None:
         raise UsageError(f"No {name} can be proposed here; add --{name} NAME.")
+    if proposal.note and name in ("catalog", "personas"):  # of what is made up
+        click.echo(f"--{name}: {proposal.note}", err=True)
     beginning.answer(name, proposal.answer)
 
 
@@ -121,6 +131,8 @@ def _ask(beginning: Beginning, name: str, proposal: Proposal) -> None:
     while True:
         word = "Catalogue" if name == "catalog" else name.capitalize()
         answer = click.prompt(word, proposal.answer, err=True)
+        if name in ("catalog", "personas"):
+            answer = expanduser(answer)  # what a shell would do
         try:
             told = _told(beginning, name, answer) if name in ("teacher", "student") else ()
             said = beginning.answer(name, answer, told)

@@ -22,9 +22,16 @@ class Folder(pvd.Source):
             raise kit.MissingFile(f"There is no folder {path}; check the path of the catalogue.")
         items = []
         for file in sorted(root.rglob("*")):
-            if file.suffix.lower() in SUFFIXES and not file.is_dir():
+            if file.suffix.lower() in SUFFIXES:
                 name = file.relative_to(root)
-                kit.image_path(root, str(name), path)
+                try:
+                    if file.is_dir():
+                        continue
+                    kit.image_path(root, str(name), path)
+                except OSError as error:  # a folder that may be listed, but not entered
+                    raise kit.BadInput(
+                        f"{file} cannot be read ({error.strerror}); check its permissions."
+                    ) from None
                 attributes = {"folder": str(name.parent)} if name.parent.name else {}
                 items.append(pvd.Item(name.as_posix(), file, None, attributes))
         if not items:
