@@ -85,6 +85,7 @@ def test_each_distinct_question_is_asked_once(whole: Path) -> None:
     assert read_json(whole / "usage.json")["run_questions"] == len(asked)
 
 
+@pytest.mark.slow
 def test_every_cell_is_an_ordinary_run(whole: Path, tmp_path: Path) -> None:
     cells = sorted(whole.glob("cells/*/seed-*/metrics.json"))
     assert len(cells) == 4
@@ -98,6 +99,7 @@ def test_every_cell_is_an_ordinary_run(whole: Path, tmp_path: Path) -> None:
     assert json.loads(result.output)["metrics"] == read_json(cells[0])
 
 
+@pytest.mark.slow
 def test_the_first_judges_marks_are_those_of_the_runs_own_exams(whole: Path) -> None:
     found = read_json(whole / "compare.json")
     for arm, folder in zip(found["arms"], arms(whole), strict=True):
@@ -115,6 +117,7 @@ def arms(out: Path) -> list[list[Path]]:
     return [sorted((out / "cells" / slug).glob("seed-?")) for slug in slugs]
 
 
+@pytest.mark.slow
 def test_the_untrained_catalogue_is_embedded_once(whole: Path) -> None:
     views = [
         *whole.glob("exams/*/rounds/000/items.npy"),
@@ -125,6 +128,7 @@ def test_the_untrained_catalogue_is_embedded_once(whole: Path) -> None:
     assert len({view.stat().st_ino for view in views}) == 2
 
 
+@pytest.mark.slow
 def test_finished_it_prints_its_result_again_and_asks_nothing(whole: Path) -> None:
     before = (whole / "compare.json").read_bytes()
     start = time.monotonic()
@@ -152,6 +156,7 @@ def test_more_seeds_go_on_with_the_runs_that_are_there(whole: Path, tmp_path: Pa
     assert len(list(out.glob("cells/*/*/metrics.json"))) == 8
 
 
+@pytest.mark.slow
 def test_other_settings_in_the_same_folder_are_refused(whole: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     shutil.copytree(whole, out)
@@ -163,6 +168,7 @@ def test_other_settings_in_the_same_folder_are_refused(whole: Path, tmp_path: Pa
     assert result.stderr.strip().splitlines()[-1].startswith("Error: ")
 
 
+@pytest.mark.slow
 def test_a_finished_run_that_was_taught_otherwise_is_not_counted_in(
     whole: Path, tmp_path: Path
 ) -> None:
@@ -180,6 +186,7 @@ def test_a_finished_run_that_was_taught_otherwise_is_not_counted_in(
     assert "--fresh" not in result.stderr, "there is no such option here"
 
 
+@pytest.mark.slow
 def test_another_judge_needs_no_other_runs(whole: Path, tmp_path: Path) -> None:
     """Wherever it stands among the judges."""
     out = tmp_path / "out"
