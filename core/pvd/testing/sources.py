@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -15,6 +16,15 @@ from pvd.records import Catalog, Item, Persona, check_distinct
 from pvd.testing.contract import Contract, called, check, require, skip
 
 SOME = 12  # items whose pictures are opened
+NEEDS_A_PATH = (
+    "it needs a path: give one to `pvd plugins check` with -o source.path=PATH; in a test class "
+    "define path(self, folder), which writes a file and returns its path"
+)
+ELSEWHERE = {
+    "catalog": "-o source.path=PATH of `pvd plugins check`, or path() of a test class, says where",
+    "personas": "check them with -o source.path=PATH of their own, or define personas_path(self, "
+    "folder) in a test class",
+}
 
 
 class SourceContract(Contract):
@@ -26,7 +36,8 @@ class SourceContract(Contract):
             file.write_text("...")
             return str(file)
 
-    One that reads personas from another file than items has a `personas_path`, too.
+    One that reads personas from another file than items has a `personas_path`, too. Each check
+    calls `path` once, in an empty folder of its own, and then `personas_path`, if there is one.
     """
 
     kind: ClassVar[str] = "source"
@@ -39,8 +50,9 @@ class SourceContract(Contract):
         return self.component().path
 
     def personas_path(self, folder: Path) -> str:
-        """Where it reads personas; the same, unless they lie elsewhere."""
-        return self.path(folder)
+        """Where it reads personas, if they lie elsewhere than items: `path` has written to this
+        folder before."""
+        raise NotImplementedError  # never called where nobody defines another
 
     def use(self, component: Any) -> None:
         with _Reading(self, component) as reading:
@@ -219,16 +231,17 @@ class _Reading:
         self._contract, self._source = contract, source or contract.component()
 
     def __enter__(self) -> _Reading:
-        self._temporary = tempfile.TemporaryDirectory()
-        self.folder = Path(self._temporary.name)
-        self.paths = {
-            "catalog": self._contract.path(self.folder),
-            "personas": self._contract.personas_path(self.folder),
-        }
+        with ExitStack() as stack:
+            self.folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+            path = elsewhere = self._contract.path(self.folder)
+            if type(self._contract).personas_path is not SourceContract.personas_path:
+                elsewhere = self._contract.personas_path(self.folder)
+            self.paths = {"catalog": path, "personas": elsewhere}
+            self._stack = stack.pop_all()  # path() may have raised: nothing is left behind then
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._temporary.cleanup()
+        self._stack.close()
 
     def catalog(self, needed: bool = False) -> Any:
         """Its catalogue; None if it brings none, which skips the check if it is `needed`."""
@@ -250,12 +263,11 @@ class _Reading:
             raise
         except PvdError as error:
             if not path:
-                give = "give one with -o source.path=PATH, or define path()"
-                skip(f"it needs a path; {give} ({error})")
+                skip(f"{NEEDS_A_PATH} ({error})")
             if not self._is_the_others(what):
                 raise
             if needed:
-                skip(f"there are no {what} at the path ({error})")
+                skip(f"there are no {what} at the path; {ELSEWHERE[what]} ({error})")
             return None
 
     def _is_the_others(self, what: str) -> bool:

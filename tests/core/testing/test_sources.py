@@ -186,7 +186,9 @@ def test_what_needs_a_path_and_has_none_is_skipped() -> None:
     assert not wrong(found)
     for check in ("test_catalog", "test_pictures", "test_personas", "test_repeats", "test_split"):
         assert isinstance(found[check], Skipped)
-        assert "it needs a path; give one with -o source.path=PATH" in str(found[check])
+        said = str(found[check])
+        assert "give one to `pvd plugins check` with -o source.path=PATH" in said
+        assert "in a test class define path(self, folder)" in said
     assert found["test_wrong_paths"] is None
 
 
@@ -210,9 +212,40 @@ def test_items_and_personas_may_lie_in_two_files() -> None:
     assert not wrong(found)
     assert isinstance(found["test_personas"], Skipped)
     assert "no personas at the path" in str(found["test_personas"])
+    assert "-o source.path=PATH" in str(found["test_personas"])
+    assert "define personas_path(self, folder)" in str(found["test_personas"])
     found = verdicts(SourceContract, Files, path=path, personas_path=other_path)
     assert not wrong(found)
     assert found["test_personas"] is None
+
+
+def test_path_is_called_once_in_a_folder() -> None:
+    def once(self: SourceContract, folder: Path) -> str:
+        (folder / "images").mkdir()
+        return path(self, folder)
+
+    assert not wrong(verdicts(SourceContract, Shop, path=once))
+
+    def beside(self: SourceContract, folder: Path) -> str:
+        assert (folder / "shop.json").is_file(), "path() was called before, in this folder"
+        return other_path(self, folder)
+
+    found = verdicts(SourceContract, Files, path=once, personas_path=beside)
+    assert not wrong(found)
+    assert found["test_personas"] is None
+
+
+def test_a_path_that_fails_leaves_no_folder_behind() -> None:
+    folders = []
+
+    def torn(self: SourceContract, folder: Path) -> str:
+        folders.append(folder)
+        raise ZeroDivisionError
+
+    found = verdicts(SourceContract, Shop, path=torn)
+    assert "ZeroDivisionError" in str(found["test_catalog"])
+    assert folders
+    assert not any(folder.exists() for folder in folders)
 
 
 def test_one_that_needs_a_package_is_skipped() -> None:
