@@ -42,6 +42,7 @@ class Package:
     """What was written, and the commands that come next."""
 
     folder: Path
+    distribution: str  # what it is installed as
     files: tuple[str, ...]  # paths below the folder
     commands: tuple[str, ...]
 
@@ -90,6 +91,7 @@ def new(kind: str, name: str, folder: Path | None = None) -> Package:
     there = shlex.quote(f"{folder}[test]")
     return Package(
         folder,
+        values["distribution"],
         tuple(texts),
         (f"pip install --editable {there}", f"pvd plugins check {kind}.{name}", use),
     )
@@ -166,5 +168,9 @@ def _check_empty(folder: Path) -> None:
         raise BadInput(
             f"{folder} cannot be read ({error.strerror}); name another with --to."
         ) from None
-    what = "is not empty" if folder.is_dir() else "is a file"
-    raise BadInput(f"{folder} {what}; name a new folder with --to.")
+    if not folder.is_dir():
+        raise BadInput(f"{folder} is a file; name a new folder with --to.")
+    raise BadInput(
+        f"{folder} is not empty; name a new folder with --to. A package that is there already "
+        "takes another plug-in as one more module and one more entry point in its pyproject.toml."
+    )

@@ -34,6 +34,7 @@ from pvd.identity import configuration
 from pvd.settings import Settings, recipe, resolve
 
 LONG = 120.0  # seconds after which a test has hung
+DATACLASS = "import dataclasses\n\n\n@dataclasses.dataclass(kw_only=True)\nclass "
 BOUTIQUE = ["--catalog", "boutique", "--personas", "boutique"]
 
 
@@ -269,6 +270,7 @@ def test_a_huge_table_is_not_read_to_be_found(shop: Path, monkeypatch: pytest.Mo
 
 def test_with_yes_what_is_found_is_taken(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GEMINI_API_KEY", "k")
+    monkeypatch.setattr(looking, "lacking", lambda cls: "")
     result = init("--yes", "--max-cost", "4")
     assert result.exit_code == 0, result.output
     assert result.stdout.splitlines()[0] == "Written: run.toml"
@@ -341,6 +343,24 @@ def test_students_that_work_here_are_proposed_first(
     proposed = read(Path("run.toml")).student
     assert proposed.label != first
     assert proposed.extra
+    # And none whose packages are missing.
+    monkeypatch.setattr(looking, "lacking", lambda cls: cls.extra and f"{cls.name} lacks much")
+    result = init("two.toml", "--yes", "--teacher", "human")
+    assert result.exit_code == 0, result.output
+    assert read(Path("two.toml")).student.label == "tiny"
+    assert f"with published weights: student.{first} lacks much." in result.stderr
+    assert "Before the run" not in result.stdout
+
+
+def test_a_plan_says_what_is_missing(
+    small_options: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(looking, "lacking", lambda cls: f"{cls.name} lacks much" * bool(cls.extra))
+    words = ["run", "--dry-run", "--out", str(tmp_path / "run"), *small_options]
+    result = CliRunner().invoke(main, [*words, "-o", "student=siglip"])
+    assert result.exit_code == 0, result.output
+    assert result.stderr.splitlines()[-1] == "Before the run: student.siglip lacks much"
+    assert "lacks" not in CliRunner().invoke(main, [*words, "-o", "student=tiny"]).stderr
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -396,7 +416,11 @@ def test_what_will_not_do_is_found_before_anything_is_written(
 @pytest.mark.parametrize(
     ("place", "words", "said"),
     [
-        ("a" * 300, [], "cannot be written (File name too long); name another folder"),
+        (
+            "a" * 300,
+            ["--catalog", "shop.csv"],
+            "cannot be written (File name too long); name another folder",
+        ),
         ("new", ["--catalog", "g\udcffn"], "g\\udcff' has a letter that is not UTF-8"),
     ],
 )
@@ -404,7 +428,7 @@ def test_what_cannot_be_a_file_is_one_sentence(
     shop: Path, place: str, words: list[str], said: str
 ) -> None:
     (shop / "images").rename("g\udcffn")
-    result = init(place, "--yes", "--teacher", "human", *words)
+    result = init(place, "--yes", "--teacher", "human", "--personas", "people.jsonl", *words)
     assert result.exit_code == 5, result.output
     assert said in result.stderr.splitlines()[-1]
     assert not list(shop.rglob("*.toml"))
@@ -427,14 +451,94 @@ def test_what_is_not_ours_to_look_into_is_passed_over(
     assert looking.files(shop, "catalog")[0] == shop / "shop.csv"
 
 
-def test_what_is_made_up_is_said(shop: Path) -> None:
-    (shop / "people.jsonl").unlink()
-    result = init("my place", "--yes", "--teacher", "human", "--catalog", "shop.csv")
+def test_a_drawn_shop_is_for_itself(shop: Path) -> None:
+    """Its people do not fit anybody's items, nor its items anybody's people."""
+    (shop / "people.jsonl").rename(shop.parent / "people.jsonl")
+    words = ["my place", "--yes", "--teacher", "human"]
+    result = init(*words, "--catalog", "shop.csv")
+    assert result.exit_code == 2
+    assert "No personas can be proposed here for your items; add --personas [SOURCE:]PATH." in (
+        result.stderr
+    )
+    result = init(*words, "--personas", str(shop.parent / "people.jsonl"))
+    assert result.exit_code == 2
+    assert "No catalog can be proposed here; add --catalog [SOURCE:]PATH." in result.stderr
+    result = init(*words)
     assert result.exit_code == 0, result.output
     assert result.stderr == (
-        "--personas: None was found in my place; boutique is made up, to try things out.\n"
+        "--catalog: None was found in my place; boutique is made up, to try things out.\n"
     )
     assert result.stdout.endswith("Next: pvd run --config 'my place/run.toml' --dry-run\n")
+
+
+ALBUM = """
+from pathlib import Path
+
+import pvd
+from pvd.testing import items, personas
+
+
+class Album(pvd.Source):
+    \"\"\"An album of both.\"\"\"
+
+    def catalog(self, path):
+        return pvd.Catalog(tuple(items(60)))
+
+    def personas(self, path):
+        return personas(60)
+
+
+class Half(pvd.Source):
+    \"\"\"An album of items alone.\"\"\"
+
+    def catalog(self, path):
+        return pvd.Catalog(tuple(items(60)))
+
+
+@pvd.hookimpl
+def register_sources(register):
+    register("album", Album)
+    register("half", Half)
+"""
+
+
+@pytest.mark.parametrize("with_others", [False, True])
+def test_a_source_that_brings_both_is_proposed_for_both(
+    tmp_path: Path, shop: Path, monkeypatch: pytest.MonkeyPatch, with_others: bool
+) -> None:
+    if not with_others:
+        (shop / "people.jsonl").unlink()
+    (shop / "album.py").write_text(ALBUM.replace("class ", DATACLASS))
+    (shop / "album.txt").write_text("")
+    monkeypatch.setattr(beginning, "_somebody_is_there", lambda: True)
+    words = ["-p", "album.py", "--teacher", "human", "--student", "tiny", "--device", "cpu"]
+    result = CliRunner().invoke(main, ["init", *words], input="album:album.txt\n\n")
+    assert result.exit_code == 0, result.output
+    assert "or SOURCE:PATH" in result.stderr
+    catalogue, people = result.stderr.split("Personas: ")
+    assert re.search(r"(?m)^  album:PATH  +An album of both\.$", catalogue)
+    assert "half:PATH" in catalogue
+    assert "lines:PATH" not in catalogue
+    assert "half:PATH" not in people
+    assert "lines:PATH" in people
+    assert "Personas [album:album.txt]: " in people
+    personas = read(Path("run.toml")).personas
+    assert (personas.label, Path(personas.path).name) == ("album", "album.txt")
+
+
+def test_a_source_of_items_alone_asks_for_personas(
+    shop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (shop / "people.jsonl").rename(shop.parent / "people.jsonl")
+    (shop / "album.py").write_text(ALBUM.replace("class ", DATACLASS))
+    (shop / "album.txt").write_text("")
+    monkeypatch.setattr(beginning, "_somebody_is_there", lambda: True)
+    words = ["-p", "album.py", "--teacher", "human", "--student", "tiny", "--device", "cpu"]
+    people = str(shop.parent / "people.jsonl")
+    result = CliRunner().invoke(main, ["init", *words], input=f"half:album.txt\n\n{people}\n")
+    assert result.exit_code == 0, result.output
+    assert "boutique is made up, and does not fit data of your own" in result.stderr
+    assert read(Path("run.toml")).personas.path == people
 
 
 # --- at a terminal ----------------------------------------------------------------------------

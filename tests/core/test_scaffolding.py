@@ -135,6 +135,7 @@ def test_the_next_three_commands_are_printed(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     lines = invoke("loss", "hinge", "--to", "my place").output.splitlines()
+    assert lines[0] == "The package pvd-hinge of loss.hinge is in my place:"
     assert [line.strip() for line in lines[-3:]] == [
         "pip install --editable 'my place[test]'",
         "pvd plugins check loss.hinge",
@@ -199,7 +200,7 @@ def full(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("setup", "to", "said"),
     [
-        (full, "there", "there is not empty"),
+        (full, "there", "there is not empty; name a new folder with --to. A package"),
         (lambda folder: folder.write_text("mine"), "there", "there is a file"),
         (lambda folder: folder.write_text("mine"), "there/below", "there/below"),
         (lambda folder: None, "a" * 300, "cannot be"),

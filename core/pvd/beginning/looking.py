@@ -112,6 +112,12 @@ def lacking(component: type[Component]) -> str:
     )
 
 
+def all_lacking(components: Iterable[Component]) -> list[str]:
+    """The same for several, a line each."""
+    lines = {lacking(type(one)): None for one in components}
+    return [line for line in lines if line]
+
+
 def _is_installed(package: str) -> bool:
     try:
         version(package)

@@ -12,7 +12,7 @@ from pvd import loading, options
 from pvd.beginning import looking
 from pvd.discovery import registry
 from pvd.errors import PvdError
-from pvd.protocols import Component, Teacher
+from pvd.protocols import Component, Source, Teacher
 from pvd.settings import Settings, components, resolve
 
 QUESTIONS = ("catalog", "personas", "teacher", "student")
@@ -83,15 +83,32 @@ class Beginning:
         return self._student() if name == "student" else self._data(name)
 
     def _data(self, role: str) -> Proposal:
-        drawn = self._own(role)
+        """What lies in the folder. What is made up is for itself: it fits nobody's own data."""
+        drawn, sources = self._own(role), self._sources(role)
         if role == "personas" and self._drawn:
             return Proposal(drawn)
-        found = [str(p) for p in looking.files(self.folder, role)]
-        found = [p for p in found if p != self.answers.get("catalog")] or found
-        if not found:
-            note = f"None was found in {self.folder}; {drawn} is made up, to try things out."
-            return Proposal(drawn, note=note)
-        return Proposal(found[0], tuple(map(Choice, found)))
+        found = self._of_the_same() if role == "personas" else []
+        files = [str(p) for p in looking.files(self.folder, role)]
+        found += [p for p in files if p != self.answers.get("catalog")] or files
+        if found:
+            return Proposal(found[0], (*map(Choice, found), *sources))
+        other = "catalog" if role == "personas" else "personas"
+        note = f"None was found in {self.folder}; {drawn} is made up, "
+        if self.answers.get(other) not in (None, self._own(other)):
+            return Proposal(None, sources, f"{note}and does not fit data of your own.")
+        return Proposal(drawn, sources, f"{note}to try things out.")
+
+    def _of_the_same(self) -> list[str]:
+        """The catalogue's own source and path, where that brings personas, too."""
+        answer = str(self.answers["catalog"])
+        table = self.merged()["catalog"]
+        named = answer.partition(":")[0] == table["use"]
+        return [answer] if named and self._will_do("personas", answer) else []
+
+    def _sources(self, role: str) -> tuple[Choice, ...]:
+        """The sources that bring such data, as they are written; without the one that is drawn."""
+        names = [n for n in simple("source") if n != self._own(role) and brings(n, role)]
+        return tuple(Choice(f"{name}:PATH", about("source", name)) for name in names)
 
     def _teacher(self) -> Proposal:
         """Who is asked for money is proposed where a key is; for a made-up catalogue, or where
@@ -106,14 +123,20 @@ class Beginning:
         return Proposal(next(iter(ready), None), choices, note)
 
     def _student(self) -> Proposal:
-        """For photographs, one with published weights, of which those that work here come first."""
+        """For photographs, one with published weights that works here; if none does, one without,
+        and a word on that."""
         names = simple("student")
         choices = tuple(Choice(name, about("student", name)) for name in names)
         if self._drawn:
             return Proposal(self._own("student"), choices)
         trained = [name for name in names if registry.get("student", name).extra]
-        works = [n for n in trained if not looking.lacking(registry.get("student", n))]
-        return Proposal(next(iter([*works, *trained, *names]), None), choices)
+        missing = {n: looking.lacking(registry.get("student", n)) for n in trained}
+        works = [name for name in trained if not missing[name]]
+        if works or not trained:
+            return Proposal(next(iter([*works, *names]), None), choices)
+        rest = [name for name in (self._own("student"), *names) if name not in trained]
+        note = f"For photographs, one with published weights: {missing[trained[0]]}."
+        return Proposal(next(iter([*rest, *trained])), choices, note)
 
     # --- answers --------------------------------------------------------------------------------
 
@@ -165,13 +188,13 @@ class Beginning:
     def lacking(self) -> list[str]:
         """What must be installed or set before the run works, a line each."""
         chosen = {one.name: one for one in components(self.settings())}
-        lines = [looking.lacking(type(one)) for one in chosen.values()]
+        lines = looking.all_lacking(chosen.values())
         lines += [
             f"the key of {one.label} is read from {' or '.join(one.keys)}, which is not set"
             for one in chosen.values()
             if isinstance(one, Teacher) and one.keys and not looking.ready([one.label])
         ]
-        return [line for line in lines if line]
+        return lines
 
 
 def simple(kind: str) -> list[str]:
@@ -185,6 +208,11 @@ def simple(kind: str) -> list[str]:
         return all(option.value is not MISSING for option in described)
 
     return [name for name in registry.names(kind) if works(name)]
+
+
+def brings(name: str, role: str) -> bool:
+    """Whether a source brings a catalogue, or personas."""
+    return getattr(registry.get("source", name), role) is not getattr(Source, role)
 
 
 def about(kind: str, name: str) -> str:

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 COST = 5.0  # dollars that are proposed as the limit
 WIDEST = 100  # columns of what is read
 INTRO = {
-    "catalog": "Catalogue: a table of items with their pictures, or a folder of pictures",
-    "personas": "Personas: a table, or a text with one on each line",
+    "catalog": "Catalogue: a table of items and their pictures, a folder of these, or SOURCE:PATH",
+    "personas": "Personas: a table, a text with one on each line, or SOURCE:PATH",
     "teacher": "Teacher: who ranks a few items at a time for a persona",
     "student": "Student: the embedding model that learns from the teacher",
     "max_cost": "Limit: dollars that the whole run may cost; its plan is shown first",
@@ -38,8 +38,8 @@ def init(place: Path, yes: bool, config: Path | None, recipe: str, **given: Any)
     """Begin: write a commented run.toml into FOLDER, or to FILE.
 
     It asks for what no option gives: catalogue, personas, teacher, student, and the limit of a
-    run that costs money, or else the device. It proposes what it finds in FOLDER and in the
-    environment.
+    run that costs money, or else the device if there are several. It proposes what it finds in
+    FOLDER and in the environment.
     """
     from pvd.beginning import writing
     from pvd.beginning.proposing import QUESTIONS, Beginning
@@ -119,8 +119,10 @@ def _file(place: Path) -> Path:
 def _take(beginning: Beginning, name: str, proposal: Proposal) -> None:
     """The proposal, without asking."""
     if proposal.answer is None:
-        raise UsageError(f"No {name} can be proposed here; add --{name} NAME.")
-    if proposal.note and name in ("catalog", "personas"):  # of what is made up
+        what = "[SOURCE:]PATH" if name in ("catalog", "personas") else "NAME"
+        verb = "be proposed here" if name != "personas" else "be proposed here for your items"
+        raise UsageError(f"No {name} can {verb}; add --{name} {what}.")
+    if proposal.note and name != "teacher":  # what is made up, or not there
         click.echo(f"--{name}: {proposal.note}", err=True)
     beginning.answer(name, proposal.answer)
 

@@ -5,6 +5,7 @@ into a component (`-o teacher.`) loads a plug-in, that one's module alone.
 from __future__ import annotations
 
 import io
+import typing
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import redirect_stdout
 from dataclasses import is_dataclass
@@ -240,6 +241,11 @@ def _values(option: options.Option) -> list[str]:
         return registry.names(kind)
     if option.annotation is bool:
         return ["true", "false"]
+    if typing.get_origin(option.annotation) is tuple:  # one alone is a list of one
+        kind = options.kind_of(typing.get_args(option.annotation)[0])
+        return registry.names(kind) if kind else []
     return [
-        word for word in option.type.split(" | ") if word not in ("int", "float", "str", "path")
+        word
+        for word in option.type.split(" | ")
+        if word not in ("int", "float", "str", "path") and not word.startswith("list of ")
     ]

@@ -55,7 +55,7 @@ def new(kind: str, name: str, to: Path | None) -> None:
     from pvd import scaffolding
 
     package = scaffolding.new(kind, name, to)
-    click.echo(f"{package.folder} is the package of {kind}.{name}:")
+    click.echo(f"The package {package.distribution} of {kind}.{name} is in {package.folder}:")
     for file in package.files:
         click.echo(f"  {file}")
     click.echo("Next, in the environment of pvd:")

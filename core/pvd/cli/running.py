@@ -135,14 +135,14 @@ def tables_from(
     config: Path | None, recipe: str, given: dict[str, Any], folder: Path | None = None
 ) -> list[options.Table]:
     """Recipe, then the run in the folder, then TOML, then options; the first the weakest."""
-    from pvd.identity import configuration
+    from pvd.identity import configuration, repeated
     from pvd.settings import recipe as read_recipe
 
     tables = [read_recipe(recipe)]
     if folder is not None and (folder / "run.toml").exists():
         tables.append(configuration(folder / "run.toml"))
     if config is not None:
-        tables.append(configuration(config))
+        tables.append(repeated(config))
     over: options.Table = {}
     for kind in ("teacher", "judge", "student", "sampler", "loss"):
         if given[kind] is not None:
@@ -206,14 +206,18 @@ def run(
 ) -> None:
     """Label, train and evaluate; a finished run prints its result again."""
     from pvd import pipeline, progress
+    from pvd.beginning import looking
     from pvd.following import leading
     from pvd.money import quote
+    from pvd.settings import components
 
     settings = settings_from(config, recipe, given)
     folder = out or pipeline.default_folder(settings)
     shown = progress.for_terminal(quiet or as_json)
     if dry_run:
         plan = pipeline.plan(settings, folder, shown, fresh)
+        for line in looking.all_lacking(components(settings)):
+            click.echo(f"Before the run: {line}", err=True)
         click.echo(json.dumps(plan.as_json()) if as_json else "\n".join(quote.lines(plan)))
         return
     with leading(settings, folder) as team:
