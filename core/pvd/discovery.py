@@ -84,7 +84,8 @@ class Registry:
     def names(self, kind: str) -> list[str]:
         """The names of a kind, sorted; imports nothing."""
         known = {*self._entries, *self._classes}
-        return sorted(n.partition(".")[2] for n in known if n.partition(".")[0] == kind)
+        found = (n.removeprefix(f"{kind}.") for n in known if n.startswith(f"{kind}."))
+        return sorted(name for name in found if name)
 
     def listing(self) -> list[Listing]:
         """Every plug-in with its state; imports nothing."""

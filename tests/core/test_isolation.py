@@ -169,6 +169,12 @@ def test_what_cannot_be_a_plug_in_s_name_is_said_where_they_are_listed(install: 
     others_work()
 
 
+def test_what_has_no_name_is_no_name_among_others(install: Install) -> None:
+    install("bare-dist", "x = 1", "loss")
+    assert "" not in registry.names("loss")
+    assert "bradley-terry" in registry.names("loss")
+
+
 def test_a_distribution_whose_metadata_are_damaged_hides_no_other(
     install: Install, tmp_path: Path
 ) -> None:
@@ -444,6 +450,41 @@ def test_an_evaluator_that_raises_and_one_that_returns_no_estimates(install: Ins
     )
 
 
+@pytest.mark.parametrize(
+    ("kind", "body", "said"),
+    [
+        ("loss", "def __call__(self, batch): return batch.scores.sum() * float('nan')", "loss"),
+        (
+            "student",
+            "def embed_prepared(self, prepared, train=False):\n"
+            "    found = Colours.embed_prepared(self, prepared, train=train)\n"
+            "    return found * float('nan') if train else found",
+            "student",
+        ),
+    ],
+)
+def test_a_loss_that_is_nan_names_both_and_what_checks_the_stranger(
+    install: Install, tmp_path: Path, kind: str, body: str, said: str
+) -> None:
+    install("acme", component(kind, "bad", body), f"{kind}.bad")
+    (tmp_path / "mine.py").write_text(component(kind, "mine", body))
+    for name, file in (("bad", ""), ("mine", "-p mine.py ")):
+        words = ["-p", "mine.py"] if file else []
+        student, loss = (name, "bradley-terry") if kind == "student" else ("colours", name)
+        assert ran(*words, f"--{kind}", name) == (
+            5,
+            f"Error: The loss {loss} became nan on the student {student} in round 1, step 0; lower "
+            f"train.learning_rate, or mend the {said}: pvd plugins check {file}{kind}.{name}.",
+        )
+
+
+def test_a_ranking_by_utilities_is_by_numbers() -> None:
+    with pytest.raises(ValueError, match="^there is NaN among the utilities; give numbers$"):
+        pvd.Ranking.from_utilities([1.0, float("nan")])
+    with pytest.raises(BadInput, match="NaN among its utilities"):
+        pvd.Ranking(((), ()), utilities=(float("nan"),) * 2).check(2)
+
+
 def test_pictures_that_a_source_fails_to_make(install: Install) -> None:
     body = """
 def catalog(self, path):
@@ -476,7 +517,8 @@ def test_a_file_of_p_is_named_as_the_user_wrote_it(install: Install, tmp_path: P
 FILES = {
     "registers nothing": ("x = 1", 5, "it registers nothing; add a function such as register_loss"),
     "a function without its mark": (
-        component("sampler", "mine", "").replace("@pvd.hookimpl", ""), 5, "it registers nothing"
+        component("sampler", "mine", "").replace("@pvd.hookimpl", ""), 5,
+        "it registers nothing; put @pvd.hookimpl above its function register_samplers.",
     ),
     "a number as its name": (component("sampler", 5, ""), 5, "5 is no name; use small letters"),
     "a path as its name": (component("sampler", "../x", ""), 5, "'../x' is no name; use small"),
@@ -596,7 +638,8 @@ NONSENSE = [
     (
         "teacher",
         "def rank(self, slates): return [pvd.Ranking.from_order([0, 0])] * len(slates)",
-        "returned from rank what is no ranking; the ranking ((0,), (0,)) does not fit a slate of 5",
+        "returned from rank a ranking that cannot be used: ((0,), (0,)) does not fit a slate of "
+        "5 items; tiers hold distinct positions",
     ),
     (
         "teacher",
@@ -607,7 +650,19 @@ NONSENSE = [
         "teacher",
         "def rank(self, slates):\n"
         "    return [pvd.Ranking(((0,),), utilities=(float('nan'),) * 5)] * len(slates)",
-        "returned from rank what is no ranking; the ranking has NaN among its utilities",
+        "returned from rank a ranking that cannot be used: it has NaN among its utilities; give "
+        "numbers.",
+    ),
+    (
+        "teacher",
+        "def rank(self, slates):\n    return [pvd.Ranking.from_utilities([1.0] * 4)] * len(slates)",
+        "returned from rank a ranking that cannot be used: it has 4 utilities for 5 items; give ",
+    ),
+    (
+        "teacher",
+        "def rank(self, slates):\n"
+        "    return [pvd.Ranking.from_utilities([1.0, float('nan')])] * len(slates)",
+        "failed in rank: ValueError: there is NaN among the utilities; give numbers; mend or",
     ),
     (
         "teacher",
@@ -723,6 +778,13 @@ NONSENSE = [
         "def prepare(self, images):\n    import torch\n    return torch.zeros(3)",
         "returned a Tensor of shape (3",
     ),
+    (
+        "student",
+        "def embed_prepared(self, prepared, train=False):\n"
+        "    found = Colours.embed_prepared(self, prepared, train=train)\n"
+        "    return found[:, 1:] if train else found",
+        "embeds texts into 64 numbers and images into 63 in training; both must be of one width",
+    ),
     ("student", "def parameter_groups(self): return []", "returned nothing that learns from"),
     (
         "student",
@@ -760,7 +822,12 @@ def combine(self, slate, rankings): return {combined}
         ("none", "[]", "rankings[0]", "returned a list of 0 from questions; it must return a list"),
         ("text", "['me']", "rankings[0]", "returned 'me' from questions; it must return a list of"),
         ("all", one, "rankings", "returned a list of 1 from combine; it must return a pvd.Ranking"),
-        ("odd", one, "pvd.Ranking(((7,),))", "returned from combine what is no ranking; the rank"),
+        (
+            "odd",
+            one,
+            "pvd.Ranking(((7,),))",
+            "returned from combine a ranking that cannot be used: ",
+        ),
     ):
         body = composite.format(questions=questions, combined=combined)
         source = component("teacher", name, body, "pvd.CompositeTeacher")

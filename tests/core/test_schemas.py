@@ -259,7 +259,8 @@ def test_a_plugin_file_is_known_if_it_is_given(tmp_path: Path) -> None:
 def test_a_broken_plugin_is_named_and_takes_nothing_else_with_it(tmp_path: Path) -> None:
     site = tmp_path / "site"
     installed(site, "torn", "raise RuntimeError('no luck')\n", "sampler.torn", "source.torn")
-    body = "odd: dict[str, int] | None = None\nlimit: int = 3"
+    body = "odd: dict[str, int] | None = None\nlimit: int = 3\n"
+    body += "turn: complex = 1j\nmost: float = float('inf')"  # defaults that JSON does not have
     installed(site, "odd", component("loss", "odd", body), "loss.odd")
     body = "@property\ndef x(self): return 1\nbad: 'Nowhere' = 1"
     installed(site, "lost", component("observer", "lost", body), "observer.lost")
@@ -274,12 +275,13 @@ def test_a_broken_plugin_is_named_and_takes_nothing_else_with_it(tmp_path: Path)
     assert len(warned) == 3, seen.stderr
     for name in ("sampler.torn", "source.torn", "observer.lost"):
         assert sum(name in line for line in warned) == 1
-    schema = json.loads(seen.stdout)
+    schema = json.loads(seen.stdout, parse_constant=pytest.fail)
     Draft202012Validator.check_schema(schema)
     # What is known of nothing may hold anything; the others are as strict as ever.
     assert wrong(schema, {"sampler": {"use": "torn", "anything": [1]}}) == []
     assert wrong(schema, {"catalog": {"use": "torn"}, "personas": "torn"}) == []
     assert wrong(schema, {"loss": {"use": "odd", "odd": {"a": 1}, "limit": 4}}) == []
+    assert wrong(schema, {"loss": {"use": "odd", "most": "x"}}) == [("loss", "most")]
     assert wrong(schema, {"loss": {"use": "odd", "limit": "x"}}) == [("loss", "limit")]
     assert wrong(schema, {"sampler": {"use": "four-bin", "anything": 1}}) == [("sampler",)]
 

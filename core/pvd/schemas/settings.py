@@ -8,6 +8,7 @@ first member is always true.
 from __future__ import annotations
 
 import inspect
+import json
 import types
 import typing
 from collections.abc import Mapping
@@ -73,6 +74,11 @@ class _Writer:
             "description": "Plug-in files, as of -p, and the SHA-256 of each.",
             "additionalProperties": {"type": "string", "pattern": "^[0-9a-f]{64}$"},
         }
+        properties["files"] = {
+            "type": "object",
+            "description": "Options that name files, and the SHA-256 of what is in each.",
+            "additionalProperties": {"type": "string", "pattern": "^[0-9a-f]{64}$"},
+        }
         return {
             "$schema": DRAFT,
             "title": "Settings of a run of pvd",
@@ -127,7 +133,8 @@ class _Writer:
             found["description"] = option.help
         if option.value is not MISSING and not is_dataclass(option.value):
             default = options.dump(option.value)
-            found["default"] = "none" if default is None else default
+            if _in_json(default):
+                found["default"] = "none" if default is None else default
         return found
 
     def _typed(self, annotation: Any) -> JSON:
@@ -216,6 +223,15 @@ def _brings(name: str, role: str) -> bool:
     except Exception:  # `_component` says why
         return True
     return getattr(cls, role) is not getattr(Source, role)
+
+
+def _in_json(value: Any) -> bool:
+    """Whether JSON has such values; it has no infinite number, nor what a stranger makes up."""
+    try:
+        json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError):
+        return False
+    return True
 
 
 def _table(schema: JSON) -> JSON:
