@@ -12,7 +12,7 @@ run: .venv/run
 	.venv/bin/pvd run
 
 # Two processes, a thread each: many tests wait for processes of their own.
-PYTEST = OMP_NUM_THREADS=1 .venv/bin/python -m pytest --numprocesses 2 --dist loadfile
+PYTEST = OMP_NUM_THREADS=1 .venv/bin/python -m pytest --numprocesses 2 --dist worksteal
 
 test: .venv/test
 	$(PYTEST) -m 'not slow'
