@@ -8,7 +8,7 @@ import typing
 from collections.abc import Callable, Iterator
 from contextlib import redirect_stdout
 from dataclasses import fields, is_dataclass
-from functools import wraps
+from functools import partial, wraps
 from typing import Any, ClassVar, NoReturn, TypeVar
 
 from pvd import options
@@ -22,6 +22,7 @@ from pvd.testing.network import offline
 from pvd.testing.streams import STREAMS, drawn_from
 
 C = TypeVar("C", bound="Contract")
+FAILED_BEFORE = "it failed before that was over, see above"
 
 
 def require(fits: object, message: str) -> None:
@@ -184,30 +185,66 @@ class Contract:
         )
 
     @check
+    def test_names(self) -> None:
+        """has no method whose name is nearly, but not quite, one that core calls"""
+        from pvd.testing.naming import misspelt
+
+        cls = type(self.component())
+        name, meant = misspelt(cls) or ("", "")
+        require(
+            not name,
+            f"core never calls {cls.__name__}.{name}; did you mean {meant}? If not, give it a name "
+            "that is less like it, or begin it with _",
+        )
+
+    @check
     def test_prints_nothing(self) -> None:
         """leaves stdout to results"""
         from pvd.testing.imports import imported
 
         component = self.component()
         with redirect_stdout(io.StringIO()) as out:
-            self.use(component)
+            ended = self._used(component)
         said = imported(type(component)).printed or out.getvalue().strip()
         require(
             not said,
             f"it prints {said[:60]!r}; stdout is for results, which others read: use "
             "warnings.warn, or nothing",
         )
+        ended()
 
     @check
     def test_global_randomness(self) -> None:
         """neither draws from global random streams nor seeds them"""
         component = self.component()
-        used = drawn_from(self.streams, lambda: self.use(component))
+        ends: list[Callable[[], None]] = []
+        used = drawn_from(self.streams, lambda: ends.append(self._used(component)))
         require(
             not used,
             f"it draws from or seeds the global stream of {', '.join(used)}, which is not its own; "
             "draw from a generator that it was given or made, such as pvd.kit.stream(seed, ...)",
         )
+        for ended in ends:
+            ended()
+
+    def _used(self, component: Component) -> Callable[[], None]:
+        """Use it, and return how that ended: what to call once all that it did is judged. Where it
+        failed that skips the check, for whose business the error is fails."""
+        from unittest import SkipTest
+
+        try:
+            self.use(component)
+        except (SkipTest, MissingPrerequisite) as why:
+            return partial(_raise, why)
+        except (Exception, SystemExit) as error:
+            if missing_package(origin_of(component), error):
+                return partial(_raise, error)
+            return partial(skip, f"{FAILED_BEFORE}: {one_line(error)}")
+        return lambda: None
+
+
+def _raise(error: BaseException) -> None:
+    raise error
 
 
 def called(what: str, call: Callable[..., Any], *arguments: Any) -> Any:

@@ -132,6 +132,12 @@ class Torch(Draws):
         return super().draw(pool, size, rng)
 
 
+class Extras(Draws):
+    """Needs an extra, and says so under a name that nobody reads."""
+
+    extras = "torch"
+
+
 def made(module: str, name: str) -> pvd.Component:
     """A component of another module, which this one must not bring along."""
     component: pvd.Component = getattr(import_module(module), name)()
@@ -157,6 +163,7 @@ BROKEN = [
         "test_module_is_light",
         Broken(lambda: made("hefty", "Hefty"), "its module loads numpy; import that inside"),
     ),
+    ("test_names", Broken(Extras, "core never calls Extras.extras; did you mean extra")),
     ("test_prints_nothing", Broken(Talking, "it prints 'drawing 5'; stdout is for results")),
     (
         "test_prints_nothing",
@@ -179,6 +186,88 @@ def test_every_check_catches_something() -> None:
 
 def test_a_good_one_passes() -> None:
     assert not wrong(verdicts(SamplerContract, Draws))
+
+
+class Teaching(pvd.Teacher):
+    """Ranks in the order shown."""
+
+    def rank(self, slates: Sequence[pvd.Slate]) -> Sequence[pvd.Ranking]:
+        return [pvd.Ranking.from_order(range(len(slate.items))) for slate in slates]
+
+
+class Misspelt(Teaching):
+    """Knows utilities, and nobody will ask."""
+
+    def utilitys(self, persona: pvd.Persona, items: Sequence[pvd.Item]) -> Sequence[float]:
+        return [0.0 for _ in items]
+
+
+class Estimates(Teaching):
+    """Forecasts what it costs, and nobody will ask."""
+
+    def estimates(self, slate: pvd.Slate) -> pvd.Forecast:
+        return pvd.Forecast()
+
+
+class Helped(Teaching):
+    """Has helpers of its own."""
+
+    def ranks(self, slate: pvd.Slate) -> pvd.Ranking:
+        return self.requests([slate])[0]
+
+    def requests(self, slates: Sequence[pvd.Slate]) -> Sequence[pvd.Ranking]:
+        return super().rank(slates)
+
+    def rank(self, slates: Sequence[pvd.Slate]) -> Sequence[pvd.Ranking]:
+        return self.requests(slates)
+
+    def names(self) -> list[str]:
+        return []
+
+
+@pytest.mark.parametrize(
+    ("teacher", "said"),
+    [
+        (Misspelt, "core never calls Misspelt.utilitys; did you mean utilities?"),
+        (Estimates, "core never calls Estimates.estimates; did you mean estimate?"),
+        (Helped, None),
+    ],
+)
+def test_a_name_that_is_nearly_right_is_found(teacher: Any, said: str | None) -> None:
+    found = verdicts(testing.TeacherContract, teacher)["test_names"]
+    assert (found or "").startswith(said or "")
+    assert bool(found) == bool(said)
+
+
+class Failing(Draws):
+    """Fails wherever it is used."""
+
+    def draw(self, pool: pvd.Pool, size: int, rng: Any) -> Any:
+        raise ZeroDivisionError("no items")
+
+
+class Chatting(Failing):
+    """Fails, too, after it has said and drawn something."""
+
+    def draw(self, pool: pvd.Pool, size: int, rng: Any) -> Any:
+        print("drawing", random.random())
+        return super().draw(pool, size, rng)
+
+
+def test_an_error_is_blamed_for_itself_alone() -> None:
+    found = verdicts(SamplerContract, Failing)
+    assert "ZeroDivisionError" in wrong(found)["test_draws"]
+    for name in ("test_prints_nothing", "test_global_randomness"):
+        assert isinstance(found[name], Skipped)
+        assert (
+            found[name] == "it failed before that was over, see above: ZeroDivisionError: no items"
+        )
+
+
+def test_what_was_done_before_an_error_counts() -> None:
+    found = wrong(verdicts(SamplerContract, Chatting))
+    assert "it prints 'drawing 0." in found["test_prints_nothing"]
+    assert "the global stream of random" in found["test_global_randomness"]
 
 
 def test_every_kind_has_a_contract() -> None:
