@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pvd.report import measure
+from pvd.report import MINUS, decimals, is_own, luck, measure, number
 
 SHOWN = ("mpr", "mpr_true", "hit@20", "hit@5")  # the first three that there are, if they fit
 GAP = 2  # columns between two numbers
@@ -19,6 +19,7 @@ SYSTEMS = {
     "distilled": "distilled",
     "oracle": "oracle",
 }
+LOOKS = {"distilled": "bold", "chance": "dim"}
 
 
 def show(metrics: Mapping[str, Any], report: Path) -> None:
@@ -27,31 +28,28 @@ def show(metrics: Mapping[str, Any], report: Path) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    console = Console(highlight=False, soft_wrap=False)
+    console = Console(highlight=False, soft_wrap=False, markup=False, emoji=False)
     exam, data = metrics["exam"], metrics["data"]
-    there = [name for name in SHOWN if name in exam["systems"]["distilled"]][:3]
-    rows = {
-        SYSTEMS.get(system, system): [interval(numbers.get(name)) for name in there]
-        for system, numbers in exam["systems"].items()
+    ours, own = columns(exam["systems"])
+    rows = cells(exam, [*ours, *own])
+    first = max(map(len, rows))
+    widths = {
+        name: max(len(TITLES.get(name, name)), *(len(row[name]) for row in rows.values()))
+        for name in (*ours, *own)
     }
-    rows["chance"] = [f"{exam['chance'][n]:.1f}" if n in exam["chance"] else "" for n in there]
-    widths = [
-        max(map(len, rows)),
-        *(max(map(len, column)) for column in zip(*rows.values(), strict=True)),
-    ]
-    shown = len(there)
-    while shown > 1 and sum(widths[: shown + 1]) + GAP * shown > console.width:
-        shown -= 1
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True)
-    table.add_column("system", no_wrap=True)
-    for name in there[:shown]:
-        table.add_column(TITLES.get(name, name), justify="right")
-    looks = {"distilled": "bold", "chance": "dim"}
-    for system, cells in rows.items():
-        table.add_row(system, *cells[:shown], style=looks.get(system, ""))
+    shown = next(fitting(first, [widths[name] for name in ours], console.width))
+    ours = ours[: len(shown)]
+    together = [*ours, *own]  # what a plug-in measures is left out in no window
     console.print()
-    console.print(table)
-    console.print()
+    for part in fitting(first, [widths[name] for name in together], console.width):
+        table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True)
+        table.add_column("system", no_wrap=True)
+        for n in part:
+            table.add_column(TITLES.get(together[n], together[n]), justify="right")
+        for system, row in rows.items():
+            table.add_row(system, *(row[together[n]] for n in part), style=LOOKS.get(system, ""))
+        console.print(table)
+        console.print()
     if metrics["best_round"] == 0:
         console.print(
             "No round was better on the validation personas than the student before training, so "
@@ -61,15 +59,20 @@ def show(metrics: Mapping[str, Any], report: Path) -> None:
     console.print(f"Gain of the distilled student in {TITLES[name]}, paired over the personas:")
     for control, found in exam["gains"].items():
         gain = found[name]
+        value = signed(gain["value"])
         console.print(
-            f"  over {SYSTEMS[control]:<16} {gain['value']:+6.1f}"
-            f" ({gain['low']:+.1f} to {gain['high']:+.1f})"
+            f"  over {SYSTEMS[control]:<16} {value:>6} ({signed(gain['low'])} to "
+            f"{signed(gain['high'])})"
         )
+    if short := luck(exam):
+        found = interval(exam["systems"]["distilled"][name])
+        console.print(f"The distilled student {short}: {found} in {TITLES[name]}.")
     if metrics.get("forgetting"):  # not in runs of older versions
         console.print("\n".join(forgotten(metrics["forgetting"])))
+    percent = "MPR and hit@k are percentages" if own else "Percentages"
     console.print(
         f"\nN = {exam['personas']} held-out personas ({data['novelty']}) x {exam['items']} "
-        f"held-out items, seed {metrics['seed']}.\nPercentages; 95 % intervals over personas, "
+        f"held-out items, seed {metrics['seed']}.\n{percent}; 95 % intervals over personas, "
         "given this one trained student."
     )
     asked = metrics.get("answers", {}).get("exam", {})
@@ -83,11 +86,54 @@ def show(metrics: Mapping[str, Any], report: Path) -> None:
     console.print(f"Report: {report}", soft_wrap=True)
 
 
-def interval(estimate: Mapping[str, float] | None) -> str:
-    """`71.2 (66.0-76.1)`, or nothing."""
+def columns(systems: Mapping[str, Mapping[str, Any]]) -> tuple[list[str], list[str]]:
+    """The names of the numbers that are shown: our own, and those of others' plug-ins."""
+    ours = [name for name in SHOWN if name in systems["distilled"]][:3]
+    everything = dict.fromkeys(name for row in systems.values() for name in row)
+    return ours, [name for name in everything if is_own(name)]
+
+
+def cells(exam: Mapping[str, Any], names: Sequence[str]) -> dict[str, dict[str, str]]:
+    """What stands in the table, by system and name; the last row is what the lot gets."""
+    places = decimals(exam["systems"].values())
+    rows = {
+        SYSTEMS.get(system, system): {
+            name: interval(numbers.get(name), places.get(name, 1)) for name in names
+        }
+        for system, numbers in exam["systems"].items()
+    }
+    chance = exam["chance"]
+    lot = {name: number(chance[name], name, places) if name in chance else "" for name in names}
+    return {**rows, "chance": lot}
+
+
+def fitting(first: int, widths: Sequence[int], room: int) -> Iterator[range]:
+    """Which columns stand side by side, in tables one below another: each begins with the column
+    of names, `first` wide, and holds as many more as have room, one at least."""
+    start = 0
+    while start < len(widths):
+        stop = start + 1
+        while stop < len(widths) and (
+            first + sum(width + GAP for width in widths[start : stop + 1]) <= room
+        ):
+            stop += 1
+        yield range(start, stop)
+        start = stop
+
+
+def interval(estimate: Mapping[str, float] | None, digits: int = 1) -> str:
+    """`71.2 (66.0-76.1)`, or nothing; `to` between the ends where one is negative."""
     if estimate is None:
         return ""
-    return f"{estimate['value']:.1f} ({estimate['low']:.1f}-{estimate['high']:.1f})"
+    value, low, high = (
+        f"{estimate[end]:z.{digits}f}".replace("-", MINUS) for end in ("value", "low", "high")
+    )
+    return f"{value} ({low}{' to ' if MINUS in low else '-'}{high})"
+
+
+def signed(value: float) -> str:
+    """A difference in points with its sign."""
+    return f"{value:+z.1f}".replace("-", MINUS)
 
 
 def forgotten(guard: Mapping[str, Any]) -> list[str]:
@@ -99,6 +145,6 @@ def forgotten(guard: Mapping[str, Any]) -> list[str]:
     change = asked["change"]
     return [
         f"Plain {asked['kind']} find their items at percentile {asked['after']['value']:.1f};",
-        f"  before {asked['before']['value']:.1f}, change {change['value']:+.1f} "
-        f"({change['low']:+.1f} to {change['high']:+.1f}). {drift}",
+        f"  before {asked['before']['value']:.1f}, change {signed(change['value'])} "
+        f"({signed(change['low'])} to {signed(change['high'])}). {drift}",
     ]

@@ -46,7 +46,7 @@ class Plain(Observer):
         left = f", {(stage.total - stage.done) / rate:.0f} s left" if stage.total else ""
         status = f"; {stage.status}" if stage.status else ""
         done = f"{stage.done}/{stage.total or '?'}"
-        self.on_message(f"{stage.title}: {done}, {pace(rate)} {stage.unit}/s{left}{status}")
+        self.on_message(f"{stage.title}: {done}, {pace(rate, stage.unit)}{left}{status}")
 
 
 @dataclass(kw_only=True)
@@ -106,7 +106,7 @@ class Live(Observer):
     def on_progress(self, stage: Stage) -> None:
         self._status = stage.status
         if self._bars is not None:
-            rate = f"{pace(stage.done / max(stage.seconds, 1e-3))} {stage.unit}/s"
+            rate = pace(stage.done / max(stage.seconds, 1e-3), stage.unit)
             new: dict[str, Any] = {"rate": rate} if stage.done else {}
             self._bars.update(self._task, completed=stage.done, total=stage.total, **new)
 

@@ -22,6 +22,7 @@ from pvd.identity import configuration
 from pvd.ledger import Ledger
 from pvd.protocols import Source, Student
 from pvd.records import Item, Judgment, Persona, RoundResult
+from pvd.report import decimals
 from pvd.store import archive, default_path
 
 METRICS, RECORD, DATA = "metrics.json", "run.toml", "data.json"
@@ -115,6 +116,7 @@ class Run:
         """All settings, as keywords: `pvd.run(**run.settings, out="elsewhere")` repeats the run."""
         table = options.read_toml(self.folder / RECORD)
         plugins = list(table.pop("plugins", {}))
+        table.pop("files", None)
         return {"plugins": plugins, **table} if plugins else table
 
     @property
@@ -205,10 +207,10 @@ class Run:
         if self._metrics is None:
             return f"<p>{escape(repr(self))}</p>"
         systems = self._metrics["exam"]["systems"]
-        names = list(systems["distilled"])
+        names, places = list(systems["distilled"]), decimals(systems.values())
         rows = [["", *(TITLES.get(name, name) for name in names)]]
         for system, numbers in systems.items():
-            found = (interval(numbers.get(name)) for name in names)
+            found = (interval(numbers.get(name), places[name]) for name in names)
             rows.append([SYSTEMS.get(system, system), *found])
         cells = ("".join(f"<td>{escape(cell)}</td>" for cell in row) for row in rows)
         lines = "".join(f"<tr>{line}</tr>" for line in cells)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -71,6 +72,7 @@ def render(metrics: Mapping[str, Any], usage: Mapping[str, Any], gallery: Mappin
         systems=systems,
         metrics=sorted({n: None for row in systems.values() for n in row}, key=_place),
         metric_label=metric_label,
+        places=decimals(systems.values()),
         about_system=SYSTEMS,
         gain_of=lambda name: verdict(exam["gains"][name][measure(exam)], exam["personas"]),
         judge_is=same(metrics["components"]["teacher"], metrics["components"]["judge"]),
@@ -102,11 +104,29 @@ def headline(metrics: Mapping[str, Any]) -> str:
     interval = "one persona gives no interval"
     if exam["personas"] > 1:
         interval = f"95 % interval {_interval(gain)}"
+    short = luck(exam)
     return (
         f"Training the {metrics['components']['student']['use']} student {opening} {judge} {what} "
         f"at percentile {number(after['value'], name)}, before {number(before['value'], name)} "
-        f"(gain {signed(gain['value'], name)} points, {interval})."
+        f"(gain {signed(gain['value'], name)} points, {interval}){short and f', and {short}'}."
     )
+
+
+def luck(exam: Mapping[str, Any]) -> str:
+    """What a gain may hide: that the student after training does not surely beat the lot. Nothing
+    where it does, or where nobody knows what the lot gets."""
+    name = measure(exam)
+    by_lot = exam["chance"].get(name)
+    if by_lot is None:
+        return ""
+    before, after = (exam["systems"][system][name] for system in ("zero-shot", "distilled"))
+    over = {end: after[end] - by_lot for end in ("low", "high")}
+    side = verdict(over, exam["personas"])
+    if side == "better":
+        return ""
+    when = "still" if before["low"] <= by_lot else "now"
+    than = "worse" if side == "worse" else "not clearly better"
+    return f"is {when} {than} than luck, {number(by_lot, name)}"
 
 
 def scope(metrics: Mapping[str, Any]) -> str:
@@ -218,16 +238,40 @@ def metric_label(metric: str) -> str:
     return f"{label}{at}{k} %" if name == "hit" else f"{label}{at}{k}"
 
 
-def number(value: float, metric: str) -> str:
-    """A metric's value with the decimals that it deserves and a true minus sign."""
-    decimals = METRICS.get(metric.partition("@")[0], ("", None))[1]
-    text = f"{value:z.3g}" if decimals is None else f"{value:z.{decimals}f}"
-    return text.replace("-", MINUS)
+def is_own(metric: str) -> bool:
+    """Whether a plug-in brought it: we know neither its name nor its unit."""
+    return metric.partition("@")[0] not in METRICS
 
 
-def signed(value: float, metric: str) -> str:
+def decimals(rows: Iterable[Mapping[str, Estimate]]) -> dict[str, int]:
+    """By metric, those that all its numbers get, differences as well. Of one that we do not know
+    the largest number in the rows has three digits, and one decimal at least."""
+    largest: dict[str, float] = {}
+    for row in rows:
+        for name, found in row.items():
+            ends = (abs(found[end]) for end in ("value", "low", "high"))
+            largest[name] = max(largest.get(name, 0.0), *ends)
+    return {name: _decimals(name, most) for name, most in largest.items()}
+
+
+def _decimals(metric: str, largest: float) -> int:
+    known = METRICS.get(metric.partition("@")[0])
+    if known is not None:
+        return known[1]
+    return 1 if largest >= 10 or not largest else min(2 - math.floor(math.log10(largest)), 9)
+
+
+def number(value: float, metric: str, places: Mapping[str, int] | None = None) -> str:
+    """A metric's value with the decimals that it deserves and a true minus sign; `places` is what
+    `decimals` says of its table, else the value alone decides."""
+    digits = (places or {}).get(metric, _decimals(metric, abs(value)))
+    return f"{value:z.{digits}f}".replace("-", MINUS)
+
+
+def signed(value: float, metric: str, places: Mapping[str, int] | None = None) -> str:
     """A difference with its sign."""
-    return "+" * (value >= 0) + number(value, metric)
+    text = number(value, metric, places)
+    return text if text.startswith(MINUS) else f"+{text}"
 
 
 def dollars(amount: float | None) -> str:

@@ -16,7 +16,7 @@ from pvd.comparing import transcripts
 from pvd.comparing.design import Cell, Design
 from pvd.errors import ERRORS, BadInput, Interrupted, PvdError
 from pvd.folder import write_bytes
-from pvd.identity import difference, toml_of
+from pvd.identity import changed, difference, toml_of
 from pvd.ledger import SEEN, VIEW, WEIGHTS
 from pvd.options import Table, read_toml
 from pvd.progress import Progress
@@ -43,7 +43,8 @@ def check(design: Design, out: Path) -> None:
     """Raise BadInput if a run that is there was begun with other settings, by an earlier design."""
     for cell in design.cells:
         folder = design.folder(out, cell)
-        if what := difference(design.settings(cell), folder, EXAMINED):
+        begun = design.settings(cell), folder, EXAMINED
+        if what := difference(*begun) or changed(*begun):
             raise BadInput(
                 f"{folder} {what}; give the same again, or compare in another --out: of runs that "
                 "were taught differently nothing can be said together."

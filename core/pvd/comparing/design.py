@@ -165,7 +165,8 @@ class Design:
         whole = [*(self.settings(cell) for cell in self.cells)]
         whole += [self.examining(judge) for judge in self.judges]
         tables = [{k: v for k, v in flat(s.table()).items() if not unrecorded(k)} for s in whole]
-        return digest_of([tables, self.base.files(), self.margin])
+        files = [*filter(None, (settings.contents() for settings in whole))]
+        return digest_of([tables, self.base.files(), self.margin, *files])
 
 
 def _teacher_label(factors: Sequence[Factor], levels: Sequence[int]) -> str:

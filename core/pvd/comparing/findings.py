@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pvd import crossed, estimates
 from pvd.comparing.design import Design
-from pvd.comparing.marking import TRAINED, Curve, Sheet, View
+from pvd.comparing.marking import RANKS, TRAINED, Curve, Sheet, View
 from pvd.crossed import FEW_SEEDS
 from pvd.estimates import plain
 from pvd.records import Estimate
@@ -77,6 +77,7 @@ def find(
         "equal_dollars": _at_equal(design, views, "dollars", seed),
         "curves": {view.label: _curves(design, view, seed) for view in views},
         "metrics": _metrics(design, sheets, seed),
+        "measures": _measures(design, sheets, seed),
     }
 
 
@@ -115,6 +116,7 @@ def _rows(view: View, seed: int) -> dict[str, Any]:
     trained = {
         system: np.mean([mark.trained[system][metric] for mark in marks], axis=0)
         for system in TRAINED[1:]
+        if metric in marks[0].trained[system]
     }
     return {system: plain(estimate(grid, seed)) for system, grid in (fixed | trained).items()}
 
@@ -142,6 +144,32 @@ def _metrics(design: Design, sheets: Sequence[Sheet], seed: int) -> dict[str, An
                 for metric in sheet.metrics
             }
             for number, arm in enumerate(design.arms)
+        }
+        for judge, sheet in zip(design.judges, sheets, strict=True)
+    }
+
+
+def _measures(design: Design, sheets: Sequence[Sheet], seed: int) -> dict[str, Any]:
+    """By judge and metric, of all that are no view: the systems without a teacher of their own,
+    and the differences between levels; as in `_metrics` without verdicts."""
+
+    def one(view: View) -> dict[str, Any]:
+        rows = [
+            {
+                "factor": question.factor,
+                "a": question.a,
+                "b": question.b,
+                "difference": plain(estimate(_difference(view, question), seed)),
+            }
+            for question in questions(design)
+        ]
+        return {"rows": _rows(view, seed), "comparisons": rows}
+
+    return {
+        judge.label: {
+            metric: one(View(judge.label, sheet, metric, False, judge.independent))
+            for metric in sheet.metrics
+            if metric not in RANKS
         }
         for judge, sheet in zip(design.judges, sheets, strict=True)
     }

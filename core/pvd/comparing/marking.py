@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 TRAINED = ("distilled", "persona-blind", "shuffled-persona")  # vary with arm and seed
 FIXED = ("random", "zero-shot", "oracle")  # vary with the arm's student at most
 MEAN = "all teachers"  # the view of judges that taught, together: each has one favourite
+RANKS = ("mpr", "mpr_true")  # what a view may look at
 TEXT = "text"  # titles or captions, by the student's text tower
 
 

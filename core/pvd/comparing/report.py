@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pvd import figures, pages
-from pvd.comparing import wording
+from pvd.comparing import measures, wording
 from pvd.figures import GREY, LOOKS, Chart
 from pvd.money.amounts import count, money
 
@@ -41,6 +41,7 @@ def render(findings: Mapping[str, Any]) -> str:
             for key in ("answers", "dollars")
             if findings[f"equal_{key}"]
         },
+        measured=measures.measured(findings),
         made_up=wording.made_up(findings),
         silent=" ".join(wording.silent(findings)),
         reach=max([*ends, 1.2 * findings["margin"], 0.1]),

@@ -2,49 +2,83 @@
 
 from __future__ import annotations
 
+import re
+import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pvd.closing import interval
-from pvd.comparing import wording
+from pvd.closing import fitting, interval
+from pvd.comparing import measures, wording
 from pvd.comparing.wording import between, signed, tag
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 Cells = tuple[str, list[str]]  # a row's name, and what stands in it
-GAP = 2  # columns between two numbers
+BETWEEN = re.compile(r"\S+ \([+\u2212\d][^()]* to [^()]*\)")  # a number and its interval
+JOINED = "\N{NO-BREAK SPACE}"
 
 
 def show(findings: Mapping[str, Any], report: Path) -> None:
     """Print what the comparison found to stdout."""
     from rich.console import Console
 
-    console = Console(highlight=False)
+    console = Console(highlight=False, markup=False, emoji=False)
     console.print()
     for answer in wording.answers(findings):
-        console.print(answer.headline, style="bold", markup=False)
+        _say(console, answer.headline, style="bold")
         for line in (*answer.rest, answer.cost):
-            console.print(line, markup=False)
+            _say(console, line)
         console.print()
     views = [view["label"] for view in findings["views"]]
     _table(console, "difference", views, _differences(findings, "comparisons"))
     for line in wording.at_equal(findings):
-        console.print(f"{line}\n", markup=False)
+        _say(console, line)
+        console.print()
     scores = _scores(findings)
     heads = [*views, "answers", "dollars"]
     if all(run["dollars"] == 0 for run in findings["cost"]["runs"]):
         heads.pop()
     _table(console, "runs", heads, scores)
+    _own(console, findings)
     for line in wording.substitution(findings):
-        console.print(line, markup=False)
+        _say(console, line)
     if findings["substitution"]:
         console.print()
     last = (wording.scope(findings), wording.how_sure(findings), *wording.silent(findings))
     for line in filter(None, (*last, wording.spent(findings), wording.made_up(findings))):
-        console.print(line, markup=False)
-    console.print(f"Report: {report}", soft_wrap=True, markup=False)
+        _say(console, line)
+    console.print(f"Report: {report}", soft_wrap=True)
+
+
+def _say(console: Console, text: str, style: str = "") -> None:
+    """A paragraph that breaks its lines at no interval: `+4.1 (+1.5 to +6.7)` stays together."""
+    joined = BETWEEN.sub(lambda found: found[0].replace(" ", JOINED), text)
+    # Rich breaks at no-break spaces as well.
+    for line in textwrap.wrap(joined, console.width, break_on_hyphens=False):
+        console.print(line.replace(JOINED, " "), style=style)
+
+
+def _own(console: Console, findings: Mapping[str, Any]) -> None:
+    """What the evaluators of others measured; our own other numbers are in the report."""
+    groups = measures.measured(findings)
+    shown = [one for group in groups for one in group if one.is_own]
+    if not shown:
+        return
+    heads = [one.label if len(groups) == 1 else f"{one.label}, {one.judge}" for one in shown]
+    names = dict.fromkeys(name for one in shown for name in one.scores)
+    scores = [(name, [one.score(name) for one in shown]) for name in names]
+    lot = findings["chance"]
+    if any(one.metric in lot for one in shown):
+        by_lot = [one.number(lot[one.metric]) if one.metric in lot else "" for one in shown]
+        scores.append(("chance", by_lot))
+    pairs = [
+        (f"{pair[2]}\n- {pair[1]}", [one.difference(pair) for one in shown])
+        for pair in shown[0].differences
+    ]
+    _table(console, "runs", heads, scores)
+    _table(console, "difference", heads, pairs)
 
 
 def _differences(findings: Mapping[str, Any], key: str) -> list[Cells]:
@@ -78,19 +112,12 @@ def _table(console: Console, first: str, heads: Sequence[str], rows: Sequence[Ce
 
     names = min(width(first, *(name for name, _ in rows)), max(console.width // 3, 12))
     widths = [width(head, *(cells[n] for _, cells in rows)) for n, head in enumerate(heads)]
-    start = 0
-    while start < len(heads):
-        stop = start + 1
-        while stop < len(heads) and names + sum(w + GAP for w in widths[start : stop + 1]) <= (
-            console.width
-        ):
-            stop += 1
+    for part in fitting(names, widths, console.width):
         table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True)
         table.add_column(first, max_width=names)
-        for head in heads[start:stop]:
-            table.add_column(head, justify="right")
+        for n in part:
+            table.add_column(heads[n], justify="right")
         for name, cells in rows:
-            table.add_row(name, *cells[start:stop])
+            table.add_row(name, *(cells[n] for n in part))
         console.print(table)
         console.print()
-        start = stop

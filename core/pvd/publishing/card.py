@@ -15,8 +15,9 @@ from typing import Any
 
 from pvd import pages, report
 from pvd.hub import is_id
+from pvd.isolation.origin import OURS
 from pvd.money.amounts import count
-from pvd.report import Estimate, measure, metric_label, number, signed
+from pvd.report import Estimate, decimals, measure, metric_label, number, signed
 
 MARKS = re.compile(r"([\\`*_\[\]<>|~#&$!])")
 UNSEEN = re.compile(
@@ -40,6 +41,8 @@ class Facts:
     student: str
     about: Mapping[str, str]  # see Student.about
     plugin: str | None  # the file that the student's class is in, if it is no installed plug-in
+    distribution: str  # the installed package that the student's class is in, if it is in one
+    version: str  # of the distribution
     teacher: Asked
     judge: Asked
     interpolate: float | None
@@ -61,6 +64,7 @@ def render(metrics: Mapping[str, Any], mixed: Mapping[str, Any] | None, facts: F
         trained=metrics["exam"]["systems"]["distilled"] if mixed else None,
         unmeasured=facts.interpolate is not None and mixed is None,
         facts=facts,
+        strange=facts.distribution not in ("", OURS),
         base=Path(base).name if base and not is_id(base) else base,  # a folder's path is nobody's
         base_id=base if is_id(base) else "",
         parts=metrics["components"],
@@ -75,6 +79,7 @@ def render(metrics: Mapping[str, Any], mixed: Mapping[str, Any] | None, facts: F
         cost=report.cost(metrics),
         names=list(systems["distilled"]),
         label=metric_label,
+        places=decimals(systems.values()),
         measure=measure(shown["exam"]),
         brief=brief,
     )
@@ -98,20 +103,20 @@ def md(text: str) -> str:
     return MARKS.sub(r"\\\1", line)
 
 
-def cell(estimate: Estimate | None, metric: str) -> str:
+def cell(estimate: Estimate | None, metric: str, places: Mapping[str, int] | None = None) -> str:
     """A number with its interval."""
     if estimate is None:
         return ""
-    low, high = (number(estimate[end], metric) for end in ("low", "high"))
-    return f"{number(estimate['value'], metric)} ({low} to {high})"
+    low, high = (number(estimate[end], metric, places) for end in ("low", "high"))
+    return f"{number(estimate['value'], metric, places)} ({low} to {high})"
 
 
-def change(estimate: Estimate | None, metric: str) -> str:
+def change(estimate: Estimate | None, metric: str, places: Mapping[str, int] | None = None) -> str:
     """A difference with its interval."""
     if estimate is None:
         return ""
-    low, high = (signed(estimate[end], metric) for end in ("low", "high"))
-    return f"{signed(estimate['value'], metric)} ({low} to {high})"
+    low, high = (signed(estimate[end], metric, places) for end in ("low", "high"))
+    return f"{signed(estimate['value'], metric, places)} ({low} to {high})"
 
 
 def brief(component: Mapping[str, Any]) -> str:
