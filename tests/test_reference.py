@@ -11,6 +11,7 @@ import importlib.util
 import inspect
 import re
 from collections.abc import Iterator
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 from types import ModuleType
 from xml.etree import ElementTree
@@ -119,7 +120,24 @@ def test_every_public_name_is_there(module: ModuleType) -> None:
     blocks = section(text, f"## {module.__name__}, one by one")
     for name in module.__all__:
         assert f"| `{name}` | " in rows
-        assert f":: {module.__name__}.{name}\n" in blocks
+        own = section(f"\n{blocks}", f"### {module.__name__}.{name}")
+        assert not re.search(r"<[\w.]+ object|\bat 0x", own)  # a default that says nothing
+        value = getattr(module, name)
+        if isinstance(value, type) or inspect.isroutine(value):
+            assert own_words(value) in " ".join(own.split())
+        if isinstance(value, type):
+            for field in fields(value) if is_dataclass(value) else ():
+                inherited = field.name not in inspect.get_annotations(value)
+                assert inherited or re.search(rf"(?m)^\| `{field.name}` \| .*[^|\s] \|$", own)
+            for method, raw in vars(value).items():
+                if inspect.isfunction(raw) and raw.__doc__ and not method.startswith("_"):
+                    assert re.search(rf"(?m)^(abstract )?{method}\(", own), method
+                    assert own_words(raw) in " ".join(own.split())
+
+
+def own_words(value: object) -> str:
+    """How a docstring begins."""
+    return " ".join((value.__doc__ or "").split("\n\n")[0].split())
 
 
 def test_every_exit_code_is_there() -> None:

@@ -7,9 +7,11 @@ tests/test_reference.py fails where a page is not what this would write.
 
 from __future__ import annotations
 
+import ast
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import is_dataclass
+from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -208,21 +210,145 @@ def api() -> str:
         parts += [f"## {module.__name__}", _first(module.__doc__ or ""), _table(("name", ""), rows)]
     for module in modules:
         parts.append(f"## {module.__name__}, one by one")
-        parts += [
-            "```{eval-rst}\n" + _directive(module.__name__, name, getattr(module, name)) + "\n```"
-            for name in module.__all__
-        ]
+        for name in module.__all__:
+            parts += _whole(f"{module.__name__}.{name}", getattr(module, name))
     return _page(parts)
 
 
-def _directive(module: str, name: str, value: Any) -> str:
-    if isinstance(value, type):
-        ours = any(base.__module__.startswith("pvd") for base in value.__bases__)
-        bases = "\n   :show-inheritance:" if ours else ""
-        return f".. autoclass:: {module}.{name}\n   :members:{bases}"
-    if inspect.isroutine(value):
-        return f".. autofunction:: {module}.{name}"
-    return f".. py:data:: {module}.{name}\n\n   {DATA[name]}"
+def _whole(name: str, value: Any) -> Iterator[str]:
+    """A heading and all that the source says of a public name."""
+    yield f"### {name}"
+    short = name.rpartition(".")[2]
+    if not (isinstance(value, type) or inspect.isroutine(value)):
+        yield DATA[short]
+        return
+    if not isinstance(value, type):
+        yield f"```text\n{_signature(short, value)}\n```"
+        yield _doc(value)
+        return
+    if "__init__" in vars(value) and not is_dataclass(value):
+        yield f"```text\n{_signature(short, value)}\n```"
+    yield _doc(value)
+    if above := next((PUBLIC[base] for base in value.__mro__[1:] if base in PUBLIC), ""):
+        yield f"It is a [{above}](#{above.replace('.', '').lower()}), and has what that has."
+    owners = list(_owners(value))
+    if rows := [row for owner in owners for row in _fields(owner)]:
+        yield _table(("field", "type", "default", ""), rows)
+    yield from (method for owner in owners for method in _methods(owner))
+
+
+# Classes by the longest name that a user writes.
+PUBLIC = {
+    value: f"{module.__name__}.{name}"
+    for module in (pvd, pvd.kit, pvd.testing)
+    for name in module.__all__
+    if isinstance(value := getattr(module, name), type)
+}
+
+
+def _owners(cls: type) -> Iterator[type]:
+    """The class, and those above it that have no section of their own."""
+    for owner in cls.__mro__:
+        if owner is not cls and owner in PUBLIC:
+            return
+        if owner.__module__.startswith("pvd"):
+            yield owner
+
+
+def _fields(cls: type) -> Iterator[tuple[str, str, str, str]]:
+    """(name, type, default, what it is) as they stand in the source, with their comments `#:`."""
+    lines = inspect.cleandoc("\n" + inspect.getsource(cls)).splitlines()
+    (tree,) = ast.parse("\n".join(lines)).body
+    assert isinstance(tree, ast.ClassDef)
+    inits = [n for n in tree.body if isinstance(n, ast.FunctionDef) and n.name == "__init__"]
+    for node in (*tree.body, *(inner for init in inits for inner in init.body)):
+        if not isinstance(node, ast.AnnAssign):
+            continue
+        name = getattr(node.target, "attr", getattr(node.target, "id", "_"))
+        about = _comment(lines, node)
+        kind, default = node.annotation, node.value
+        if isinstance(kind, ast.Subscript) and ast.unparse(kind.value) == "Annotated":
+            kind, said = kind.slice.elts[:2]  # type: ignore[attr-defined]
+            about = about or ast.literal_eval(said)
+        if isinstance(node.target, ast.Attribute):
+            default = None  # what a constructor works out
+            if not about:
+                continue
+        if name.startswith("_") or not (about or is_dataclass(cls)):
+            continue
+        shown = f"`{_default(default)}`" if default else ""
+        yield f"`{name}`", f"`{ast.unparse(kind)}`", shown, about
+
+
+def _default(node: ast.expr) -> str:
+    """The default as a user reads it: what a factory makes, not that there is one."""
+    if isinstance(node, ast.Call) and ast.unparse(node.func) == "field":
+        given = {keyword.arg: keyword.value for keyword in node.keywords}
+        if factory := given.get("default_factory"):
+            return f"{ast.unparse(factory)}()".replace("dict()", "{}")
+        node = given.get("default", node)
+    return ast.unparse(node)
+
+
+def _comment(lines: Sequence[str], node: ast.AnnAssign) -> str:
+    """What `#:` says behind a field, or above it."""
+    assert node.end_lineno is not None
+    _, mark, behind = lines[node.end_lineno - 1].partition("#:")
+    if mark:
+        return behind.strip()
+    above: list[str] = []
+    for line in reversed(lines[: node.lineno - 1]):
+        if not line.strip().startswith("#:"):
+            break
+        above.insert(0, line.strip().removeprefix("#:").strip())
+    return " ".join(above)
+
+
+def _methods(cls: type) -> Iterator[str]:
+    """Each public method and property, and those that `with` and a call use."""
+    for name, raw in vars(cls).items():
+        said = inspect.getdoc(getattr(cls, name) if not hasattr(raw, "func") else raw)
+        special = name in ("__call__", "__enter__", "__exit__") and inspect.isfunction(raw)
+        is_method = inspect.isfunction(raw) or isinstance(
+            raw, classmethod | staticmethod | property | cached_property
+        )
+        if not said or not is_method or (name.startswith("_") and not special):
+            continue
+        if isinstance(raw, property | cached_property):
+            made = raw.fget if isinstance(raw, property) else raw.func
+            signature = f"{name} -> {_plain(inspect.signature(made).return_annotation)}"
+        else:
+            before = {classmethod: "classmethod ", staticmethod: "staticmethod "}
+            signature = before.get(type(raw), "") + _signature(name, getattr(cls, name))
+        if getattr(raw, "__isabstractmethod__", False):
+            signature = f"abstract {signature}"
+        yield f"```text\n{signature}\n```\n\n{_text(said)}"
+
+
+def _signature(name: str, value: Any) -> str:
+    """As it is called; one argument on a line where it would grow too long."""
+    found = inspect.signature(value)
+    arguments = [
+        str(one.replace(annotation=_plain(one.annotation))) for one in found.parameters.values()
+    ]
+    if arguments and arguments[0] == "self":
+        arguments = arguments[1:]
+    makes = _plain(found.return_annotation)
+    end = "" if makes is inspect.Signature.empty or isinstance(value, type) else f" -> {makes}"
+    line = f"{name}({', '.join(arguments)}){end}"
+    if len(line) <= 90:
+        return line
+    return "\n".join([f"{name}(", *(f"    {one}," for one in arguments), f"){end}"])
+
+
+class _Plain(str):
+    """An annotation that is shown without quotes."""
+
+    __repr__ = str.__str__
+
+
+def _plain(annotation: Any) -> Any:
+    return _Plain(annotation) if isinstance(annotation, str) else annotation
 
 
 # What is no class and no function has no docstring; this says what it is.
