@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, ClassVar
 
 from pvd.asking import Desk, opened
-from pvd.errors import ProviderFailure
+from pvd.errors import BadInput, MissingFile, PluginError, ProviderFailure
 from pvd.failures import Busy
+from pvd.isolation.origin import one_line, shortened
 from pvd.protocols import CompositeTeacher, Teacher
 from pvd.records import Item, Judgment, Persona, Reply, Request, Slate
 from pvd.settings import AskSettings
@@ -20,6 +21,10 @@ from pvd.testing.contract import Contract, called, require, skip
 from pvd.testing.material import items, personas
 
 SEED = 7
+MEND = (
+    "override personas() and items() in a test class, or choose options that fit with "
+    "-o teacher.NAME=VALUE"
+)
 
 
 class Answering(Contract):
@@ -43,6 +48,8 @@ class Answering(Contract):
         return Slate(self.personas()[person], tuple(self.items()[:size]), repeat)
 
     def use(self, component: Any) -> None:
+        if why := self._misfit(component):
+            skip(why)
         component.check(self.personas(), self.items())
         component.utilities(self.personas()[0], self.items())
         if isinstance(component, CompositeTeacher):
@@ -72,7 +79,8 @@ class Answering(Contract):
         for one in found:
             require(
                 isinstance(one, Reply) and isinstance(one.text, str) and isinstance(one.model, str),
-                f"answer() returned {one!r:.60}; return a pvd.Reply with the answer's raw text",
+                f"answer() returned {shortened(repr(one))}; return a pvd.Reply with the answer's "
+                "raw text",
             )
         return found
 
@@ -111,9 +119,33 @@ class Answering(Contract):
             return "an answer of this teacher costs money"
         if able.person and not self.live:
             return "an answer of this teacher is a person's, and nobody is bothered in a check"
-        if lacking := able.reads - self.personas()[0].attributes.keys():
-            return f"it reads {', '.join(sorted(lacking))}, which the personas of a check lack"
+        return self._misfit(teacher)
+
+    def _misfit(self, teacher: Teacher) -> str:
+        """Why it cannot rank these personas and items. That of material which a test class brings
+        itself is an error, which `test_check` finds."""
+        if lacking := teacher.capabilities.reads - self.personas()[0].attributes.keys():
+            return (
+                f"it reads {', '.join(sorted(lacking))}, which the personas of a check lack; {MEND}"
+            )
+        cls = type(self)
+        if cls.personas is not Answering.personas or cls.items is not Answering.items:
+            return ""
+        with suppress(Exception):  # `test_check` finds what else it raises
+            try:
+                teacher.check(self.personas(), self.items())
+            except PluginError:
+                raise
+            except (BadInput, MissingFile) as error:
+                return f"it refuses the personas and items of a check: {one_line(error)}; {MEND}"
         return ""
+
+    def _fitting(self) -> Teacher:
+        """The teacher, if it can rank the personas and items of this check."""
+        teacher = self.component()
+        if why := self._misfit(teacher):
+            skip(why)
+        return teacher
 
     def _asked(self, teacher: Teacher | None = None) -> Teacher:
         """The teacher, if it may be asked."""

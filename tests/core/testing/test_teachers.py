@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -14,7 +15,7 @@ from caught import Broken, assert_caught, own_checks, verdicts, wrong
 
 import pvd
 from pvd import kit
-from pvd.testing import Skipped, TeacherContract
+from pvd.testing import Skipped, TeacherContract, personas
 
 
 @dataclass(kw_only=True)
@@ -492,8 +493,6 @@ class Keyed(Raw):
     ],
 )
 def test_what_cannot_be_asked_here_is_skipped(teacher: type[pvd.Teacher], why: str) -> None:
-    import re
-
     found = verdicts(TeacherContract, teacher)
     assert not wrong(found)
     asking = ASKING - ({"test_request_covers_the_reply"} if teacher is Person else set())
@@ -541,3 +540,54 @@ def test_an_author_brings_personas_of_their_own() -> None:
     found = verdicts(TeacherContract, Aged, personas=lambda self: people)
     assert not wrong(found)
     assert found["test_answers"] is None
+
+
+class Numbers(Simple):
+    """Ranks for people whose number it finds in the text."""
+
+    pattern: ClassVar[str] = r"in flat (\d+)"
+
+    def number(self, text: str) -> int:
+        """Of the flat."""
+        found = re.search(self.pattern, text)
+        if not found:
+            raise kit.BadInput(f"{text!r} has no flat; write one.")
+        return int(found[1])
+
+    def check(self, personas: Sequence[pvd.Persona], items: Sequence[pvd.Item]) -> None:
+        for persona in personas:
+            self.number(persona.text)
+
+    def request(self, slate: pvd.Slate) -> pvd.Request:
+        self.number(slate.persona.text)
+        return super().request(slate)
+
+
+FLATS = [pvd.Persona(f"p{n}", f"Somebody in flat {n}.", {}) for n in range(4)]
+
+
+def test_one_that_refuses_the_personas_of_a_check_is_blamed_for_nothing() -> None:
+    found = verdicts(TeacherContract, Numbers)
+    assert not wrong(found)
+    for check in (*ASKING, "test_check", "test_request_differs", "test_prints_nothing"):
+        assert isinstance(found[check], Skipped), check
+        assert "it refuses the personas and items of a check: 'Someone who" in str(found[check])
+        assert "override personas() and items() in a test class, or choose op" in str(found[check])
+    found = verdicts(TeacherContract, Numbers, personas=lambda self: FLATS)
+    assert not wrong(found)
+    assert found["test_answers"] is found["test_check"] is found["test_prints_nothing"] is None
+
+
+def test_one_that_refuses_the_personas_of_its_own_test_is_caught() -> None:
+    found = verdicts(TeacherContract, Numbers, personas=lambda self: FLATS[:3] + personas(1))
+    assert "has no flat; write one" in wrong(found)["test_check"]
+
+
+def test_one_whose_check_is_broken_is_caught_by_that_alone() -> None:
+    class Torn(Simple):
+        """Has a check that fails for everybody."""
+
+        def check(self, personas: Sequence[pvd.Persona], items: Sequence[pvd.Item]) -> None:
+            raise ZeroDivisionError
+
+    assert set(wrong(verdicts(TeacherContract, Torn))) == {"test_check"}
