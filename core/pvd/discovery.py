@@ -7,7 +7,7 @@ import hashlib
 import importlib.util
 import re
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, is_dataclass
 from functools import cached_property, partial
@@ -27,8 +27,9 @@ from pvd.errors import (
     PvdError,
     UnknownName,
 )
-from pvd.installed import Entry, found, misnamed
+from pvd.installed import Entry, found, misnamed, taken, unusable
 from pvd.isolation import Origin, guard, inside
+from pvd.isolation.hooks import check_arguments, unmarked
 from pvd.isolation.origin import TRACEBACK, broken, missing_package, one_line, remember
 from pvd.isolation.output import streams_kept
 
@@ -69,7 +70,8 @@ class Registry:
         self._files: dict[str, tuple[str, str]] = {}  # by module: a file of -p, and its SHA-256
         self._from_file: dict[str, str] = {}  # the same by plug-in, as the user wrote the path
         self._place = ""  # the distribution or file that is being loaded
-        self._loading: frozenset[str] | None = None  # None: a file, which may add any free name
+        # What it may register, and whether that counts. None: a file, which may add any free name.
+        self._loading: Mapping[str, bool] | None = None
         self._manager = pluggy.PluginManager("pvd")
         self._manager.add_hookspecs(hookspecs)
         for kind in KINDS:
@@ -90,7 +92,7 @@ class Registry:
     def listing(self) -> list[Listing]:
         """Every plug-in with its state; imports nothing."""
         rows = [
-            Listing(name, entry.module, entry.place, self._status(name))
+            Listing(name, entry.module, entry.place, self._status(name, entry))
             for name, entries in self._entries.items()
             for entry in entries
         ]
@@ -100,12 +102,12 @@ class Registry:
         ]
         return sorted(rows, key=lambda row: row.name)
 
-    def _status(self, name: str) -> str:
+    def _status(self, name: str, entry: Entry) -> str:
+        if fault := misnamed(entry, KINDS) or unusable(entry, self._entries[name]):
+            return fault
         if name in self._classes and name not in self._seen:
             return "loaded"
-        entries = self._entries[name]
-        fault = str(self._errors.get(name) or self._seen.get(name) or "")
-        return fault or misnamed(entries[0], KINDS) or _unusable(name, entries) or "not loaded"
+        return str(self._errors.get(name) or self._seen.get(name) or "not loaded")
 
     def load_all(self) -> dict[str, PvdError]:
         """Load every plug-in, each by itself; what is wrong with those that cannot be used, which
@@ -118,7 +120,10 @@ class Registry:
                 check_whole(self.get(kind, short))
             except PvdError as error:
                 self._seen[name] = error
-        return self._seen
+        hidden = [
+            (e, why) for same in self._entries.values() for e in same if (why := taken(e, same))
+        ]
+        return {**self._seen, **{f"{e.name} of {e.place}": PluginError(why) for e, why in hidden}}
 
     def get(self, kind: str, name: str) -> type[protocols.Component]:
         """The class behind `kind.name`; imports its module when first asked for."""
@@ -132,19 +137,25 @@ class Registry:
         entries = self._entries.get(full)
         if not entries:
             raise UnknownName(unknown(kind, name, self.names(kind)))
-        if fault := _unusable(full, entries):
-            raise (PluginError if len(entries) > 1 else MissingPrerequisite)(fault)
+        if fault := unusable(entries[0], entries):
+            unmet = entries[0].unmet()
+            raise (MissingPrerequisite if unmet and unmet in fault else PluginError)(fault)
         if full not in self._errors:
             entry = entries[0]
             origin = Origin(full, entry.place, entry.module)
-            declared = frozenset(
-                n for n, same in self._entries.items() for e in same if e.module == entry.module
-            )
+            declared = {
+                n: same[0].module == entry.module and not unusable(same[0], same)
+                for n, same in self._entries.items()
+                if any(one.module == entry.module for one in same)
+            }
             try:
                 with _loading(origin):
-                    self._register_module(entry.load(), entry.place, declared)
+                    module = entry.load()
+                    self._register_module(module, entry.place, declared)
                     if full not in self._classes:
-                        raise PluginError(f"{entry.module} loads but does not register {full!r}")
+                        raise PluginError(
+                            f"{entry.module} loads but does not register {full!r}{unmarked(module)}"
+                        )
             except PluginError as error:
                 self._errors[full] = error
         if full in self._errors:
@@ -177,10 +188,8 @@ class Registry:
         with _loading(origin):
             self._register_module(module, str(path), None)
             if module_name not in self._files and set(self._classes) == before:
-                raise PluginError(
-                    "it registers nothing; add a function such as register_losses, marked with "
-                    "@pvd.hookimpl"
-                )
+                add = "; add a function such as register_losses, marked with @pvd.hookimpl"
+                raise PluginError(f"it registers nothing{unmarked(module) or add}")
         for name in set(self._classes) - before:
             self._from_file[name] = str(path)
         self._files[module_name] = (str(path.resolve()), digest)
@@ -191,10 +200,11 @@ class Registry:
         return self._files.get(type(component).__module__)
 
     def _register_module(
-        self, module: ModuleType, place: str, declared: frozenset[str] | None
+        self, module: ModuleType, place: str, declared: Mapping[str, bool] | None
     ) -> None:
         if self._manager.has_plugin(module.__name__):
             return
+        check_arguments(module)
         before, whole = dict(self._classes), False
         self._place, self._loading = place, declared
         try:
@@ -202,7 +212,7 @@ class Registry:
             self._check_hooks(module)
             whole = True
         finally:
-            self._loading = frozenset()
+            self._loading = {}
             if not whole:  # pluggy keeps a module whose register hook raised; take it out again
                 self._manager.unregister(name=module.__name__)
                 self._classes = before
@@ -223,12 +233,14 @@ class Registry:
         full = f"{kind}.{name}"
         if not (isinstance(name, str) and NAME.fullmatch(name)):
             raise PluginError(f"{name!r} is no name; use small letters, digits and hyphens")
+        if self._loading is not None and full not in self._loading:
+            raise PluginError(f"it registers {full!r}, which its entry points do not declare")
+        if self._loading is not None and not self._loading[full]:
+            return  # somebody else's name; its others are of use
         if not (isinstance(component, type) and issubclass(component, KINDS[kind])):
             raise PluginError(f"{full} is {component!r}, no subclass of pvd.{KINDS[kind].__name__}")
         if not is_dataclass(component):
             raise PluginError(f"{full} is no dataclass; put @dataclass(kw_only=True) above it")
-        if self._loading is not None and full not in self._loading:
-            raise PluginError(f"it registers {full!r}, which its entry points do not declare")
         if self._loading is None and (full in self._entries or full in self._classes):
             raise PluginError(f"the name {full!r} is taken; choose another")
         options = {f.name for f in fields(component)}
@@ -298,15 +310,6 @@ def _unloadable(origin: Origin, error: BaseException) -> PluginError:
     more = "" if isinstance(error, PvdError) else f" ({TRACEBACK}=1 shows where)"
     said = f"{origin} cannot be loaded: {one_line(error)}{more}"
     return PluginError(said if said.endswith("?") else f"{said}.")
-
-
-def _unusable(name: str, entries: Sequence[Entry]) -> str:
-    """Why nobody need try to load it."""
-    if len(entries) > 1:
-        both = " and ".join(entry.place for entry in entries)
-        return f"The name {name} is declared by {both}; uninstall one of them."
-    unmet = entries[0].unmet()
-    return f"The plug-in {name} of {entries[0].place} {unmet}." if unmet else ""
 
 
 registry: Registry = Registry()

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from types import ModuleType
 from typing import TYPE_CHECKING
 
 from pvd.errors import PluginError
-from pvd.isolation.origin import place_of, unmet
+from pvd.isolation.origin import is_ours, place_of, unmet
 
 if TYPE_CHECKING:
     from importlib.metadata import Distribution, EntryPoint
@@ -50,13 +50,15 @@ class Entry:
 
 
 def found() -> dict[str, list[Entry]]:
-    """The entries of all distributions by name."""
+    """The entries of all distributions by name; first the one that counts, if any does."""
     entries: dict[str, list[Entry]] = {}
     for entry in _declared():
         same = entries.setdefault(entry.name, [])
         # An editable install can show one distribution twice.
         if all((one.module, one.place) != (entry.module, entry.place) for one in same):
             same.append(entry)
+    for same in entries.values():
+        same.sort(key=lambda entry: not is_ours(entry.place))
     return entries
 
 
@@ -80,6 +82,30 @@ def _declared() -> Iterator[Entry]:
 
 def _entry(declared: EntryPoint) -> Entry:
     return Entry(declared.name, declared.value, place_of(declared.dist), declared.dist)
+
+
+def unusable(entry: Entry, same: Sequence[Entry]) -> str:
+    """Why nobody need try to load it, being one of those `same` that have its name."""
+    if why := taken(entry, same):
+        return why
+    rivals = [one for one in same if is_ours(one.place)] or same
+    if len(rivals) > 1:
+        both = " and ".join(one.place for one in rivals)
+        return f"The name {entry.name} is declared by {both}; uninstall one of them."
+    unmet = entry.unmet()
+    return f"The plug-in {entry.name} of {entry.place} {unmet}." if unmet else ""
+
+
+def taken(entry: Entry, same: Sequence[Entry]) -> str:
+    """The sentence about a stranger that declares a name of ours; ours counts, so that it breaks
+    nobody's runs."""
+    ours = next((one.place for one in same if is_ours(one.place)), "")
+    if not ours or is_ours(entry.place):
+        return ""
+    return (
+        f"The plug-in {entry.name} of {entry.place} is never used: its name is taken by {ours}; "
+        "choose another, or uninstall it."
+    )
 
 
 def misnamed(entry: Entry, kinds: Collection[str]) -> str:

@@ -145,8 +145,11 @@ class Ranking:
         utilities: Sequence[float],
         kind: Literal["logprob", "score", "grade"] = "score",
     ) -> Ranking:
-        """The ranking by one number a position, higher is better, equal is a tie."""
+        """The ranking by one number a position, higher is better, equal is a tie. ValueError for
+        NaN, which is neither."""
         values = tuple(float(utility) for utility in utilities)  # of an array or a tensor, too
+        if any(map(math.isnan, values)):
+            raise ValueError("there is NaN among the utilities; give numbers")
         tiers = tuple(
             tuple(p for p, other in enumerate(values) if other == value)
             for value in sorted(set(values), reverse=True)
@@ -168,6 +171,8 @@ class Ranking:
 
     def check(self, size: int) -> Ranking:
         """Itself, if every placed position is one of `size` and stands once; else BadInput."""
+        if any(map(math.isnan, self.utilities or ())):
+            raise BadInput("The ranking has NaN among its utilities; give numbers.")
         placed = [position for tier in self.tiers for position in tier]
         if (
             not placed
@@ -184,8 +189,6 @@ class Ranking:
                 f"The ranking has {len(self.utilities)} utilities for {size} items; "
                 "give one a position."
             )
-        if any(map(math.isnan, self.utilities or ())):
-            raise BadInput("The ranking has NaN among its utilities; give numbers.")
         return self
 
     def ranks(self, size: int) -> tuple[int | None, ...]:

@@ -193,7 +193,11 @@ BROKEN = {
     ),
     "misspelt argument": (
         teacher("bad").replace("(register):", "(registre):"),
-        "Argument(s) {'registre'} are declared",
+        "its hook register_teachers takes registre; name its one argument register.",
+    ),
+    "a hook without its mark": (
+        teacher("bad").replace("@pvd.hookimpl\n", ""),
+        "does not register 'teacher.bad'; put @pvd.hookimpl above its function register_teachers.",
     ),
     "no dataclass": (
         teacher("bad").replace("@dataclass(kw_only=True)", ""),
@@ -318,11 +322,44 @@ def test_two_distributions_with_one_name_are_both_named(install: Install) -> Non
     assert registry.get("teacher", "calm").name == "teacher.calm"
 
 
-def test_nobody_can_take_a_bundled_name(install: Install) -> None:
-    install("acme", teacher("simulated"), "teacher.simulated")
-    with pytest.raises(PluginError, match=r"declared by .*; uninstall one of them") as caught:
-        Registry().get("teacher", "simulated")
-    assert "pvd-distill" in str(caught.value)
+def both(first: str, second: str) -> str:
+    """A module that registers two teachers."""
+    more = f'\n    register("{second}", Other)\n'
+    return "class Other(pvd.Teacher): ...\n" + teacher(first).rstrip("\n") + more
+
+
+@pytest.mark.parametrize("order", [("simulated", "calm"), ("calm", "simulated")])
+def test_nobody_can_take_a_bundled_name(install: Install, order: tuple[str, str]) -> None:
+    source = "@dataclass(kw_only=True)\n" + both("simulated", "calm")
+    module = install("acme", source, "teacher.simulated", "teacher.calm")
+    registry = Registry()
+    for name in order:
+        assert (registry.get("teacher", name).__module__ == module) == (name == "calm")
+    rows = {
+        row.distribution.split()[0]: row
+        for row in registry.listing()
+        if row.name == "teacher.simulated"
+    }
+    assert rows["pvd-distill"].status == "loaded"
+    assert rows["acme"].status == (
+        "The plug-in teacher.simulated of acme 1.0 is never used: its name is taken by "
+        f"{rows['pvd-distill'].distribution}; choose another, or uninstall it."
+    )
+    assert status(registry, "teacher.calm") == "loaded"
+    wrong = Registry().load_all()
+    assert str(wrong["teacher.simulated of acme 1.0"]) == rows["acme"].status
+
+
+def test_what_two_strangers_declare_keeps_neither_from_its_other_plug_ins(
+    install: Install,
+) -> None:
+    source = "@dataclass(kw_only=True)\n" + both("twin", "calm")
+    install("acme", source, "teacher.twin", "teacher.calm")
+    install("umbrella", teacher("twin"), "teacher.twin")
+    registry = Registry()
+    assert registry.get("teacher", "calm").name == "teacher.calm"
+    with pytest.raises(PluginError, match=r"^The name teacher\.twin is declared by .* and .*"):
+        registry.get("teacher", "twin")
 
 
 # --- files ------------------------------------------------------------------------------------

@@ -137,5 +137,7 @@ def test_a_loss_that_is_no_number_is_named() -> None:
         def __call__(self, batch: Any) -> Tensor:
             return super().__call__(batch) * float("nan")
 
-    with pytest.raises(BadInput, match="The loss became nan in round 2, step 1; lower"):
+    with pytest.raises(
+        BadInput, match="The loss Broken became nan on the student Layers in round 2, step 1; lower"
+    ):
         gradients(Broken, 7)

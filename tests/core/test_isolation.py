@@ -469,7 +469,7 @@ def test_a_loss_that_is_nan_names_both_and_what_checks_the_stranger(
     install("acme", component(kind, "bad", body), f"{kind}.bad")
     (tmp_path / "mine.py").write_text(component(kind, "mine", body))
     for name, file in (("bad", ""), ("mine", "-p mine.py ")):
-        words = ["-p", "mine.py"] if file else []
+        words = ["--fresh", *(["-p", "mine.py"] if file else [])]
         student, loss = (name, "bradley-terry") if kind == "student" else ("colours", name)
         assert ran(*words, f"--{kind}", name) == (
             5,

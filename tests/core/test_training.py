@@ -489,7 +489,10 @@ def test_a_loss_that_is_no_number_stops_the_run(number: float) -> None:
     before = learner.state()["matrix"]
     loss = Spy(cost=lambda batch: batch.scores.sum() * 0 + number)
 
-    with pytest.raises(BadInput, match=rf"The loss became {number} in round 2, step 0; lower"):
+    with pytest.raises(
+        BadInput,
+        match=rf"The loss Spy became {number} on the student Linear in round 2, step 0; lower",
+    ):
         train_round(learner, loss, lesson(judgments()), settings(), round=2, seed=0)
 
     assert torch.equal(learner.state()["matrix"], before)

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pvd.errors import BadInput
-from pvd.isolation.origin import broken, shown
+from pvd.isolation.origin import broken, shortened, shown
 from pvd.records import (
     Catalog,
     Estimate,
@@ -21,6 +21,7 @@ from pvd.records import (
     Ranking,
     Reply,
     Request,
+    Tokens,
 )
 
 if TYPE_CHECKING:
@@ -44,6 +45,12 @@ RETURNS: dict[str, tuple[type | tuple[type, ...], str]] = {
     "chance": (Mapping, "a mapping from names to numbers"),
     "evaluate": (Mapping, "a mapping from names to pvd.Estimate"),
 }
+PARTS = (  # of a reply: what the store could not keep else, though it may be paid
+    ("model", str, "text"),
+    ("finish", str, "text"),
+    ("tokens", Tokens, "pvd.Tokens"),
+    ("dollars", (*NUMBER, type(None)), "a number, or None if nobody knows"),
+)
 UNIT = 0.02  # how far a length may be from 1: half precision is off by less
 
 
@@ -81,14 +88,15 @@ def fits(teacher: object, method: str, ranking: Ranking, size: int) -> Ranking:
     try:
         return ranking.check(size)
     except BadInput as error:
-        what = str(error).rstrip(".")
+        what, _, must = str(error).rstrip(".").partition("; ")
+        what = what.replace("The ranking has", "it has", 1).replace("The ranking", "", 1).strip()
         raise broken(
-            teacher, f"returned from {method} what is no ranking", f"{what[:1].lower()}{what[1:]}"
+            teacher, f"returned from {method} a ranking that cannot be used: {what}", must
         ) from None
     except Exception:  # tiers that are no tuples, utilities that are no numbers
         raise broken(
             teacher,
-            f"returned from {method} the ranking {str(ranking.tiers)[:60]}",
+            f"returned from {method} the ranking {shortened(str(ranking.tiers))}",
             f"its tiers must be tuples of positions from 0 to {size - 1}, its utilities numbers",
         ) from None
 
@@ -103,6 +111,13 @@ def replies(teacher: object, requests: Sequence[Request], found: object) -> Sequ
     for reply in found:
         if not (isinstance(reply, Reply) and isinstance(reply.text, str)):
             raise broken(teacher, f"returned {shown(reply)} from answer for a request", must)
+        for name, types, must_be in PARTS:
+            if not isinstance(value := getattr(reply, name), types) or value != value:  # NaN
+                raise broken(
+                    teacher,
+                    f"returned a reply whose {name} is {shown(value)}",
+                    f"it must be {must_be}",
+                )
     return found
 
 
@@ -185,7 +200,7 @@ def rows(sampler: object, found: object, slots: int, size: int, items: int) -> l
     drawn: list[list[int]] = found.tolist()
     for row in drawn:
         if len(set(row)) != size or min(row) < 0 or max(row) >= items:
-            raise broken(sampler, f"drew the row {str(row)[:60]}", must)
+            raise broken(sampler, f"drew the row {shortened(str(row))}", must)
     return drawn
 
 
@@ -241,12 +256,12 @@ def embeddings(
     return found
 
 
-def same_width(student: object, texts: Tensor, images: Tensor) -> None:
+def same_width(student: object, texts: Tensor, images: Tensor, when: str = "") -> None:
     """Texts and images stand in one space."""
     if texts.shape[1] != images.shape[1]:
         raise broken(
             student,
-            f"embeds texts into {texts.shape[1]} numbers and images into {images.shape[1]}",
+            f"embeds texts into {texts.shape[1]} numbers and images into {images.shape[1]}{when}",
             "both must be of one width",
         )
 
@@ -293,7 +308,8 @@ def items(source: object, catalog: Catalog) -> Catalog:
         ):
             what = shown(item)
             if isinstance(item, Item):
-                what = f"an item of id {item.id!r} and attributes {item.attributes!r}"[:90]
+                what = f"an item of id {item.id!r} and attributes {item.attributes!r}"
+                what = shortened(what, 90)
             raise broken(
                 source,
                 f"returned {what} as item {number + 1} of its catalogue",

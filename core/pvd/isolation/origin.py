@@ -47,6 +47,15 @@ def origin_of(component: object) -> Origin:
     return _known.get(cls) or Origin(cls.__qualname__, cls.__module__, cls.__module__)
 
 
+def checked_by(component: object) -> str:
+    """The command that checks the plug-in of a stranger; nothing for ours, or one of a program."""
+    known = _known.get(type(component))
+    if known is None or is_ours(known.place):
+        return ""
+    file = f"-p {known.place} " if known.module.startswith("pvd_file_") else ""
+    return f"pvd plugins check {file}{known.name}"
+
+
 def place_known(component: object) -> str:
     """The distribution or file that registered its class; nothing for a class of a program."""
     known = _known.get(type(component))
@@ -112,6 +121,14 @@ def one_line(error: BaseException) -> str:
     return ": ".join(filter(None, [kind, said]))
 
 
+def shortened(text: str, most: int = 60) -> str:
+    """A text that may be long; what is left out is left out between two words or numbers."""
+    if len(text) <= most:
+        return text
+    whole, space, _ = text[: most - 4].rpartition(" ")
+    return f"{whole if space else text[: most - 4]} ..."
+
+
 def shown(value: object) -> str:
     """A value in a few words: what it is, not all that it holds."""
     shape = getattr(value, "shape", None)
@@ -135,6 +152,11 @@ def place_of(distribution: Distribution | None) -> str:
         return f"{distribution.name} {distribution.version}" if distribution else "nobody"
     except Exception:  # its metadata are missing or damaged
         return "a damaged distribution"
+
+
+def is_ours(place: str) -> bool:
+    """Whether it is the distribution that pvd itself comes in."""
+    return place.partition(" ")[0].lower().replace("_", "-") == OURS
 
 
 @cache

@@ -13,7 +13,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from pvd.errors import BadInput
-from pvd.isolation import calling, checks
+from pvd.isolation import calling, checks, origin_of
+from pvd.isolation.origin import checked_by, place_known
 from pvd.protocols import Loss, Student
 from pvd.settings import TrainSettings
 from pvd.streams import derive, generator
@@ -92,10 +93,7 @@ def add_gradients(
             moved = (drift(batch) * part.new.to(embeddings.device)).sum() / pictures
             value = value + settings.anchor * moved
         if not bool(torch.isfinite(value)):
-            raise BadInput(
-                f"The loss became {value.item()} in round {key.round}, step {key.step}; "
-                "lower train.learning_rate."
-            )
+            raise _no_number(value.item(), student, loss, embeddings, key)
         with calling(loss, "its gradient"):
             value.backward()  # type: ignore[no-untyped-call]
         total += float(value.detach())
@@ -124,7 +122,32 @@ def _embed(
     rng = generator("augment", key.seed, key.round, key.step, *where)
     prepared = student.augment(lesson.pictures.take(images), rng)
     embedded = student.embed_prepared(prepared, train=True)
-    return checks.embeddings(student, "embed_prepared", embedded, len(images), values=False)
+    checks.embeddings(student, "embed_prepared", embedded, len(images), values=False)
+    checks.same_width(student, lesson.texts, embedded, " in training")
+    return embedded
+
+
+def _no_number(
+    value: float, student: Student, loss: Loss, embeddings: Tensor, key: Key
+) -> BadInput:
+    """The sentence about a loss that is NaN or endless, by whichever of the two it is."""
+    of = "loss" if bool(embeddings.isfinite().all()) else "student"
+    check = checked_by(loss if of == "loss" else student)
+    return BadInput(
+        f"The loss {_short(loss)} became {value} on the student {_short(student)} in round "
+        f"{key.round}, step {key.step}; lower train.learning_rate"
+        + (f", or mend the {of}: {check}" if check else "")
+        + "."
+    )
+
+
+def _short(component: object) -> str:
+    """A component's name without its kind; its class's, if a program made it."""
+    return (
+        origin_of(component).name.partition(".")[2]
+        if place_known(component)
+        else (type(component).__name__)
+    )
 
 
 def _seed(key: Key, *where: int | str) -> None:

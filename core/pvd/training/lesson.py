@@ -36,6 +36,7 @@ class Lesson:
     judgments: list[Judgment]  #: those that are replayed
     pictures: Pictures  #: N, of the training items
     base: Tensor  #: [N, D]
+    texts: Tensor  #: [P, D], of the personas that the judgments are about
 
     def __init__(
         self,
@@ -65,7 +66,7 @@ class Lesson:
                     "such judgments out."
                 )
         self._person = {id: number for number, id in enumerate(people)}
-        self._texts = torch.stack([texts[id] for id in people])
+        self.texts = torch.stack([texts[id] for id in people])
         rows = [_row(j, pictures, width) for j in self.judgments]
         self._items = torch.tensor([row[0] for row in rows])
         self._mask = torch.tensor([row[1] for row in rows])
@@ -84,7 +85,7 @@ class Lesson:
     @cached_property
     def digest(self) -> str:
         """Of all that is learnt from, but the pictures."""
-        who, what = (self._persona, self._texts), (self._items, self._mask, self._weights)
+        who, what = (self._persona, self.texts), (self._items, self._mask, self._weights)
         said = (self._ranks, self._placed, self._utilities, self._known)
         told = b"".join(one.numpy().tobytes() for one in (*who, *what, *said))
         return hashlib.sha256(told).hexdigest()
@@ -119,7 +120,7 @@ class Lesson:
 
         device = embeddings.device
         persona = self._persona[rows]
-        texts = self._texts[persona].to(device)
+        texts = self.texts[persona].to(device)
         # `images` is sorted, so that each picture's place in it can be searched.
         places = torch.searchsorted(images, self._items[rows]).to(device)
         pool_scores = texts @ embeddings.T
