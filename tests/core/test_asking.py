@@ -220,6 +220,20 @@ def test_an_answer_that_cannot_be_read_is_counted_once(store: Store, wrong: obje
     assert (desk.usage.asked, desk.usage.dollars) == (3, 0.75)
 
 
+@pytest.mark.parametrize(
+    "part", [{"model": None}, {"finish": None}, {"tokens": None}, {"dollars": float("nan")}]
+)
+def test_a_reply_that_cannot_be_kept_is_no_fault_of_the_store(
+    store: Store, part: dict[str, Any]
+) -> None:
+    class Broken(Clerk):
+        def answer(self, requests: Sequence[Request]) -> Sequence[Reply]:
+            return [replace(reply, **part) for reply in super().answer(requests)]
+
+    with pytest.raises(PluginError, match=f"returned a reply whose {next(iter(part))} is"):
+        ask(store, Broken(), 1)
+
+
 def test_a_teacher_with_raw_replies(store: Store) -> None:
     found, usage = ask(store, Clerk(), 7)
     assert winners(found) == ["item-0"] * 7
