@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from pvd.isolation.origin import shortened
 from pvd.protocols import Evaluator
 from pvd.records import Estimate, Exam
 from pvd.testing.contract import Contract, called, check, require, skip
@@ -28,16 +29,20 @@ class EvaluatorContract(Contract):
     def component(self) -> Evaluator:
         raise NotImplementedError(f"{type(self).__name__} must define component(self).")
 
+    def exam(self, personas: int = 4, items: int = 12, *, utilities: bool = True) -> Exam:
+        """A sitting; give its records in your own version what the evaluator needs of them."""
+        return exam(personas, items, utilities=utilities)
+
     def use(self, component: Any) -> None:
-        component.evaluate(exam())
+        component.evaluate(self.exam())
 
     @check
     def test_estimates(self) -> None:
         """gives estimates by name, each inside its interval"""
-        evaluator = self.component()
+        evaluator, known = self.component(), set[str]()
         for personas, items in ((4, 12), (1, 2), (3, 40)):
             for utilities in (True, False):
-                sat = exam(personas, items, utilities=utilities)
+                sat = self.exam(personas, items, utilities=utilities)
                 what = f"evaluate() for {personas} personas and {items} items"
                 if not utilities:
                     what += " without utilities (the judge of most exams has none)"
@@ -46,16 +51,24 @@ class EvaluatorContract(Contract):
                     isinstance(found, Mapping)
                     and all(isinstance(name, str) for name in found)
                     and all(isinstance(one, Estimate) for one in found.values()),
-                    f"evaluate() returned {found!r:.80}; return a dict from names to pvd.Estimate, "
-                    "such as pvd.kit.mean makes",
+                    f"evaluate() returned {shortened(repr(found), 80)}; return a dict from names "
+                    "to pvd.Estimate, such as pvd.kit.mean makes",
                 )
                 for name, one in found.items():
                     _check(name, one)
+                known |= found.keys()
+        known = known or set(evaluator.evaluate(self.exam(MANY, 20)))
+        require(
+            known,
+            "evaluate() returns no number for any exam, with utilities or without; if it needs "
+            "what the records of a check lack (they have the attributes colour and size, and "
+            "tastes), override exam() in a test class",
+        )
 
     @check
     def test_values(self) -> None:
         """gives the values that each number is the mean of, one a persona, or none"""
-        for name, one in self.component().evaluate(exam()).items():
+        for name, one in self.component().evaluate(self.exam()).items():
             if not one.values:
                 continue
             require(
@@ -73,7 +86,7 @@ class EvaluatorContract(Contract):
     @check
     def test_higher_is_better(self) -> None:
         """is no lower for the judge's own ranking than for the reverse"""
-        evaluator, sat = self.component(), exam()
+        evaluator, sat = self.component(), self.exam()
         best = evaluator.evaluate(replace(sat, scores=_known(sat)))
         worst = evaluator.evaluate(replace(sat, scores=-_known(sat)))
         for name, one in best.items():
@@ -101,7 +114,7 @@ class EvaluatorContract(Contract):
         )
 
     def _unmoved(self, what: str, turn: Any) -> None:
-        evaluator, sat = self.component(), exam()
+        evaluator, sat = self.component(), self.exam()
         here, there = evaluator.evaluate(sat), evaluator.evaluate(turn(sat))
         for name, one in here.items():
             other = there[name].value if name in there else math.nan
@@ -115,7 +128,7 @@ class EvaluatorContract(Contract):
     def test_repeats(self) -> None:
         """gives the same numbers for the same exam"""
         evaluator = self.component()
-        first, second = (evaluator.evaluate(exam()) for _ in range(2))
+        first, second = (evaluator.evaluate(self.exam()) for _ in range(2))
         require(
             dict(first) == dict(second),
             "the same exam has other numbers the second time; take what is drawn from exam.seed, "
@@ -127,8 +140,8 @@ class EvaluatorContract(Contract):
         """is finite where all scores are equal"""
         import torch
 
-        evaluator, sat = self.component(), exam()
-        flat = replace(sat, scores=torch.zeros(4, 12, dtype=torch.float64))
+        evaluator, sat = self.component(), self.exam()
+        flat = replace(sat, scores=torch.zeros_like(sat.scores))
         found = called("evaluate() where all scores are equal", evaluator.evaluate, flat)
         for name, one in found.items():
             _check(f"{name}, where all scores are equal,", one)
@@ -136,7 +149,7 @@ class EvaluatorContract(Contract):
     @check
     def test_changes_nothing(self) -> None:
         """leaves the exam as it is"""
-        evaluator, sat = self.component(), exam()
+        evaluator, sat = self.component(), self.exam()
         scores, utilities = sat.scores.clone(), _known(sat).clone()
         evaluator.evaluate(sat)
         for name, one, before in (
@@ -151,7 +164,7 @@ class EvaluatorContract(Contract):
     @check
     def test_chance(self) -> None:
         """says truly what a ranking by lot gets, if it says so"""
-        evaluator, sat = self.component(), exam(MANY, 20)
+        evaluator, sat = self.component(), self.exam(MANY, 20)
         said = evaluator.chance(20)
         if not said:
             skip("it does not say what a ranking by lot gets")

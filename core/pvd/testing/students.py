@@ -34,27 +34,36 @@ class StudentContract(Learning):
 
         student = self.loaded()
         texts = student.embed_texts(TEXTS)
-        images = embedded(student, pictures_of(student))
-        for rows, count, what in ((texts, 3, "embed_texts"), (images, 6, "embed_prepared")):
+        images, learned = (embedded(student, pictures_of(student), train=t) for t in (False, True))
+        for rows, count, what in (
+            (texts, 3, "embed_texts()"),
+            (images, 6, "embed_prepared()"),
+            (learned, 6, "embed_prepared(train=True)"),
+        ):
             require(
                 rows.ndim == 2 and len(rows) == count,
-                f"{what}() returned the shape {tuple(rows.shape)} for {count}; return one row each",
+                f"{what} returned the shape {tuple(rows.shape)} for {count}; return one row each",
             )
             require(
                 rows.dtype == torch.float32,
-                f"{what}() returned {rows.dtype}; texts and pictures are compared in float32: "
+                f"{what} returned {rows.dtype}; texts and pictures are compared in float32: "
                 ".float() at the end",
             )
             off = float((rows.norm(dim=1) - 1).abs().max())
             require(
                 off < 1e-4,
-                f"{what}() returned rows that are off unit length by {off:.2g}; end with "
+                f"{what} returned rows that are off unit length by {off:.2g}; end with "
                 "torch.nn.functional.normalize(..., dim=1)",
             )
         require(
             texts.shape[1] == images.shape[1],
             f"texts have {texts.shape[1]} numbers and pictures {images.shape[1]}; both must lie in "
             "one space",
+        )
+        require(
+            learned.shape[1] == images.shape[1],
+            f"embed_prepared() returned {images.shape[1]} numbers a picture, and with train=True "
+            f"{learned.shape[1]}; what learns must be what is searched later",
         )
 
     @check

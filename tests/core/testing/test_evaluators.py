@@ -11,7 +11,7 @@ from caught import Broken, assert_caught, own_checks, verdicts, wrong
 
 import pvd
 from pvd import kit
-from pvd.testing import EvaluatorContract
+from pvd.testing import EvaluatorContract, exam
 
 OVER = "the personas, given one student"
 
@@ -143,11 +143,33 @@ class Hopeful(Rank):
         return {"rank": 35.0}
 
 
+class Mute(Rank):
+    """Returns nothing, whatever the exam."""
+
+    def evaluate(self, exam: pvd.Exam) -> Mapping[str, pvd.Estimate]:
+        return {}
+
+
+class Material(Rank):
+    """Looks at catalogues that know of what their things are made."""
+
+    def evaluate(self, exam: pvd.Exam) -> Mapping[str, pvd.Estimate]:
+        return super().evaluate(exam) if "material" in exam.items[0].attributes else {}
+
+
+class Crowd(Rank):
+    """Says something of many personas alone."""
+
+    def evaluate(self, exam: pvd.Exam) -> Mapping[str, pvd.Estimate]:
+        return super().evaluate(exam) if len(exam.personas) > 100 else {}
+
+
 BROKEN = [
     ("test_estimates", Broken(Bare, "return a dict from names to pvd.Estimate", None)),
     ("test_estimates", Broken(Knowing, r"without utilities \(the judge of most exams has none\)")),
     ("test_estimates", Broken(Outside, "outside its interval", ("test_ties",))),
     ("test_estimates", Broken(Silent, "what its interval is over; set Est", ("test_ties",))),
+    ("test_estimates", Broken(Mute, "returns no number for any exam, .* override exam")),
     ("test_values", Broken(Shares, r"rank is \S+, and the mean of its values 0\.\d+")),
     ("test_values", Broken(Pooled, "has 8 values for 4 personas")),
     ("test_higher_is_better", Broken(Lower, "turn its sign, higher is better")),
@@ -171,3 +193,20 @@ def test_every_check_catches_something() -> None:
 
 def test_a_good_one_passes() -> None:
     assert not wrong(verdicts(EvaluatorContract, Rank))
+
+
+def test_one_that_says_something_of_many_personas_alone_passes() -> None:
+    assert not wrong(verdicts(EvaluatorContract, Crowd))
+
+
+def test_an_author_brings_records_of_their_own() -> None:
+    def wooden(self: EvaluatorContract, *counts: int, utilities: bool = True) -> pvd.Exam:
+        sat = exam(*counts, utilities=utilities)
+        items = [replace(item, attributes={"material": "wood"}) for item in sat.items]
+        return replace(sat, items=tuple(items))
+
+    found = verdicts(EvaluatorContract, Material)
+    assert "override exam() in a test class" in wrong(found)["test_estimates"]
+    assert not wrong(verdicts(EvaluatorContract, Material, exam=wooden))
+    found = verdicts(EvaluatorContract, lambda: Standard(), exam=wooden)
+    assert "where all scores are equal, is nan" in wrong(found)["test_ties"]
