@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
+import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pvd.report import MINUS, decimals, is_own, luck, measure, number
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 SHOWN = ("mpr", "mpr_true", "hit@20", "hit@5")  # the first three that there are, if they fit
 GAP = 2  # columns between two numbers
@@ -20,6 +25,10 @@ SYSTEMS = {
     "oracle": "oracle",
 }
 LOOKS = {"distilled": "bold", "chance": "dim"}
+BETWEEN = re.compile(
+    r"\S+(?: points?)? \([+\u2212\d][^()]* to [^()]*\)"
+)  # a number and its interval
+JOINED = "\N{NO-BREAK SPACE}"
 
 
 def show(metrics: Mapping[str, Any], report: Path) -> None:
@@ -51,39 +60,49 @@ def show(metrics: Mapping[str, Any], report: Path) -> None:
         console.print(table)
         console.print()
     if metrics["best_round"] == 0:
-        console.print(
+        say(
+            console,
             "No round was better on the validation personas than the student before training, so "
-            "the result is the untrained student.\n"
+            "the result is the untrained student.",
         )
+        console.print()
     name = measure(exam)
-    console.print(f"Gain of the distilled student in {TITLES[name]}, paired over the personas:")
+    say(console, f"Gain of the distilled student in {TITLES[name]}, paired over the personas:")
     for control, found in exam["gains"].items():
-        gain = found[name]
-        value = signed(gain["value"])
-        console.print(
-            f"  over {SYSTEMS[control]:<16} {value:>6} ({signed(gain['low'])} to "
-            f"{signed(gain['high'])})"
-        )
+        value, low, high = (signed(found[name][end]) for end in ("value", "low", "high"))
+        say(console, f"  over {SYSTEMS[control]:<16} {value:>6} ({low} to {high})")
     if short := luck(exam):
-        found = interval(exam["systems"]["distilled"][name])
-        console.print(f"The distilled student {short}: {found} in {TITLES[name]}.")
+        say(console, f"The distilled student {short}.")
     if metrics.get("forgetting"):  # not in runs of older versions
-        console.print("\n".join(forgotten(metrics["forgetting"])))
-    percent = "MPR and hit@k are percentages" if own else "Percentages"
-    console.print(
-        f"\nN = {exam['personas']} held-out personas ({data['novelty']}) x {exam['items']} "
-        f"held-out items, seed {metrics['seed']}.\n{percent}; 95 % intervals over personas, "
-        "given this one trained student."
+        for line in forgotten(metrics["forgetting"]):
+            say(console, line)
+    console.print()
+    say(
+        console,
+        f"N = {exam['personas']} held-out personas ({data['novelty']}) x {exam['items']} "
+        f"held-out items, seed {metrics['seed']}.",
     )
+    percent = "MPR and hit@k are percentages" if own else "Percentages"
+    say(console, f"{percent}; 95 % intervals over personas, given this one trained student.")
     asked = metrics.get("answers", {}).get("exam", {})
     if asked.get("silent"):  # not in runs of older versions
-        console.print(
+        say(
+            console,
             f"Without any preference: {asked['silent']} of the judge's {asked['judgments']} "
-            "answers; there the lot decided."
+            "answers; there the lot decided.",
         )
     if metrics["simulated"]:
-        console.print("These preferences are simulated: a made-up teacher, not people or a model.")
+        made_up = "These preferences are simulated: a made-up teacher, not people or a model."
+        say(console, made_up)
     console.print(f"Report: {report}", soft_wrap=True)
+
+
+def say(console: Console, text: str, style: str = "") -> None:
+    """A paragraph that breaks its lines in no interval: `+4.1 (+1.5 to +6.7)` stays together."""
+    joined = BETWEEN.sub(lambda found: found[0].replace(" ", JOINED), text)
+    # Rich breaks at no-break spaces as well.
+    for line in textwrap.wrap(joined, console.width, break_on_hyphens=False):
+        console.print(line.replace(JOINED, " "), style=style)
 
 
 def columns(systems: Mapping[str, Mapping[str, Any]]) -> tuple[list[str], list[str]]:

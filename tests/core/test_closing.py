@@ -53,6 +53,56 @@ def test_numbers_are_never_broken(
     assert re.split(r"\s{2,}", below.strip())[1:] == ["50.1", "50.1", "5.4"][:numbers]
 
 
+def measuring(*names: str) -> dict[str, Any]:
+    """The same run with a plug-in's measures beside ours."""
+    metrics = copy.deepcopy(METRICS)
+    for numbers in metrics["exam"]["systems"].values():
+        numbers.update({name: {"value": 14.0, "low": 8.77, "high": 19.2} for name in names})
+    return metrics
+
+
+@pytest.mark.parametrize(("width", "tables"), [(40, 2), (60, 2), (80, 2), (100, 1), (140, 1)])
+def test_what_a_plug_in_measures_is_left_out_in_no_window(
+    width: int, tables: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    lines = shown(capsys, measuring("precision@5"))
+    distilled = [line for line in lines if line.startswith("distilled ")]
+    assert len(distilled) == tables
+    assert "14.0 (8.8-19.2)" in distilled[-1]
+    heads = [line for line in lines if line.startswith("system ")]
+    assert heads[-1].rstrip().endswith("precision@5")
+    assert max(len(line.rstrip()) for line in lines) <= width
+    assert "precision@5" not in " ".join(shown(capsys, METRICS))
+
+
+def test_a_measure_is_called_what_its_plug_in_calls_it(capsys: pytest.CaptureFixture[str]) -> None:
+    text = "\n".join(shown(capsys, measuring("[bold]x[/bold] :smile:")))
+    assert "[bold]x[/bold] :smile:" in text
+
+
+def test_a_gain_that_ends_below_luck_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    metrics = copy.deepcopy(METRICS)
+    assert "luck" not in " ".join(shown(capsys, metrics))
+    bad = {"value": 35.4, "low": 30.1, "high": 41.0}
+    metrics["exam"]["systems"]["distilled"] = dict.fromkeys(NUMBERS, bad)
+    assert "The distilled student is now worse than luck, 50.1." in shown(capsys, metrics)
+
+
+@pytest.mark.parametrize("width", range(30, 90, 7))
+def test_no_interval_is_broken_between_two_lines(
+    width: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    metrics = copy.deepcopy(METRICS)
+    gain = {"value": -4.4, "low": -8.1, "high": 1.5}
+    for found in metrics["exam"]["gains"].values():
+        found["mpr_true"] = gain
+    lines = shown(capsys, metrics)
+    assert sum("−4.4 (−8.1 to +1.5)" in line for line in lines) == 3
+    assert not any(re.search(r"-\d", line.replace("100.0-", "")) for line in lines[15:])
+
+
 def test_a_run_that_brought_nothing_says_so(capsys: pytest.CaptureFixture[str]) -> None:
     metrics = copy.deepcopy(METRICS)
     assert "untrained" not in " ".join(shown(capsys, metrics))
@@ -86,7 +136,7 @@ def test_what_was_forgotten_is_two_lines(
     metrics["forgetting"] = {"queries": asked, "drift": {"value": 0.2049}}
     lines = shown(capsys, metrics)
     start = lines.index("Plain attribute values find their items at percentile 66.1;")
-    assert lines[start + 1] == "  before 71.2, change -5.1 (-8.0 to -2.2). Drift: 0.205."
+    assert lines[start + 1] == "  before 71.2, change −5.1 (−8.0 to −2.2). Drift: 0.205."
     metrics["forgetting"]["queries"] = None
     lines = shown(capsys, metrics)
     assert "Drift: 0.205. Titles and attributes are too" in lines

@@ -6,6 +6,7 @@ import pytest
 
 from pvd import progress
 from pvd.displays import Plain
+from pvd.money.amounts import pace
 from pvd.progress import Progress
 
 
@@ -27,6 +28,21 @@ def test_a_line_every_ten_seconds_with_rate_and_time_left(
     # After 12 seconds 30 are done: 2.5 a second, and 70 are left.
     assert capsys.readouterr().err == "round 2 of 6, asking: 30/100, 2.5 slates/s, 28 s left\n"
     assert shown.seconds == {"asking": 16.0}
+
+
+@pytest.mark.parametrize(
+    ("rate", "said"),
+    [
+        (1250.4, "1250 runs/s"),
+        (2.5, "2.5 runs/s"),
+        (0.1, "0.1 runs/s"),
+        (1 / 21, "2.9 runs/min"),
+        (1 / 4, "0.2 runs/s"),
+        (1 / 3600, "1.0 runs/h"),
+    ],
+)
+def test_what_takes_minutes_has_no_rate_of_nothing_a_second(rate: float, said: str) -> None:
+    assert pace(rate, "runs") == said
 
 
 def test_nothing_done_yet_is_no_division_by_zero(

@@ -17,8 +17,10 @@ from PIL import Image, ImageDraw
 from pvd import figures
 from pvd.report import (
     cost,
+    decimals,
     flat,
     headline,
+    luck,
     memory,
     note_tables,
     number,
@@ -332,6 +334,69 @@ def test_headline(
     metrics["simulated"] = False
     assert "simulated judge" not in headline(metrics)
     assert "are simulated" not in Page(render(metrics, usage, gallery)).text
+
+
+@pytest.mark.parametrize("metric", ["mpr", "mpr_true"])
+@pytest.mark.parametrize(
+    ("before", "low", "high", "wording"),
+    [
+        (35.0, 40.2, 49.9, "is still worse than luck, 50.2"),
+        (35.0, 44.0, 53.0, "is still not clearly better than luck, 50.2"),
+        (70.0, 40.2, 49.9, "is now worse than luck, 50.2"),
+        (70.0, 44.0, 53.0, "is now not clearly better than luck, 50.2"),
+        (35.0, 51.0, 60.0, ""),
+        (70.0, 75.0, 80.0, ""),
+    ],
+)
+def test_headline_of_a_student_that_does_not_beat_luck(
+    metric: str, before: float, low: float, high: float, wording: str
+) -> None:
+    metrics, usage, gallery = sample(utilities=metric == "mpr_true")
+    exam = metrics["exam"]
+    exam["chance"] = dict.fromkeys(("mpr", "mpr_true"), 50.2)
+    exam["systems"]["zero-shot"][metric] = estimate(before)
+    exam["systems"]["distilled"][metric] = {
+        "value": (low + high) / 2, "low": low, "high": high, "over": "50 personas"
+    }  # fmt: skip
+    said = headline(metrics)
+    assert luck(exam) == wording
+    assert said.endswith(f"), and {wording}." if wording else ").")
+    assert ("luck" in said) == bool(wording)
+    assert said in Page(render(metrics, usage, gallery)).text
+    del exam["chance"][metric]
+    assert luck(exam) == "", "where nobody knows what the lot gets"
+
+
+def test_one_persona_beats_nobody_for_sure() -> None:
+    metrics, _, _ = sample(personas=1)
+    metrics["exam"]["chance"]["mpr_true"] = 50.2
+    assert "not clearly better than luck, 50.2." in headline(metrics)
+
+
+def test_a_plug_ins_numbers_are_written_like_ours() -> None:
+    rows = [
+        {"precision@5": estimate(14.0, 5.23), "rr": estimate(0.1746, 0.05), "hit@5": percent(8.7)},
+        {"precision@5": estimate(3.48, 3.48), "rr": estimate(0.02, 0.01), "mpr": percent(50.0)},
+    ]
+    places = decimals(rows)
+    assert places == {"precision@5": 1, "rr": 3, "hit@5": 1, "mpr": 1}
+    assert [signed(v, "precision@5", places) for v in (3.48, 0.0, -7.83)] == [
+        "+3.5",
+        "+0.0",
+        "−7.8",
+    ]
+    assert number(0.02, "rr", places) == "0.020"
+    for largest, text in [(1234.5, "1234.5"), (10, "10.0"), (9.994, "9.99"), (0.0123, "0.0123")]:
+        assert number(largest, "x", decimals([{"x": estimate(largest, 0.0)}])) == text
+    assert decimals([{"x": estimate(0.0, 0.0)}]) == {"x": 1}
+    metrics, usage, gallery = sample()
+    for row in metrics["exam"]["systems"].values():
+        row["precision@5"] = estimate(14.0, 5.23)
+    for row in metrics["exam"]["gains"].values():
+        row["precision@5"] = {"value": 3.48, "low": 0.0, "high": 7.83, "over": ""}
+    text = Page(render(metrics, usage, gallery)).text
+    assert "14.0\n8.8 to 19.8" in text
+    assert "+3.5\n0.0 to 7.8" in text
 
 
 @pytest.mark.parametrize(

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import re
-import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pvd.closing import fitting, interval
+from pvd.closing import fitting, interval, say
 from pvd.comparing import measures, wording
 from pvd.comparing.wording import between, signed, tag
 
@@ -16,8 +14,6 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 Cells = tuple[str, list[str]]  # a row's name, and what stands in it
-BETWEEN = re.compile(r"\S+ \([+\u2212\d][^()]* to [^()]*\)")  # a number and its interval
-JOINED = "\N{NO-BREAK SPACE}"
 
 
 def show(findings: Mapping[str, Any], report: Path) -> None:
@@ -27,14 +23,14 @@ def show(findings: Mapping[str, Any], report: Path) -> None:
     console = Console(highlight=False, markup=False, emoji=False)
     console.print()
     for answer in wording.answers(findings):
-        _say(console, answer.headline, style="bold")
+        say(console, answer.headline, style="bold")
         for line in (*answer.rest, answer.cost):
-            _say(console, line)
+            say(console, line)
         console.print()
     views = [view["label"] for view in findings["views"]]
     _table(console, "difference", views, _differences(findings, "comparisons"))
     for line in wording.at_equal(findings):
-        _say(console, line)
+        say(console, line)
         console.print()
     scores = _scores(findings)
     heads = [*views, "answers", "dollars"]
@@ -43,21 +39,13 @@ def show(findings: Mapping[str, Any], report: Path) -> None:
     _table(console, "runs", heads, scores)
     _own(console, findings)
     for line in wording.substitution(findings):
-        _say(console, line)
+        say(console, line)
     if findings["substitution"]:
         console.print()
     last = (wording.scope(findings), wording.how_sure(findings), *wording.silent(findings))
     for line in filter(None, (*last, wording.spent(findings), wording.made_up(findings))):
-        _say(console, line)
+        say(console, line)
     console.print(f"Report: {report}", soft_wrap=True)
-
-
-def _say(console: Console, text: str, style: str = "") -> None:
-    """A paragraph that breaks its lines at no interval: `+4.1 (+1.5 to +6.7)` stays together."""
-    joined = BETWEEN.sub(lambda found: found[0].replace(" ", JOINED), text)
-    # Rich breaks at no-break spaces as well.
-    for line in textwrap.wrap(joined, console.width, break_on_hyphens=False):
-        console.print(line.replace(JOINED, " "), style=style)
 
 
 def _own(console: Console, findings: Mapping[str, Any]) -> None:
@@ -79,6 +67,9 @@ def _own(console: Console, findings: Mapping[str, Any]) -> None:
     ]
     _table(console, "runs", heads, scores)
     _table(console, "difference", heads, pairs)
+    labels = list(dict.fromkeys(one.label for one in shown))
+    say(console, f"No verdicts on {wording.listed(labels)}: each interval stands for itself.")
+    console.print()
 
 
 def _differences(findings: Mapping[str, Any], key: str) -> list[Cells]:

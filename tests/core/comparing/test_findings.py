@@ -24,6 +24,32 @@ def test_a_planted_difference_is_found_and_the_other_factor_is_not_blamed() -> N
     assert loss["family"] == sampler["family"] == 2
 
 
+def test_a_measure_that_is_no_view_has_means_and_differences_and_no_verdict() -> None:
+    made = design(sampler=["uniform", "four-bin"])
+    sat = sheet([noise(6, 1), noise(6, 2)])
+    grids = [14 + noise(6, 3), 17 + noise(6, 4)]
+    marks = tuple(
+        replace(
+            mark,
+            trained={s: {**grid, "precision@5": mine} for s, grid in mark.trained.items()},
+            fixed={"zero-shot": {**mark.fixed["zero-shot"], "precision@5": ZERO}},
+        )
+        for mark, mine in zip(sat.marks, grids, strict=True)
+    )
+    said = found(made, {"judge": replace(sat, metrics=("mpr", "precision@5"), marks=marks)})
+
+    (judge,) = said["measures"]
+    assert list(said["measures"][judge]) == ["precision@5"]
+    (row,) = said["measures"][judge]["precision@5"]["comparisons"]
+    assert (row["a"], row["b"]) == ("uniform", "four-bin")
+    assert row["difference"]["low"] < 3 < row["difference"]["high"]
+    assert "6 seeds" in row["difference"]["over"]
+    assert "verdict" not in row
+    rows = said["measures"][judge]["precision@5"]["rows"]
+    assert rows["zero-shot"]["value"] == pytest.approx(ZERO.mean())
+    assert set(rows) == {"zero-shot", "persona-blind", "shuffled-persona"}
+
+
 def test_single_arms_are_compared_too_as_a_family_of_their_own() -> None:
     made = design(sampler=["uniform", "four-bin"], loss=["bradley-terry", "plackett-luce"])
     pairs = found(made, {"judge": sheet([5 + noise(6, n) for n in range(4)])})["pairs"]

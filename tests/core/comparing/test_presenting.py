@@ -90,6 +90,67 @@ def test_the_screen_fits_its_window(
     assert "noise=2" in text
 
 
+def measuring(findings: dict[str, Any], *names: str) -> dict[str, Any]:
+    """The same comparison with a plug-in's measures under each judge."""
+    fourteen, gain = ({"value": v, "low": v - 5.23, "high": v + 5.2, "over": "all"}
+                      for v in (14.0, 3.48))  # fmt: skip
+    pairs = [{key: row[key] for key in ("factor", "a", "b")} | {"difference": gain}
+             for row in findings["comparisons"] if row["view"] == "noise=1"]  # fmt: skip
+    for arms in findings["metrics"].values():
+        for numbers in arms.values():
+            numbers.update(dict.fromkeys(names, fourteen))
+    measure = {"rows": {"zero-shot": fourteen}, "comparisons": pairs}
+    measures = {judge: dict.fromkeys(names, measure) for judge in findings["metrics"]}
+    return findings | {"measures": measures, "chance": {"precision@5": 2.5}}
+
+
+def printed(findings: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> str:
+    screen.show(findings, Path("report.html"))
+    return capsys.readouterr().out
+
+
+@pytest.mark.parametrize("columns", [60, 80, 140])
+def test_what_a_plug_in_measures_is_shown_with_differences(
+    findings: dict[str, Any],
+    columns: int,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    assert "precision" not in printed(findings, capsys)
+    given = measuring(findings, "precision@5", "hit@5")
+    text = printed(given, capsys)
+
+    assert max(len(line.rstrip()) for line in text.splitlines()) <= columns
+    for judge in ("noise=1", "noise=2"):
+        assert f"precision@5, {judge}" in text
+    assert text.count("14.0 (8.8-19.2)") == 2 * (4 + 1), "four arms and zero-shot, by two judges"
+    assert text.count("+3.5 (−1.8 to +8.7)") == 2 * 2
+    assert "No verdicts on precision@5: " in text
+    assert "hit@5" not in text, "of ours the page has more"
+    page = report.render(given)
+    for part in ("precision@5", "hit@5 %", "14.0<small>8.8 to 19.2", "+3.5<small>−1.8 to +8.7"):
+        assert part in page
+    assert "Other measures" in page
+    assert "Other measures" not in report.render(findings)
+
+
+@pytest.mark.parametrize("columns", range(40, 120, 5))
+def test_no_interval_is_broken_between_two_lines(
+    findings: dict[str, Any],
+    columns: int,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    text = printed(findings, capsys)
+
+    ends = r"[+−]\d+\.\d to [+−]\d+\.\d"
+    assert len(re.findall(ends, text)) > 10
+    assert len(re.findall(ends, text)) == len(re.findall(ends, " ".join(text.split())))
+    assert not re.search(r"\S\s-\d", text), "one sign for minus"
+
+
 def test_the_first_words_answer_for_each_factor(findings: dict[str, Any]) -> None:
     teacher, sampler = wording.answers(findings)
 
