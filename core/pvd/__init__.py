@@ -165,8 +165,8 @@ def open_student(folder: str | Path, device: str = "cpu") -> Student:
     """The student that a run saved in `RUN/student`, or an export holds, on a device.
 
     `embed_texts(texts)` gives [P, D], `embed_prepared(prepare(images))` [n, D], both of unit
-    length: their products are cosines. MissingFile if there is no student, UnknownName if its
-    plug-in is not installed.
+    length: their products are cosines. MissingFile if there is no student,
+    MissingPrerequisite, with the package's name, if its plug-in is not installed.
     """
     from pvd.errors import MissingFile
     from pvd.pipeline import open_student

@@ -8,7 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import pvd
-from pvd import options
+from pvd import contents, options, provenance
 from pvd.catalog import Data
 from pvd.discovery import registry
 from pvd.errors import BadInput, UsageError
@@ -48,6 +48,27 @@ def check_same_run(settings: Settings, folder: Path) -> None:
             f"{folder} {what}; give the same again, use another folder, or start over with "
             "`pvd run --fresh`."
         )
+    if what := changed(settings, folder):
+        raise BadInput(
+            f"{folder} {what}; restore it, use another folder, or start over with "
+            "`pvd run --fresh`."
+        )
+
+
+def changed(settings: Settings, folder: Path, free: tuple[str, ...] = ()) -> str:
+    """Which file that an option names is not what it was when the run in the folder began; nothing
+    if none is, or no run is there. Options that begin with one of `free` may differ."""
+    path = folder / "run.toml"
+    if not path.exists():
+        return ""
+    here, there = settings.contents(), options.read_toml(path).get("files", {})
+    for name, file in contents.paths(settings):
+        now, was = here.get(name), there.get(name)
+        if now != was and not name.startswith(free):
+            if was is None:
+                return f"has no record of what was in {file} ({name}) when it began"
+            return f"was begun before {file} ({name}) {'changed' if now else 'was removed'}"
+    return ""
 
 
 def difference(settings: Settings, folder: Path, free: tuple[str, ...] = ()) -> str:
@@ -60,7 +81,9 @@ def difference(settings: Settings, folder: Path, free: tuple[str, ...] = ()) -> 
     differ = [
         name
         for name in {**here, **there}
-        if not unrecorded(name) and not name.startswith(free) and here.get(name) != there.get(name)
+        if not unrecorded(name)
+        and not name.startswith((*free, "files."))  # see `changed`
+        and here.get(name) != there.get(name)
     ]
     if not differ:
         return ""
@@ -87,6 +110,7 @@ def record(settings: Settings, folder: Path) -> None:
             "platform": platform.platform(),
             "device": settings.device,
             "pvd": pvd.__version__,
+            "plugins": provenance.plugins(settings),
             "packages": {name: version(name) for name in ("torch", "numpy", "pillow", "pluggy")},
         },
     )
@@ -100,12 +124,30 @@ def toml_of(settings: Settings) -> str:
 
 
 def _table(settings: Settings) -> options.Table:
-    return {"plugins": settings.files(), **settings.table()}
+    read = {"files": found} if (found := settings.contents()) else {}
+    return {"plugins": settings.files(), **settings.table(), **read}
+
+
+def repeated(path: Path) -> options.Table:
+    """`configuration`; BadInput if a file that its options name is not what it was then."""
+    table = options.read_toml(path)
+    there = table.get("files", {})
+    if not isinstance(there, dict):
+        raise BadInput(f"[files] in {path} is no table; take it out.")
+    for name, text in flat(table).items():
+        now = contents.digest(text.base / text) if name in there else None
+        if now not in (None, there.get(name)):
+            raise BadInput(
+                f"The file {text} of {name} changed since {path} was written; restore it, or take "
+                "its line out of [files] there."
+            )
+    return configuration(path)
 
 
 def configuration(path: Path) -> options.Table:
     """The tables of a TOML file, after the plug-in files that it names were loaded."""
     table = options.read_toml(path)
+    table.pop("files", None)  # whoever goes on with a run compares them: see `changed`
     for file, digest in table.pop("plugins", {}).items():
         if registry.load_file(Path(file)) != digest:
             raise BadInput(

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pvd
-from pvd import exam, forgetting, options, report, rounds, scoring, summary, validation
+from pvd import exam, forgetting, options, provenance, report, rounds, scoring, summary, validation
 from pvd.discovery import registry
 from pvd.errors import BadInput, MissingFile
 from pvd.exam import Paper
@@ -167,6 +167,7 @@ def open_student(folder: Path, device: str = "cpu") -> Student:
     from safetensors import SafetensorError
 
     card = read_json(folder / "pvd.json")
+    provenance.check_there(card, folder)
     kind, _, name = card["student"].partition(".")
     student: Student = pvd.load(kind, name, **card["options"])
     try:
@@ -280,9 +281,13 @@ def save_student(student: Student, folder: Path) -> None:
     """The student as its library publishes it, and pvd.json to open it again."""
     from safetensors import SafetensorError
 
+    source = provenance.of(student)
+    if "file" in source:
+        source["file"] = Path(source["file"]).name  # an export is given away
     card = {
         "student": student.name,
-        "version": pvd.__version__,
+        **source,
+        "pvd": pvd.__version__,
         "options": {k: v for k, v in options.dump(student).items() if k != "use"},
     }
     with replaced(folder) as fresh:

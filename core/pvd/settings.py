@@ -9,7 +9,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pvd import options
+from pvd import contents, options
 from pvd.discovery import registry, unknown
 from pvd.errors import BadInput, UnknownName, UsageError
 from pvd.options import Table
@@ -174,12 +174,19 @@ class Settings:
     def digest(self) -> str:
         """What the run's folder is named after: all that can change a question or a number."""
         table = {k: v for k, v in flat(self.table()).items() if not unrecorded(k)}
-        return digest_of([table, self.files()])
+        return digest_of([table, self.files(), *filter(None, [self.contents()])])
 
     def files(self) -> dict[str, str]:
         """The files of `-p` that the run's components came from, and their digests."""
         found = (registry.file_of(component) for component in components(self))
         return dict(file for file in found if file is not None)
+
+    def contents(self) -> dict[str, str]:
+        """The SHA-256 of each file that an option names, by the option. What sources read is not
+        among them: the data itself is compared."""
+        parts = {f.name: getattr(self, f.name) for f in fields(self) if not unrecorded(f.name)}
+        del parts["catalog"], parts["personas"]
+        return {k: v for k, v in contents.digests(parts).items() if not unrecorded(k)}
 
     def __post_init__(self) -> None:
         train, exam, split = self.train, self.exam, self.split

@@ -60,7 +60,7 @@ def installed(
     module = module or dist.replace("-", "_")
     folder.mkdir(exist_ok=True)
     (folder / f"{module}.py").write_text(source)
-    info = folder / f"{dist}-{version}.dist-info"
+    info = folder / f"{dist.replace('-', '_')}-{version}.dist-info"  # as wheels spell it
     info.mkdir()
     needs = f"Requires-Dist: {requires}\n" if requires else ""
     (info / "METADATA").write_text(

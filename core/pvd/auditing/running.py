@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from pvd import catalog, loading, options
+from pvd import catalog, contents, loading, options
 from pvd.asking import Desk, opened
 from pvd.auditing import pricing
 from pvd.auditing.answers import counted
@@ -54,7 +54,10 @@ class Task:
         """All that can change a question or a number."""
         settings = self.settings
         files = [registry.file_of(member.teacher) for member in self.members]
+        named = contents.digests({"teachers": [member.teacher for member in self.members]})
+        read = {k: v for k, v in named.items() if not k.endswith(OPERATIONAL)}
         return {
+            **({"files": read} if read else {}),
             "plugins": dict(file for file in files if file is not None),
             "seed": settings.seed,
             "slates": self.design.slates,

@@ -147,13 +147,13 @@ def cell(config: Path, folder: Path, account: str | None, parent: int | None) ->
     from pvd.comparing import transcripts
     from pvd.displays import Plain
     from pvd.folder import released
-    from pvd.identity import configuration
+    from pvd.identity import repeated
     from pvd.progress import Progress
     from pvd.session import opened_session
     from pvd.settings import recipe, resolve
 
     threading.Thread(target=_follow, args=(parent or os.getppid(),), daemon=True).start()
-    settings = resolve(recipe("default"), configuration(config))
+    settings = resolve(recipe("default"), repeated(config))
     released(folder, WAIT)
     with opened_session(settings, folder, Progress(Plain()), charged=account) as session:
         pipeline.go_through(session)

@@ -10,6 +10,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import ClassVar, Self
 
+from pvd import contents
+from pvd.errors import BadInput
 from pvd.isolation import calling, checks
 from pvd.protocols.component import Component
 from pvd.records import Forecast, Item, Persona, Ranking, Reply, Request, Slate, Tokens
@@ -70,21 +72,35 @@ class Teacher(Component):
         )
 
     def request(self, slate: Slate) -> Request:
-        """Everything that the answer depends on. The default: class, options, seed, texts,
-        pictures. A file of `-p` is a module named after its digest: edited, it is asked anew."""
-        return Request(
-            slate,
-            {
-                "teacher": [self.label, type(self).__module__, type(self).__qualname__],
-                "options": {
-                    k: str(v) if isinstance(v, Path) else v for k, v in self.options().items()
-                },
-                "seed": self.seed,
-                "persona": [slate.persona.text, dict(slate.persona.attributes)],
-                "items": [[i.title, dict(i.attributes), i.digest] for i in slate.items],
-                "repeat": slate.repeat,
-            },
-        )
+        """Everything that the answer depends on. The default: class, options, what is in the
+        files that options name, seed, texts, pictures. A file of `-p` is a module named after its
+        digest: edited, it is asked anew."""
+        body = {
+            "teacher": [self.label, type(self).__module__, type(self).__qualname__],
+            "options": {k: contents.plain(v) for k, v in self.options().items()},
+            "seed": self.seed,
+            "persona": [slate.persona.text, dict(slate.persona.attributes)],
+            "items": [[i.title, dict(i.attributes), i.digest] for i in slate.items],
+            "repeat": slate.repeat,
+        }
+        if files := self._files():
+            body["files"] = files
+        return Request(slate, body)
+
+    def _files(self) -> dict[str, str]:
+        """The SHA-256 of each file among the options. Nobody knows whether the teacher reads such
+        a file once or for each slate: BadInput if it is another one than at the first question."""
+        options = self.options()
+        now = contents.digests(options)
+        before: dict[str, str] = vars(self).setdefault("_files_at_first", now)
+        if now != before:
+            name = next(n for n in {**before, **now} if before.get(n) != now.get(n))
+            raise BadInput(
+                f"The file {dict(contents.paths(options))[name]} changed while the teacher "
+                f"{self.label} was asked with it ({name}); give the same command again, or make "
+                "the teacher anew."
+            )
+        return now
 
     def expect(self, questions: int, stored: int) -> None:
         """So many questions are asked now, of which the store has so many answers already."""

@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pvd
-from pvd.discovery import registry
+from pvd import provenance
 from pvd.errors import BadInput, MissingFile, MissingPrerequisite, UsageError
 from pvd.folder import read_json, read_lines, replaced, write_bytes, write_json
 from pvd.identity import configuration
@@ -59,6 +59,7 @@ def export(
     _check_free(to, run)
     table = configuration(run / "run.toml")  # loads the run's plug-in files
     metrics, about = read_json(run / METRICS), read_json(run / "student" / STUDENT)
+    provenance.check_there(about, run / "student")
     mixing.check_whole(run / "student")
     with TemporaryDirectory(prefix="pvd-export-") as scratch:
         weights, mixed = run / "student", None
@@ -217,14 +218,16 @@ def _facts(
     run: Path, metrics: Mapping[str, Any], about: Mapping[str, Any], interpolate: float | None
 ) -> card.Facts:
     student = _student(about)
-    file = registry.file_of(student)
+    source = provenance.recorded(about) or provenance.of(student)  # an old pvd.json says nothing
     rounds = [f"rounds/{row['round']:03d}/judgments.jsonl" for row in metrics["rounds"][1:]]
     validation, tests = ["exam/validation.jsonl"], ["exam/test.jsonl"]
     pairs = metrics["validation"] == "pairs"  # asked of the teacher; tournaments of the judge
     return card.Facts(
         student=student.label,
         about=student.about(),
-        plugin=Path(file[0]).name if file else None,
+        plugin=Path(source["file"]).name if "file" in source else None,
+        distribution=source.get("distribution", ""),
+        version=source.get("version", ""),
         teacher=_asked(run, rounds + validation * pairs),
         judge=_asked(run, tests + validation * (not pairs)),
         interpolate=interpolate,

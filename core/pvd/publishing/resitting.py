@@ -14,6 +14,7 @@ from pvd.catalog import Data, bounded
 from pvd.errors import BadInput
 from pvd.exam import Paper
 from pvd.folder import read_json, read_lines
+from pvd.identity import changed
 from pvd.pictures import prepare
 from pvd.progress import Progress
 from pvd.protocols import Student
@@ -37,6 +38,8 @@ def resit(
     """
     import torch
 
+    if what := changed(settings, run):  # the judge's own utilities come from there
+        raise BadInput(f"{run} {what}.")
     with progress.stage("catalogue"):
         data = _data(run, settings)
         paper = _paper(metrics, settings, data)
