@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import is_dataclass
 from functools import cached_property
@@ -376,15 +377,25 @@ def _doc(thing: Any) -> str:
 
 
 def _text(doc: str) -> str:
-    """Paragraphs, a line each; what click or an indent keeps as it is written is so here, too."""
+    """Paragraphs, a line each; what click keeps as it is written, and code, is so here, too."""
     parts = []
     for part in doc.split("\n\n"):
         if part.startswith("\b\n"):
             part = "```text\n" + part.removeprefix("\b").strip() + "\n```"
+        elif part.startswith("    ") and _is_python(code := textwrap.dedent(part).rstrip()):
+            part = f"```python\n{code}\n```"
         elif not part.startswith("    "):
             part = " ".join(part.split())
         parts.append(part)
     return "\n\n".join(parts)
+
+
+def _is_python(text: str) -> bool:
+    """Whether it is code, and no formula."""
+    try:
+        return bool(ast.parse(text))
+    except SyntaxError:
+        return False
 
 
 def _first(doc: str) -> str:
