@@ -453,6 +453,10 @@ CASES: dict[str, Case] = {
     "a value that the plug-in refuses": option("-o", "loss.scale=0"),
     "noise that is no number": option("-o", "teacher.noise=nan"),
     "an option that a plug-in requires": option("--teacher", "consistent"),
+    "an option for one of the evaluators": option("-o", "evaluators[1].at=3"),
+    "an option that one of several teachers requires": option(
+        "-o", 'teacher={use="ensemble", members=[{use="consistent"}, "simulated"]}'
+    ),
     "evaluators without `mpr`": option("-o", "evaluators=hits"),
     "an unknown device": option("--device", "gpu"),
     "an unknown kind for `pvd options`": Case(["options", "techer.simulated"]),
@@ -500,7 +504,13 @@ CASES: dict[str, Case] = {
     "an installed plug-in that needs a package": distribution("import nowhere_to_be_found"),
     "an installed plug-in whose module is not there": distribution("", value="acme.nowhere"),
     "an installed plug-in for a newer pvd": distribution("", requires="pvd-distill>=99"),
-    "two installed plug-ins of one name": distribution("", name="uniform"),
+    "two installed plug-ins of one name": Case(
+        distribution("").words,
+        lambda: [installed(Path("site"), dist, "", "sampler.acme") for dist in ("acme", "rival")],
+    ),
+    "an installed plug-in with a bundled name": Case(
+        ["plugins", "--load"], distribution("", name="uniform").setup
+    ),
     "`pvd plugins --load` with one that cannot be loaded": Case(
         ["plugins", "--load"], distribution("1 / 0").setup
     ),

@@ -58,7 +58,7 @@ def found() -> dict[str, list[Entry]]:
         if all((one.module, one.place) != (entry.module, entry.place) for one in same):
             same.append(entry)
     for same in entries.values():
-        same.sort(key=lambda entry: not is_ours(entry.place))
+        same.sort(key=lambda entry: (not is_ours(entry.place), entry.place))
     return entries
 
 

@@ -10,7 +10,7 @@ import inspect
 import tomllib
 import types
 import typing
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields, is_dataclass
 from datetime import date, time
 from pathlib import Path
@@ -21,6 +21,7 @@ from pvd.errors import BadInput, PluginError, UnknownName
 from pvd.isolation import calling, origin_of
 from pvd.protocols import Component, Source
 from pvd.reading import read_text
+from pvd.wording import no_option, required, set_whole
 
 Table = dict[str, Any]
 T = TypeVar("T")
@@ -103,7 +104,8 @@ def build(kind: str, table: Any, where: str) -> Component:
         table = {"use": table}
     if not isinstance(table, Mapping) or not isinstance(table.get("use"), str):
         raise BadInput(
-            f"{where} must be the name of a {kind}, or a table with `use`, not {table!r}."
+            f"{where} must be the name of {'an' if kind[0] in 'eo' else 'a'} {kind}, or a table "
+            f"with `use`, not {table!r}."
         )
     options = {key: value for key, value in table.items() if key != "use"}
     name = table["use"]
@@ -139,11 +141,14 @@ def is_there(text: str) -> bool:
 def fill(cls: type[T], table: Mapping[str, Any], where: str) -> T:
     """A dataclass from a table, each value checked against the field's type."""
     known = option_types(cls)
+    label = getattr(cls, "name", "").partition(".")[2]  # a component says which one it is
     values = {}
     for key, value in table.items():
         if key not in known:
-            own = getattr(cls, "name", "").partition(".")[2]  # a component says which one it is
-            raise UnknownName(no_option(key, known, where, own))
+            meant = key.partition("[")[0]
+            if lists := [n for n in (meant, f"{meant}s") if _of_components(known.get(n))]:
+                raise UnknownName(set_whole(f"{where}.{lists[0]}".lstrip(".")))
+            raise UnknownName(no_option(key, known, where, label))
         values[key] = _coerce(known[key], value, f"{where}.{key}".lstrip("."))
     missing = [
         f.name
@@ -151,9 +156,7 @@ def fill(cls: type[T], table: Mapping[str, Any], where: str) -> T:
         if f.default is MISSING and f.default_factory is MISSING and f.name not in values
     ]
     if missing:
-        add = " ".join("-o " + f"{where}.{name}=VALUE".lstrip(".") for name in missing)
-        what = where or "The configuration"
-        raise BadInput(f"{what} needs a value for {', '.join(missing)}; add {add}.")
+        raise BadInput(required(missing, where, label))
     try:
         return _made(cls, values)
     except ValueError as error:
@@ -169,13 +172,6 @@ def _made(cls: type[T], values: Mapping[str, Any]) -> T:
     check_whole(cls)
     with calling(cls, "__init__"):
         return cls(**values)
-
-
-def no_option(key: str, known: Iterable[str], where: str, name: str = "") -> str:
-    """The sentence for an option that `where`, or the component of this name there, lacks."""
-    names = ", ".join(known) or "none"
-    what = (f"{where} ({name})" if name else where) or "The configuration"
-    return f"{what} has no option {key!r}{nearest(key, known)} It has: {names}."
 
 
 def option_types(cls: type) -> dict[str, Any]:
@@ -210,6 +206,14 @@ def kind_of(annotation: Any) -> str | None:
     return None
 
 
+def _of_components(annotation: Any) -> bool:
+    """Whether an option is a list of components."""
+    annotation, _ = _plain(annotation)
+    args = typing.get_args(annotation)
+    is_list = typing.get_origin(annotation) is tuple and len(args) > 0
+    return is_list and kind_of(_plain(args[0])[0]) is not None
+
+
 def _coerce(annotation: Any, value: Any, where: str) -> Any:
     annotation, _ = _plain(annotation)
     origin, args = typing.get_origin(annotation), typing.get_args(annotation)
@@ -220,6 +224,8 @@ def _coerce(annotation: Any, value: Any, where: str) -> Any:
         if len(inner) == 1:
             return _coerce(inner[0], value, where)
     if origin is tuple:
+        if _of_components(annotation) and isinstance(value, Mapping) and "use" not in value:
+            raise BadInput(set_whole(where))
         values = value if isinstance(value, list | tuple) else [value]
         return tuple(_coerce(args[0], v, f"{where}[{i}]") for i, v in enumerate(values))
     if origin is typing.Literal:

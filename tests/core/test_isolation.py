@@ -220,6 +220,24 @@ def test_a_plug_in_for_another_pvd_is_not_loaded(
     others_work()
 
 
+def test_plugins_load_says_whose_it_is_once(install: Install) -> None:
+    install("exits", "raise SystemExit(0)", "sampler.exits")
+    install("acme", component("sampler", "uniform", ""), "sampler.uniform")
+    shown = CliRunner().invoke(main, ["plugins", "--load"])
+    assert shown.exit_code == 5
+    (line,) = [line for line in shown.stdout.splitlines() if line.startswith("sampler.exits ")]
+    assert [part.strip() for part in line.split("  ") if part] == [
+        "sampler.exits", "exits 1.0",
+        "cannot be loaded: SystemExit: 0 (PVD_TRACEBACK=1 shows where).",
+    ]  # fmt: skip
+    rows = [line for line in shown.stdout.splitlines() if line.startswith("sampler.uniform ")]
+    assert len(rows) == 2
+    assert "is never used: its name is taken by pvd-distill" in rows[1]
+    assert "sampler.exits, sampler.uniform of acme 1.0; see their lines" in shown.stderr
+    assert pvd.load("sampler", "uniform").name == "sampler.uniform"
+    others_work()
+
+
 def test_plugins_load_says_what_is_wrong_with_each(install: Install) -> None:
     install("acme", component("sampler", "good", ""), "sampler.good")
     install("exits", "raise SystemExit(0)", "sampler.exits")
@@ -479,7 +497,7 @@ def test_a_loss_that_is_nan_names_both_and_what_checks_the_stranger(
 
 
 def test_a_ranking_by_utilities_is_by_numbers() -> None:
-    with pytest.raises(ValueError, match="^there is NaN among the utilities; give numbers$"):
+    with pytest.raises(ValueError, match=r"^there is NaN among the utilities; give numbers$"):
         pvd.Ranking.from_utilities([1.0, float("nan")])
     with pytest.raises(BadInput, match="NaN among its utilities"):
         pvd.Ranking(((), ()), utilities=(float("nan"),) * 2).check(2)

@@ -236,7 +236,7 @@ def test_a_type_that_is_no_option_type_is_the_plug_ins_fault(annotation: str) ->
 @pytest.mark.parametrize("annotation", ["Nowhere", "pvd.Nowhere", "int |"])
 def test_a_type_that_cannot_be_resolved_is_the_plug_ins_fault(annotation: str) -> None:
     members = {"__annotations__": {"x": annotation}, "x": 1, "__module__": __name__}
-    with pytest.raises(PluginError, match="Odd .* has an option type that cannot be resolved"):
+    with pytest.raises(PluginError, match=r"Odd .* has an option type that cannot be resolved"):
         fill(dataclass(type("Odd", (), members)), {"x": 1}, "odd")
 
 
@@ -274,6 +274,39 @@ def test_a_list_of_components_holds_names_and_tables() -> None:
     bare = fill(Room, {"teacher": "simulated", "members": "simulated"}, "")
     assert [m.name for m in bare.members] == ["teacher.simulated"]
     assert room.second is not None
+
+
+@pytest.mark.parametrize(
+    "word",
+    ["members[1].noise=3", "member.noise=3", "member=simulated", "members.1.noise=3",
+     "members.noise=3"],
+)  # fmt: skip
+def test_one_of_a_list_of_components_has_no_path(word: str) -> None:
+    with pytest.raises(BadInput) as caught:
+        fill(Room, merge({"teacher": "simulated"}, assignment(word)), "")
+    assert str(caught.value) == (
+        "members is a list, which is set as a whole, such as "
+        """-o 'members=["NAME", {use="NAME", OPTION=VALUE}]'."""
+    )
+
+
+def test_what_one_of_a_list_requires_is_written_into_the_list() -> None:
+    word = 'members=["simulated", {use="consistent"}]'
+    with pytest.raises(BadInput) as caught:
+        fill(Room, merge({"teacher": "simulated"}, assignment(word)), "")
+    assert str(caught.value) == (
+        'members[1] needs a value for of; write {use="consistent", of=VALUE} in its place in '
+        "-o 'members=[...]'."
+    )
+    mended = word.replace('{use="consistent"}', '{use="consistent", of="simulated"}')
+    room = fill(Room, merge({"teacher": "simulated"}, assignment(mended)), "")
+    assert [member.label for member in room.members] == ["simulated", "consistent"]
+
+
+def test_a_kind_has_the_article_that_it_is_spoken_with() -> None:
+    for kind, named in (("evaluator", "an evaluator"), ("observer", "an observer")):
+        with pytest.raises(BadInput, match=rf"^x must be the name of {named}, or a table with"):
+            build(kind, 3, "x")
 
 
 def test_a_component_that_was_made_already_is_taken_as_it_is() -> None:

@@ -14,6 +14,7 @@ from pvd.cli.plugging import split_name
 from pvd.discovery import KINDS, PLURAL, registry
 from pvd.errors import MissingPrerequisite, UnknownName
 from pvd.protocols import Component, Source
+from pvd.wording import no_option
 
 
 @click.command("options")
@@ -56,7 +57,7 @@ def show_options(name: str | None) -> None:
         found = [option for option in found if option.name == only]
         if not found:
             every = [option.name for option in options.describe(shown)]
-            raise UnknownName(options.no_option(only, every, section))
+            raise UnknownName(no_option(only, every, section))
     click.echo(inspect.cleandoc(shown.__doc__ or ""))
     for option in found:
         spelt = ", ".join(way.format(option.name, option.type) for way in ways)

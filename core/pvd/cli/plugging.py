@@ -37,7 +37,8 @@ def plugins(ctx: click.Context, load: bool, as_json: bool) -> None:
     else:
         width = max((len(row.name) for row in rows), default=0)
         for row in rows:
-            click.echo(f"{row.name:<{width}}  {row.distribution:<20}  {row.status}")
+            why = row.status.removeprefix(f"The plug-in {row.name} of {row.distribution} ")
+            click.echo(f"{row.name:<{width}}  {row.distribution:<20}  {why}")
     if broken := [name for name, error in wrong.items() if isinstance(error, PluginError)]:
         raise PluginError(f"Plug-ins that cannot be used: {', '.join(broken)}; see their lines.")
 
