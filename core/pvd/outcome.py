@@ -181,6 +181,8 @@ class Run:
         try:
             if self._sources is None:
                 tables = configuration(self.folder / RECORD)
+                if role not in tables:
+                    raise BadInput(f"{self.folder / RECORD} names no {role}; restore the file.")
                 source = cast("Source", options.build("source", tables[role], role))
             else:
                 source = self._sources[role == "personas"]

@@ -172,7 +172,7 @@ def open_student(folder: Path, device: str = "cpu") -> Student:
     student: Student = pvd.load(kind, name, **card["options"])
     try:
         student.open(folder, device)
-    except SafetensorError as error:
+    except (SafetensorError, OSError, EOFError) as error:
         raise BadInput(
             f"The student in {folder} is damaged ({error}); bring its files once more."
         ) from None

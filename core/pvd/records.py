@@ -177,7 +177,7 @@ class Ranking:
         if (
             not placed
             or len(set(placed)) != len(placed)
-            or not all(isinstance(place, int) and 0 <= place < size for place in placed)
+            or not all(type(place) is int and 0 <= place < size for place in placed)  # no bool
             or not all(self.tiers)
         ):
             raise BadInput(

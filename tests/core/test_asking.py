@@ -415,6 +415,12 @@ def test_a_ranking_that_does_not_fit_the_slate_is_unreadable(store: Store) -> No
     assert usage.failed == 2
 
 
+def test_truth_is_no_position() -> None:
+    """It would be written as `true`, which no file of judgments may hold."""
+    with pytest.raises(BadInput, match="does not fit a slate of 2 items"):
+        pvd.Ranking(((False,), (True,))).check(2)
+
+
 @dataclass(kw_only=True)
 class Exploding(Clerk):
     """All calls start together; the one with the first question fails while the others work."""

@@ -123,6 +123,14 @@ def test_when_the_catalogue_is_gone_ids_are_left(own: Tables, tmp_path: Path) ->
     gone = next(item for item in items.values() if item.id != "item-0000")
     with pytest.raises(MissingFile, match="the id alone is known: the catalogue has it no more"):
         gone.open()
+    (folder / "run.toml").write_text("")
+    gone = next(pvd.Run.open(folder).judgments()).slate.items[0]
+    with pytest.raises(MissingFile, match=r"run\.toml names no catalog; restore the file"):
+        gone.read()
+
+
+def test_when_the_table_is_gone_ids_are_left(own: Tables, tmp_path: Path) -> None:
+    folder = pvd.run(out=tmp_path / "run", **own).folder
     (tmp_path / "shop.csv").unlink()
     gone = next(pvd.Run.open(folder).judgments()).slate.items[0]
     with pytest.raises(MissingFile, match=r"the id alone is known: There is no .*shop\.csv"):
@@ -174,6 +182,9 @@ def test_a_damaged_student_is_one_sentence(done: pvd.Run) -> None:
     weights.write_bytes(weights.read_bytes()[:-9])
     with pytest.raises(BadInput, match=r"student in .* is damaged \("):
         _ = done.student
+    weights.unlink()
+    with pytest.raises(BadInput, match=r"student in .* is damaged \("):
+        _ = pvd.Run.open(done.folder).student
 
 
 def test_another_process_needs_the_folder_alone(done: pvd.Run) -> None:
