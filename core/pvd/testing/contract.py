@@ -12,7 +12,7 @@ from functools import partial, wraps
 from typing import Any, ClassVar, NoReturn, TypeVar
 
 from pvd import options
-from pvd.discovery import RESERVED, RESERVED_OF
+from pvd.discovery import KINDS, RESERVED, RESERVED_OF
 from pvd.errors import MissingPrerequisite, PvdError
 from pvd.isolation import origin_of, unguarded
 from pvd.isolation.origin import missing_package, one_line
@@ -84,6 +84,13 @@ class Contract:
     def use(self, component: Component) -> None:
         """Let it do what it is for, once."""
         raise NotImplementedError
+
+    def __init_subclass__(cls) -> None:
+        """See to it that what `component` returns is one of this kind."""
+        super().__init_subclass__()
+        made = cls.component  # of a class beside this one, perhaps
+        if inspect.isfunction(made) and made is not Contract.component:
+            cls.component = _of_its_kind(made)  # type: ignore[method-assign]
 
     @classmethod
     def checks(cls) -> Iterator[str]:
@@ -241,6 +248,34 @@ class Contract:
                 return partial(_raise, error)
             return partial(skip, f"{FAILED_BEFORE}: {one_line(error)}")
         return lambda: None
+
+
+def _of_its_kind(made: Callable[[C], Component]) -> Callable[[C], Component]:
+    """`component`, with a sentence about anything else that it returns."""
+
+    @wraps(made)
+    def component(self: C) -> Component:
+        __tracebackhide__ = True
+        found: object = made(self)
+        wanted = KINDS.get(self.kind, Component)
+        if isinstance(found, wanted):
+            return found
+        name = "Mine"
+        if found is None:
+            said = "None"
+        elif isinstance(found, type):
+            said, name = f"the class {found.__name__} itself", found.__name__
+        else:
+            of = next((cls for cls in KINDS.values() if isinstance(found, cls)), type(found))
+            said = f"an object of {type(found).__name__}" + f" (pvd.{of.__name__})" * (
+                of is not type(found)
+            )
+        raise AssertionError(
+            f"component() must return a pvd.{wanted.__name__} object, not {said}; "
+            f"write return {name}()"
+        )
+
+    return component
 
 
 def _raise(error: BaseException) -> None:

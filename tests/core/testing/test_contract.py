@@ -26,7 +26,7 @@ from pvd.cli import main
 from pvd.discovery import KINDS, registry
 from pvd.errors import BadInput
 from pvd.testing import Contract, SamplerContract, Skipped
-from pvd.testing.checking import CONTRACTS
+from pvd.testing.checking import CONTRACTS, problem_of
 
 
 @dataclass(kw_only=True)
@@ -40,6 +40,10 @@ class Draws(pvd.Sampler):
 
         count = len(pool.items)
         return torch.stack([torch.randperm(count, generator=rng)[:size] for _ in pool.personas])
+
+
+class Watches(pvd.Observer):
+    """Draws nothing."""
 
 
 class Undecorated(Draws):
@@ -540,3 +544,26 @@ def test_assert_contract_lists_what_is_broken() -> None:
         testing.assert_contract(Talking())
     with pytest.raises(BadInput, match="least must be a number"):
         pvd.options.fill(Draws, {"least": "x"}, "")  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("made", "said"),
+    [
+        (None, "not None; write return Mine()"),
+        (Draws, "not the class Draws itself; write return Draws()"),
+        (Watches(), "not an object of Watches (pvd.Observer); write return Mine()"),
+        (3, "not an object of int; write return Mine()"),
+    ],
+    ids=["nothing", "a class", "another kind", "a number"],
+)
+@pytest.mark.parametrize("beside", [False, True])
+def test_what_is_no_component_of_the_kind_is_said(made: Any, said: str, beside: bool) -> None:
+    """Also where another class than the contract's defines `component`."""
+    body = {"component": lambda self: made}
+    if beside:
+        one = type("Given", (type("Beside", (), body), SamplerContract), {})()
+    else:
+        one = type("Given", (SamplerContract,), body)()
+    for name in SamplerContract.checks():
+        problem = problem_of(getattr(one, name))
+        assert problem == f"component() must return a pvd.Sampler object, {said}", name
