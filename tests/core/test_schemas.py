@@ -108,7 +108,7 @@ def check_option(run: Any, schema: Any, option: Option) -> None:
 
 def test_every_setting_is_in_it_with_its_help_and_default(run: Any) -> None:
     described = options.describe(Settings)
-    assert {"plugins", *(o.name for o in described)} == run["properties"].keys()
+    assert {"plugins", "files", *(o.name for o in described)} == run["properties"].keys()
     seen = 0
     for option in described:
         schema = run["properties"][option.name]
