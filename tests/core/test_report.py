@@ -325,12 +325,13 @@ def test_headline(
     about = scope(metrics)
     assert about.startswith("50 held-out personas and 240 held-out items, one trained student")
     assert ("the judge's own order gets 100.0" in about) == (metric == "mpr_true")
-    assert about in Page(render(metrics, usage, gallery)).text
+    page = Page(render(metrics, usage, gallery)).text
+    assert about in page
     assert wording in said
     assert what in said
     assert f"95 % interval {number(low, 'mpr')} to {number(high, 'mpr')})." in said
     assert signed(gain, "mpr") + " points" in said
-    assert said in Page(render(metrics, usage, gallery)).text
+    assert said in page
     metrics["simulated"] = False
     assert "simulated judge" not in headline(metrics)
     assert "are simulated" not in Page(render(metrics, usage, gallery)).text
