@@ -14,6 +14,7 @@ from pvd.errors import Interrupted
 
 STOPS = (signal.SIGINT, signal.SIGTERM)  # Ctrl-C; what schedulers and containers send
 AGAIN = 0.05  # seconds
+ASKED = "_PVD_COMPLETE"  # what a shell sets to be offered words
 
 
 def main() -> None:
@@ -25,7 +26,11 @@ def main() -> None:
             warnings.showwarning = _warn
             from pvd.cli import main as command
 
-            command(complete_var="_PVD_COMPLETE")  # also as python -m pvd
+            if os.environ.get(ASKED):
+                from pvd.cli.shells import Offered
+
+                sys.stdout = Offered(sys.stdout)  # type: ignore[assignment]
+            command(complete_var=ASKED)  # also as python -m pvd
         finally:
             for number in STOPS:  # from here on there is nothing to keep
                 signal.signal(number, lambda number, frame: os._exit(Interrupted.exit_code))

@@ -195,6 +195,50 @@ def test_plugins_from_files_and_broken_ones(ask: Ask, tmp_path: Path) -> None:
     assert "hello" not in "".join(shown("run", "--loss", "loud", "-o", "loss."))
 
 
+LATE = """
+import threading, time
+def greet():
+    time.sleep(0.3)
+    print("plain,late")
+print("plain,early")
+threading.Thread(target=greet).start()
+"""
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_what_a_file_prints_is_not_offered(tmp_path: Path, shell: str) -> None:
+    """Neither while -p loads it, nor from a thread, however late."""
+    file = tmp_path / "loud.py"
+    file.write_text(component("loss", "loud", "limit: int = 3") + LATE)
+    words = ["pvd", "run", "-p", str(file), "--loss", "lou"]
+    cwords = {"bash": "\n".join(words), "zsh": " ".join(words), "fish": " ".join(words)}
+    env = {"_PVD_COMPLETE": f"{shell}_complete", "COMP_WORDS": cwords[shell]}
+    env["COMP_CWORD"] = "lou" if shell == "fish" else "5"
+    seen = subprocess.run(
+        PVD, capture_output=True, text=True, check=True, env={**os.environ, **env}
+    )
+    assert "loud" in seen.stdout
+    assert "early" not in seen.stdout
+    assert "late" not in seen.stdout
+    assert seen.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("words", "at"),
+    [("pvd\nrun\n", "x"), ("pvd\nrun\n", ""), ("pvd", "-3"), ("pvd", "999999999999"), (None, "1")],
+)  # fmt: skip
+@pytest.mark.parametrize("shell", ["bash", "zsh"])
+def test_what_no_shell_would_ask_offers_nothing(words: str | None, at: str, shell: str) -> None:
+    env = {"_PVD_COMPLETE": f"{shell}_complete", "COMP_CWORD": at}
+    env |= {"COMP_WORDS": words} if words is not None else {}
+    seen = subprocess.run(
+        PVD, capture_output=True, text=True, check=False, env={**os.environ, **env}
+    )
+    assert "Traceback" not in seen.stderr
+    if shell == "bash" or at in ("x", "", "1"):
+        assert seen.stdout.strip() == ""
+
+
 # --- how shells are spoken with ---------------------------------------------------------------
 
 

@@ -6,8 +6,11 @@ what goes on, and in bash a word again that it cut at `=` and `:`.
 
 from __future__ import annotations
 
+import io
 import os
-from typing import Any, ClassVar
+import threading
+from contextlib import redirect_stdout
+from typing import Any, ClassVar, TextIO
 
 import click
 from click.shell_completion import (
@@ -31,7 +34,34 @@ PLACES = {
 FASTER = "Or keep this file and source it there, which begins faster; make it anew after an update."
 
 
-class Bash(BashComplete):
+class Offered:
+    """Stands for sys.stdout until a process that a shell asked has ended: what a thread of a
+    plug-in prints there, however late, is dropped."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._dropped = io.StringIO()
+
+    def __getattr__(self, name: str) -> Any:
+        ours = threading.current_thread() is threading.main_thread()
+        return getattr(self._stream if ours else self._dropped, name)
+
+
+class _Alone(ShellComplete):
+    """Nothing is printed but what is offered, though a plug-in's file may greet when -p loads it;
+    what a shell would not ask (no words, no number) offers nothing."""
+
+    def complete(self) -> str:
+        try:
+            args, incomplete = self.get_completion_args()
+        except (LookupError, ValueError):
+            return ""
+        with redirect_stdout(io.StringIO()):
+            found = self.get_completions(args, incomplete)
+        return "\n".join(map(self.format_completion, found))
+
+
+class Bash(_Alone, BashComplete):
     """Bash cuts words at = and :, and completes only what follows the last cut."""
 
     source_template: ClassVar[str] = """\
@@ -60,8 +90,10 @@ complete -o nosort -F %(complete_func)s %(prog_name)s
     def get_completion_args(self) -> tuple[list[str], str]:
         # The words stand one a line: an empty one is the last, which is about to be typed.
         count = int(os.environ["COMP_CWORD"]) + 1
-        typed = os.environ["COMP_WORDS"].split("\n")[:count]
-        typed += [""] * (count - len(typed))
+        typed = [*os.environ["COMP_WORDS"].split("\n"), ""]
+        if not 0 < count <= len(typed):
+            raise ValueError(f"There is no word {count - 1}.")
+        typed = typed[:count]
         words: list[str] = []
         for number, word in enumerate(typed):
             if number and (word in ("=", ":") or typed[number - 1] in ("=", ":")):
@@ -78,7 +110,7 @@ complete -o nosort -F %(complete_func)s %(prog_name)s
         return f"{item.type},{str(item.value).removeprefix(self.cut)}"
 
 
-class _Whole(ShellComplete):
+class _Whole(_Alone):
     """Shells that replace the whole word: what click cut off `--teacher=gem` comes back."""
 
     cut = ""
