@@ -171,6 +171,12 @@ class Ranking:
 
     def check(self, size: int) -> Ranking:
         """Itself, if every placed position is one of `size` and stands once; else BadInput."""
+        for number in self.utilities or ():
+            if not isinstance(number, int | float):  # JSON has no float32 of numpy's
+                raise BadInput(
+                    f"The ranking has {type(number).__name__} among its utilities; give Python's "
+                    "numbers, as Ranking.from_utilities does."
+                )
         if any(map(math.isnan, self.utilities or ())):
             raise BadInput("The ranking has NaN among its utilities; give numbers.")
         placed = [position for tier in self.tiers for position in tier]

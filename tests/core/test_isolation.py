@@ -503,6 +503,21 @@ def test_a_ranking_by_utilities_is_by_numbers() -> None:
         pvd.Ranking(((), ()), utilities=(float("nan"),) * 2).check(2)
 
 
+def test_utilities_are_pythons_own_numbers() -> None:
+    import numpy as np
+    import torch
+
+    numbers = [0.5, 2.0]
+    for given in (np.array(numbers, "float32"), torch.tensor(numbers), [np.float32(0.5), 2]):
+        ranking = pvd.Ranking.from_utilities(given)
+        assert ranking.utilities == (0.5, 2.0)
+        assert {type(number) for number in ranking.utilities} == {float}
+        assert pvd.Ranking.from_text(ranking.as_text()) == ranking.check(2)
+    for one, name in ((np.float32(1), "float32"), (torch.tensor(1.0), "Tensor")):
+        with pytest.raises(BadInput, match=f"^The ranking has {name} among its utilities; give"):
+            pvd.Ranking(((0,), (1,)), utilities=(one, one)).check(2)
+
+
 def test_pictures_that_a_source_fails_to_make(install: Install) -> None:
     body = """
 def catalog(self, path):
@@ -670,6 +685,13 @@ NONSENSE = [
         "    return [pvd.Ranking(((0,),), utilities=(float('nan'),) * 5)] * len(slates)",
         "returned from rank a ranking that cannot be used: it has NaN among its utilities; give "
         "numbers.",
+    ),
+    (
+        "teacher",
+        "def rank(self, slates):\n    import numpy\n"
+        "    return [pvd.Ranking(((0,),), utilities=(numpy.float32(1),) * 5)] * len(slates)",
+        "returned from rank a ranking that cannot be used: it has float32 among its utilities; "
+        "give Python's numbers, as Ranking.from_utilities does.",
     ),
     (
         "teacher",
