@@ -35,6 +35,7 @@ from pvd.errors import (
     ProviderFailure,
     PvdError,
 )
+from pvd.isolation import guard
 from pvd.money.budget import Budget
 from pvd.progress import Silent
 from pvd.records import Forecast, Ranking, Reply, Request, Slate, Tokens
@@ -231,6 +232,16 @@ def test_a_reply_that_cannot_be_kept_is_no_fault_of_the_store(
             return [replace(reply, **part) for reply in super().answer(requests)]
 
     with pytest.raises(PluginError, match=f"returned a reply whose {next(iter(part))} is"):
+        ask(store, Broken(), 1)
+
+
+@pytest.mark.parametrize("count", [None, 2.5, True, "3", -1])
+def test_tokens_are_whole_numbers(store: Store, count: Any) -> None:
+    class Broken(Clerk):
+        def answer(self, requests: Sequence[Request]) -> Sequence[Reply]:
+            return [replace(one, tokens=Tokens(count, 1)) for one in super().answer(requests)]
+
+    with pytest.raises(PluginError, match=r"counts .* tokens; it must count whole numbers from 0"):
         ask(store, Broken(), 1)
 
 
@@ -788,6 +799,39 @@ def test_the_budget_is_reserved_before_asking_and_corrected_after(store: Store) 
     assert len(teacher.asked) == 5, "2.00 - 4 x 0.25 is the last that leaves a dollar"
     assert set(store.get(teacher.asked)) == set(teacher.asked)
     assert limited(store).spent == Spent(5, 1.25)
+
+
+@pytest.mark.parametrize("wrong", ["raises", "too few", "one bad"])
+def test_a_broken_plug_in_cannot_pass_the_limit(store: Store, wrong: str) -> None:
+    """The provider may have charged for what the plug-in made nothing of."""
+
+    @dataclass(kw_only=True)
+    class Broken(Paid):
+        capabilities: ClassVar[pvd.Capabilities] = pvd.Capabilities(paid=True, batch=2)
+
+        def answer(self, requests: Sequence[Request]) -> Sequence[Reply]:
+            found = list(super().answer(requests))
+            if wrong == "raises":
+                raise KeyError("choices")
+            return found[1:] if wrong == "too few" else [replace(found[0], model=None), found[1]]  # type: ignore[arg-type]
+
+    guard(Broken)
+    sent: list[str] = []
+    for _ in range(3):
+        teacher = Broken()
+        with pytest.raises((PluginError, BudgetReached)):
+            ask(store, teacher, 2, budget=limited(store, 2.0))
+        sent += teacher.asked
+    good = wrong == "one bad"
+    assert len(sent) == 2, "then no money is left"
+    assert limited(store).spent == Spent(2, 1.25 if good else 2.0)
+    assert list(store.get(sent)) == (sent[1:] if good else []), "what is sound is kept"
+
+
+def test_a_broken_plug_in_that_costs_nothing_spends_nothing(store: Store) -> None:
+    with pytest.raises(PluginError):
+        ask(store, Miscounting(), 3, budget=limited(store, 2.0))
+    assert limited(store).spent == Spent(0, 0.0)
 
 
 def test_a_higher_limit_goes_on(store: Store) -> None:

@@ -390,6 +390,35 @@ def test_answers_that_cannot_be_read_are_kept_and_counted_once(
     assert (usage.cached, len(provider.submitted)) == (7, 8)
 
 
+@pytest.mark.parametrize(
+    ("bad", "said"),
+    [
+        (Reply("[0,1]", None), "whose model is None"),  # type: ignore[arg-type]
+        (Reply(None), "a Reply from collect for a request"),  # type: ignore[arg-type]
+        (Reply("[0,1]", tokens=Tokens(None, 1)), "counts None tokens"),  # type: ignore[arg-type]
+        (None, "None from collect for a request"),
+    ],
+)
+def test_a_reply_that_cannot_be_kept_loses_no_other_and_is_no_fault_of_the_store(
+    path: Path, provider: Provider, monkeypatch: pytest.MonkeyPatch, bad: Any, said: str
+) -> None:
+    """The others are kept, and this one is collected once the plug-in is mended."""
+    results = Clerk.results
+
+    def broken(self: Clerk, batch: Batch) -> Iterator[Any]:
+        for number, (digest, answer) in enumerate(results(self, batch)):
+            yield digest, bad if number == 2 else answer
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Clerk, "results", broken)
+        with pytest.raises(PluginError, match=said):
+            ask(path, 7)
+    found, usage = ask(path, 7)
+    assert None not in found
+    assert (usage.cached, usage.batched, len(provider.batches)) == (6, 1, 1)
+    assert provider.direct == []
+
+
 def test_what_cannot_be_discarded_ends_no_run(
     path: Path, provider: Provider, monkeypatch: pytest.MonkeyPatch
 ) -> None:

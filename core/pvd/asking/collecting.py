@@ -15,6 +15,7 @@ from pvd.asking.clerk import Clerk, Take
 from pvd.asking.questions import Questions
 from pvd.errors import PluginError, ProviderFailure
 from pvd.failures import BatchFailed, Busy, Gone, Rejected
+from pvd.isolation import answers
 from pvd.protocols import BatchTeacher
 from pvd.records import Reply, Request, Tokens
 from pvd.store import Batch
@@ -133,9 +134,11 @@ class Collecting:
         self, found: Iterable[tuple[str, Reply | str]], wanted: set[str]
     ) -> tuple[bool, dict[str, None]]:
         """Store the answers as they come; whether any line was about what is wanted, and the models
-        that answered."""
+        that answered. A reply that cannot be kept stays at the provider, for a plug-in that is
+        mended; the others are kept before it is said."""
         seen, models, left = False, dict[str, None](), set(wanted)
         answered: list[tuple[Request, Reply]] = []
+        wrong: PluginError | None = None
 
         def keep() -> None:
             some = answered.copy()
@@ -145,7 +148,12 @@ class Collecting:
                 self.taken.update(request.digest for request, _ in some)
 
         try:
-            for digest, answer in found:
+            for one in found:
+                try:
+                    digest, answer = answers.collected(self._teacher, one)
+                except PluginError as error:
+                    wrong = wrong or error
+                    continue
                 seen = seen or digest in self._questions
                 if digest not in left:
                     continue
@@ -158,6 +166,8 @@ class Collecting:
                     keep()
         finally:
             keep()
+        if wrong is not None:
+            raise wrong
         return seen, models
 
     def _reckoned(self, request: Request, reply: Reply) -> Reply:

@@ -16,9 +16,9 @@ from itertools import islice
 from pvd.asking.clerk import Clerk, Take
 from pvd.asking.pacing import LONGEST_PAUSE
 from pvd.asking.questions import Questions
-from pvd.errors import Interrupted, ProviderFailure
+from pvd.errors import Interrupted, PluginError, ProviderFailure
 from pvd.failures import Busy, Lost, Rejected
-from pvd.isolation import checks
+from pvd.isolation import answers
 from pvd.protocols import Teacher
 from pvd.records import Reply, Request
 from pvd.store.database import Unwritable
@@ -38,6 +38,7 @@ class Call:
     tries: int = 0
     sent: float = 0.0
     future: Future[Sequence[Reply]] = field(default_factory=Future)
+    sound: dict[str, Reply] = field(default_factory=dict)  # of replies that are not all sound
 
 
 def send(
@@ -148,7 +149,11 @@ class _Sending:
             return
         try:
             replies = self._teacher.answer(call.requests)
-            call.future.set_result(checks.replies(self._teacher, call.requests, replies))
+            try:
+                call.future.set_result(answers.replies(self._teacher, call.requests, replies))
+            except PluginError:
+                call.sound = answers.sound(self._teacher, call.requests, replies)
+                raise
         except BaseException as error:
             call.future.set_exception(error)
         self._done.put(call)
@@ -300,16 +305,28 @@ class _Sending:
             self._clerk.progress.say(f"An answer under way could not be taken either: {one}")
 
     def _end(self, call: Call) -> None:
-        """Keep the answer of a call, or end its lease."""
+        """Keep what came of a call, and end the leases of the rest."""
         error = None if call.future.cancelled() else call.future.exception()
-        store, digests = self._clerk.store, list(call.aside)
-        if isinstance(error, Lost):
+        store = self._clerk.store
+        digests = [digest for digest in call.aside if digest not in call.sound]
+        if self._may_be_charged(error):
             self._clerk.usage.lost += 1
             self._clerk.patiently(lambda: store.forfeit(digests))
         elif call.future.cancelled() or error is not None:
             self._clerk.patiently(lambda: store.release(digests))
         else:
             self._keep([call])
+        if call.sound:
+            self._clerk.usage.calls += 1
+            answered = [(r, call.sound[r.digest]) for r in call.requests if r.digest in call.sound]
+            self._clerk.keep(self._questions, answered, self._take, call.aside)
+
+    def _may_be_charged(self, error: BaseException | None) -> bool:
+        """Whether the provider may have worked, though there is no answer: when the plug-in failed,
+        nobody knows whether its request was out. Else a broken one could pass a limit by and by."""
+        if isinstance(error, PluginError):
+            return self._teacher.capabilities.paid
+        return isinstance(error, Lost)
 
 
 def _after(pause: float) -> float:

@@ -19,9 +19,7 @@ from pvd.records import (
     Item,
     Persona,
     Ranking,
-    Reply,
     Request,
-    Tokens,
 )
 
 if TYPE_CHECKING:
@@ -45,12 +43,6 @@ RETURNS: dict[str, tuple[type | tuple[type, ...], str]] = {
     "chance": (Mapping, "a mapping from names to numbers"),
     "evaluate": (Mapping, "a mapping from names to pvd.Estimate"),
 }
-PARTS = (  # of a reply: what the store could not keep else, though it may be paid
-    ("model", str, "text"),
-    ("finish", str, "text"),
-    ("tokens", Tokens, "pvd.Tokens"),
-    ("dollars", (*NUMBER, type(None)), "a number, or None if nobody knows"),
-)
 UNIT = 0.02  # how far a length may be from 1: half precision is off by less
 
 
@@ -99,26 +91,6 @@ def fits(teacher: object, method: str, ranking: Ranking, size: int) -> Ranking:
             f"returned from {method} the ranking {shortened(str(ranking.tiers))}",
             f"its tiers must be tuples of positions from 0 to {size - 1}, its utilities numbers",
         ) from None
-
-
-def replies(teacher: object, requests: Sequence[Request], found: object) -> Sequence[Reply]:
-    """What `answer` returned: a reply a request."""
-    must = f"it must return a list of {len(requests)}, one pvd.Reply a request"
-    if not isinstance(found, Sequence) or isinstance(found, str):
-        raise broken(teacher, f"returned {shown(found)} from answer", must)
-    if len(found) != len(requests):
-        raise broken(teacher, f"returned {len(found)} replies from answer", must)
-    for reply in found:
-        if not (isinstance(reply, Reply) and isinstance(reply.text, str)):
-            raise broken(teacher, f"returned {shown(reply)} from answer for a request", must)
-        for name, types, must_be in PARTS:
-            if not isinstance(value := getattr(reply, name), types) or value != value:  # NaN
-                raise broken(
-                    teacher,
-                    f"returned a reply whose {name} is {shown(value)}",
-                    f"it must be {must_be}",
-                )
-    return found
 
 
 def digest(teacher: object, request: Request, known: str | None = None) -> str:

@@ -134,6 +134,11 @@ class Database:
         """Whatever SQLite says against a change becomes one sentence."""
         try:
             yield
+        except (sqlite3.IntegrityError, sqlite3.ProgrammingError) as error:  # waiting mends none
+            raise BadInput(
+                f"The store {self.path} cannot be {what}: what it was given is incomplete, or of "
+                f"a type that it cannot keep ({error}); mend whoever made it."
+            ) from error
         except sqlite3.Error as error:
             raise Unwritable(
                 f"The store {self.path} cannot be {what} ({error}); make room, or end what holds "
