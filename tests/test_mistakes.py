@@ -481,6 +481,12 @@ CASES: dict[str, Case] = {
         "-p", "thief.py", setup=table(PLUGIN.replace("NAME", "simulated"), "thief.py")
     ),
     # plug-ins
+    "a plug-in file that registers nothing": option(
+        "-p", "bare.py", setup=table("import pvd", "bare.py")
+    ),
+    "a plug-in file with a name that is none": option(
+        "-p", "mine.py", setup=table(PLUGIN.replace("NAME", "My Teacher"), "mine.py")
+    ),
     "a plug-in file with a misspelt hook": option(
         "-p", "odd.py", setup=table(PLUGIN.replace("_teachers(", "_teacher("), "odd.py")
     ),
