@@ -4,6 +4,7 @@ else works.
 
 from __future__ import annotations
 
+import functools
 import itertools
 import json
 import sqlite3
@@ -409,6 +410,51 @@ def test_a_plug_in_may_catch_what_its_own_methods_raise() -> None:
         child.estimate(None)
     with pytest.raises(PluginError, match="failed in read: KeyError: 'oh'"):
         Parent().read(None, None)
+
+
+def test_what_wraps_a_method_that_is_guarded_is_guarded_itself() -> None:
+    class Parent(pvd.Teacher):
+        def read(self, request: Any, reply: Any) -> Any:
+            return pvd.Ranking.from_order([0])
+
+    guard(Parent)
+
+    class Child(Parent):
+        @functools.wraps(Parent.read)
+        def read(self, request: Any, reply: Any) -> Any:
+            raise KeyError("oh")
+
+    guard(Child)
+    frame = Child.read
+    with pytest.raises(PluginError, match="failed in read: KeyError: 'oh'"):
+        Child().read(None, None)
+    guard(Child)
+    assert Child.read is frame, "one frame is enough"
+
+
+def test_methods_of_the_class_are_guarded_too() -> None:
+    class Mine(pvd.Teacher):
+        @staticmethod
+        def read(request: Any, reply: Any) -> Any:
+            raise KeyError("oh")
+
+        @classmethod
+        def request(cls, slate: Any) -> Any:
+            return cls.__name__
+
+        def rank(self, slates: Any) -> Any:
+            try:
+                return self.read(None, None)
+            except KeyError:
+                return []
+
+    guard(Mine)
+    for one in (Mine(), Mine):
+        with pytest.raises(PluginError, match="failed in read: KeyError: 'oh'"):
+            one.read(None, None)
+        with pytest.raises(PluginError, match="returned 'Mine' from request"):
+            one.request(None)
+    assert Mine().rank([]) == [], "it may catch what is its own"
 
 
 KEY = "raise KeyError('oh')"

@@ -84,6 +84,8 @@ def _is_at_work(component: object) -> bool:
     """Whether it is the component's own code that calls, by `super()` too: it may catch what is
     raised, and the frame around that code is the one that counts."""
     last = _here.stack[-1] if _here.stack else None
+    if isinstance(component, type) and isinstance(last, component):  # a static or class method
+        return True
     return last is not None and (last is component or last is type(component))
 
 
@@ -114,11 +116,14 @@ def unguarded() -> Iterator[None]:
 def guard(cls: type) -> None:
     """Put a frame around each method of a protocol that this class has of its own."""
     for name in _spoken(cls):
-        method = inspect.getattr_static(cls, name)
-        if inspect.isfunction(method) and not (
-            _is_ours(method) or hasattr(method, "__pvd_guarded__")
-        ):
-            setattr(cls, name, _guarded(name, method))
+        found = inspect.getattr_static(cls, name)
+        of_class = type(found) if isinstance(found, (staticmethod, classmethod)) else None
+        method = found.__func__ if of_class else found
+        # Whoever wraps a guarded method copies its mark, too: only the frame is its own.
+        is_frame = getattr(method, "__pvd_guarded__", None) is method
+        if inspect.isfunction(method) and not (_is_ours(method) or is_frame):
+            frame = _guarded(name, method, cls if of_class is staticmethod else None)
+            setattr(cls, name, of_class(frame) if of_class else frame)
 
 
 def _spoken(cls: type) -> set[str]:
@@ -134,15 +139,18 @@ def _is_ours(method: Callable[..., Any]) -> bool:
     return method.__module__.startswith("pvd.protocols.")
 
 
-def _guarded(name: str, method: Callable[..., Any]) -> Callable[..., Any]:
+def _guarded(name: str, method: Callable[..., Any], owner: type | None) -> Callable[..., Any]:
+    """The frame around a method; of a static one, that is given no component, with its class."""
+
     @wraps(method)
-    def call(self: Any, *args: Any, **kwargs: Any) -> Any:
+    def call(*args: Any, **kwargs: Any) -> Any:
+        self: Any = owner or args[0]
         if _is_at_work(self):
-            return method(self, *args, **kwargs)
+            return method(*args, **kwargs)
         # As `calling`, without what a context manager costs: some are called for each question.
         _here.stack.append(self)
         try:
-            found = method(self, *args, **kwargs)
+            found = method(*args, **kwargs)
         except BaseException as error:
             if _may_pass(error, name):
                 raise
@@ -153,7 +161,7 @@ def _guarded(name: str, method: Callable[..., Any]) -> Callable[..., Any]:
             check_type(self, name, found)
         return _each(self, name, found) if isinstance(found, Iterator) else found
 
-    call.__pvd_guarded__ = True  # type: ignore[attr-defined]
+    call.__pvd_guarded__ = call  # type: ignore[attr-defined]
     return call
 
 
