@@ -79,10 +79,9 @@ class Progress:
         )
 
     def _note(self, line: str) -> None:
-        """That an observer is switched off; it may have been the display."""
-        self.say(line)
-        if self._display is not None and not self.watchers.watches(self._display):
-            _print(line)
+        """That an observer is switched off; it may have been the display. Who named one needs to
+        know that it writes no more, however quiet the rest shall be."""
+        self.insist(line)
 
 
 class Silent(Progress):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from copy import deepcopy
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,9 @@ from pvd.errors import PluginError
 from pvd.isolation import inside, unguarded
 from pvd.isolation.origin import one_line, place_known
 from pvd.protocols import Observer
-from pvd.records import Stage
+from pvd.records import RoundResult, Stage
 
+CHANGEABLE = (dict, list, RoundResult)  # of what is told; the rest is frozen all through
 EVERY = 0.1  # seconds between two `on_progress` of an observer, on average
 SHARE = 0.05  # of the time, at most, goes into an observer's `on_progress`
 
@@ -81,9 +83,12 @@ class Watchers:
             self._guard(one, partial(one.observer.begin, folder))
 
     def tell(self, hook: str, **event: Any) -> None:
-        """Call one `on_...` hook of every observer."""
+        """Call one `on_...` hook of every observer. What could be changed (settings, rounds,
+        metrics) is a copy for each, so that none sees what another made of it.
+        """
         for one in self._present():
-            self._guard(one, partial(getattr(one.hook, hook), **event))
+            own = {k: deepcopy(v) if isinstance(v, CHANGEABLE) else v for k, v in event.items()}
+            self._guard(one, partial(getattr(one.hook, hook), **own))
 
     def progress(self, stage: Callable[[], Stage]) -> None:
         """Call `on_progress` of those observers whose turn it is: a slow one is called less often,

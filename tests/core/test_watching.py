@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -12,7 +12,7 @@ import pytest
 import pvd
 from pvd import testing, watching
 from pvd.errors import MissingPrerequisite, PluginError
-from pvd.progress import Progress
+from pvd.progress import Progress, for_terminal
 from pvd.records import Estimate, Ranking, RoundResult, Stage, Step
 from pvd.watching import Watchers
 
@@ -120,6 +120,52 @@ def test_one_that_raises_is_switched_off_with_one_line_and_alone(tmp_path: Path)
     assert first.heard == last.heard == [*steps, METRICS]
     assert fragile.heard == steps[:1], "it hears nothing more, of any kind"
     assert said == ["The observer Fragile is switched off: OSError: disk full"]
+
+
+@dataclass(kw_only=True)
+class Meddler(pvd.Observer):
+    """Changes whatever it is told."""
+
+    @pvd.hookimpl
+    def on_ready(self, settings: dict[str, Any], rounds: list[RoundResult]) -> None:
+        settings["train"]["steps"] = 0
+        rounds[0].notes["bins"] = {}
+        rounds.clear()
+
+    @pvd.hookimpl
+    def on_round(self, result: RoundResult) -> None:
+        result.notes.clear()
+
+    @pvd.hookimpl
+    def on_report(self, metrics: dict[str, Any]) -> None:
+        metrics["exam"]["mpr"] = 100.0
+
+
+@dataclass(kw_only=True)
+class Ready(Notes):
+    """Is there from the beginning."""
+
+    @pvd.hookimpl
+    def on_ready(self, settings: dict[str, Any], rounds: list[RoundResult]) -> None:
+        self.heard += [settings, rounds]
+
+
+def test_none_changes_what_another_is_told_nor_what_core_has() -> None:
+    said: list[str] = []
+    notes = Ready()
+    watchers = Watchers([Meddler(), notes, Meddler()], said.append)
+    result = replace(RESULT, notes={"bins": {"top": {"share": 0.5}}})
+    settings, rounds = {"train": {"steps": 4}}, [result]
+    metrics = {"exam": {"mpr": 80.0}}
+    watchers.tell("on_ready", settings=settings, rounds=rounds)
+    watchers.tell("on_round", result=result)
+    watchers.tell("on_report", metrics=metrics)
+    assert said == []
+    assert (settings, rounds, metrics) == (
+        {"train": {"steps": 4}}, [result], {"exam": {"mpr": 80.0}}
+    )  # fmt: skip
+    assert result.notes == {"bins": {"top": {"share": 0.5}}}
+    assert notes.heard == [settings, rounds, result, metrics]
 
 
 def test_of_two_equal_observers_the_right_one_is_switched_off() -> None:
@@ -460,6 +506,18 @@ def test_a_display_that_fails_ends_nothing_and_addresses_are_still_said(
         "nobody shows this",
         "http://127.0.0.1:1/",
     ]
+
+
+def test_one_that_is_switched_off_is_said_also_where_nothing_else_is(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    progress = for_terminal(quiet=True)
+    with progress.watchers.joined_by([Fragile()]):
+        progress.watchers.begin(Path())
+        progress.say("not this")
+        progress.watchers.tell("on_step", step=Step(1, 1, 0.5, 1.0))
+    off = "The observer Fragile is switched off: OSError: disk full\n"
+    assert capsys.readouterr().err == off
 
 
 def test_a_stderr_that_is_gone_ends_no_command(monkeypatch: pytest.MonkeyPatch) -> None:
