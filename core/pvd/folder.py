@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 
 CHUNK = 2**22  # bytes
+AGAIN = "delete it, then give the same command again to make it anew."
 
 
 def write_bytes(path: Path, data: bytes) -> None:
@@ -119,6 +120,22 @@ def read_json(path: Path) -> Any:
         raise BadInput(
             f"{path} cannot be read as JSON: {error}; delete it to make it again."
         ) from None
+
+
+def read_object(path: Path, schema: int | None = None, again: str = AGAIN) -> dict[str, Any]:
+    """The object of a JSON file that pvd wrote, of this schema or an older one; `again` ends the
+    sentence if it is none."""
+    value = read_json(path)
+    if not isinstance(value, dict):
+        raise BadInput(f"{path} is no JSON object; {again}")
+    if schema is None:
+        return value
+    found = value.get("schema")
+    if type(found) is not int or found < 1:
+        raise BadInput(f"{path} says no schema; {again}")
+    if found > schema:
+        raise BadInput(f"{path} was written by a newer pvd (schema {found}); update pvd-distill.")
+    return value
 
 
 def write_lines(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:

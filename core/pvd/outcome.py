@@ -17,16 +17,22 @@ import pvd
 from pvd import catalog, options
 from pvd.closing import SYSTEMS, TITLES, interval
 from pvd.errors import BadInput, MissingFile, PvdError
-from pvd.folder import read_json
+from pvd.folder import read_object
 from pvd.identity import configuration
 from pvd.ledger import Ledger
 from pvd.protocols import Source, Student
 from pvd.records import Item, Judgment, Persona, RoundResult
 from pvd.report import decimals
 from pvd.store import archive, default_path
+from pvd.summary import SCHEMA
 
 METRICS, RECORD, DATA = "metrics.json", "run.toml", "data.json"
 FILES = {"exam": "test.jsonl", "validation": "validation.jsonl"}
+
+
+def read_metrics(folder: Path) -> dict[str, Any]:
+    """A run's numbers; BadInput if no pvd as old as this one wrote them."""
+    return read_object(folder / METRICS, SCHEMA)
 
 
 class Run:
@@ -47,7 +53,7 @@ class Run:
         sources: tuple[Source, Source] | None = None,
     ) -> None:
         self.folder, self.device, self._sources = folder, device, sources
-        self._metrics = read_json(folder / METRICS) if (folder / METRICS).exists() else None
+        self._metrics = read_metrics(folder) if (folder / METRICS).exists() else None
         if student is not None:
             self.student = student
 
@@ -130,7 +136,7 @@ class Run:
     def usage(self) -> dict[str, Any]:
         """What usage.json holds: calls, tokens, dollars, seconds by stage; empty before any."""
         path = self.folder / "usage.json"
-        return dict(read_json(path)) if path.exists() else {}
+        return read_object(path) if path.exists() else {}
 
     def judgments(
         self, part: int | Literal["exam", "validation"] | None = None

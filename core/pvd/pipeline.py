@@ -18,11 +18,11 @@ from pvd import exam, forgetting, options, provenance, report, rounds, scoring, 
 from pvd.discovery import registry
 from pvd.errors import BadInput, MissingFile
 from pvd.exam import Paper
-from pvd.folder import locked, read_json, replaced, sweep, write_bytes, write_json, write_lines
+from pvd.folder import locked, read_object, replaced, sweep, write_bytes, write_json, write_lines
 from pvd.identity import check_same_run
 from pvd.ledger import Ledger, judgment_row
 from pvd.money.plan import Plan
-from pvd.outcome import METRICS, Run
+from pvd.outcome import METRICS, Run, read_metrics
 from pvd.progress import Progress, Silent
 from pvd.protocols import Student, Teacher
 from pvd.records import RoundResult
@@ -142,7 +142,7 @@ def is_finished(settings: Settings, folder: Path) -> bool:
     """Whether the folder's result is that of all rounds, not of an exam in between."""
     if not (folder / METRICS).exists():
         return False
-    metrics = read_json(folder / METRICS)
+    metrics = read_metrics(folder)
     done, best = len(metrics["rounds"]) - 1, metrics["best_round"]
     return validation.enough(done, best, settings.train)
 
@@ -166,7 +166,7 @@ def open_student(folder: Path, device: str = "cpu") -> Student:
     """The student that a run saved."""
     from safetensors import SafetensorError
 
-    card = read_json(folder / "pvd.json")
+    card = provenance.read_card(folder)
     provenance.check_there(card, folder)
     kind, _, name = card["student"].partition(".")
     student: Student = pvd.load(kind, name, **card["options"])
@@ -264,7 +264,7 @@ def examine(session: Session, paper: Paper) -> None:
 
 def write_report(folder: Path, metrics: dict[str, Any]) -> Path:
     """report.html, from the files of the run alone."""
-    usage, gallery = (read_json(folder / name) for name in ("usage.json", "gallery.json"))
+    usage, gallery = (read_object(folder / name) for name in ("usage.json", "gallery.json"))
     path = folder / "report.html"
     write_bytes(path, report.render(metrics, usage, gallery).encode())
     return path
@@ -274,7 +274,7 @@ def make_report(folder: Path) -> Path:
     """The report of a finished run once more; nothing is asked, loaded or computed."""
     if not (folder / METRICS).exists():
         raise MissingFile(f"There is no result in {folder} yet; give `pvd evaluate` first.")
-    return write_report(folder, read_json(folder / METRICS))
+    return write_report(folder, read_metrics(folder))
 
 
 def save_student(student: Student, folder: Path) -> None:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from pvd.discovery import KINDS, registry
-from pvd.errors import MissingPrerequisite
+from pvd.errors import BadInput, MissingPrerequisite
+from pvd.folder import read_object
 from pvd.isolation.origin import place_known
 from pvd.protocols import Component
 from pvd.settings import Settings, components
 
+AGAIN = "bring the student's files once more."
 # What may stand in a sentence: pvd.json may be a stranger's.
 WORD = re.compile(r"[A-Za-z0-9](?:[\w.+!-]{0,98}[A-Za-z0-9])?", re.ASCII)
 FILE = re.compile(r"[\w.+-][\w.+ -]{0,98}")
@@ -45,6 +48,15 @@ def _said(component: Component) -> str:
     if found:
         return f"{found['distribution']} {found['version']}"
     return f"the module {type(component).__module__}"
+
+
+def read_card(folder: Path) -> dict[str, Any]:
+    """A student's pvd.json, of which the student's name and its options are there."""
+    path = folder / "pvd.json"
+    card = read_object(path, again=AGAIN)
+    if not (isinstance(card.get("student"), str) and isinstance(card.get("options"), dict)):
+        raise BadInput(f"{path} does not say which student it is of, with its options; {AGAIN}")
+    return card
 
 
 def recorded(about: Mapping[str, Any]) -> dict[str, str]:

@@ -187,6 +187,51 @@ def test_a_damaged_student_is_one_sentence(done: pvd.Run) -> None:
         _ = pvd.Run.open(done.folder).student
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("5", "is no JSON object; delete it, then give the same command again"),
+        ("[]", "is no JSON object; delete it, then"),
+        ("null", "is no JSON object; delete it, then"),
+        ("{}", "says no schema; delete it, then"),
+        ('{"schema": true}', "says no schema; delete it, then"),
+        ('{"schema": 99}', r"was written by a newer pvd \(schema 99\); update pvd-distill"),
+    ],
+)
+def test_numbers_that_are_none_are_one_sentence(done: pvd.Run, text: str, said: str) -> None:
+    (done.folder / "metrics.json").write_text(text)
+    with pytest.raises(BadInput, match=rf"metrics\.json {said}"):
+        pvd.Run.open(done.folder)
+    with pytest.raises(BadInput, match=rf"metrics\.json {said}"):
+        pvd.export(done.folder, done.folder.parent / "export")
+    with pytest.raises(BadInput, match=rf"metrics\.json {said}"):
+        pvd.pipeline.make_report(done.folder)
+
+
+@pytest.mark.parametrize("text", ["null", "5", "[]"])
+def test_a_usage_that_is_none_is_one_sentence(done: pvd.Run, text: str) -> None:
+    (done.folder / "usage.json").write_text(text)
+    with pytest.raises(BadInput, match=r"usage\.json is no JSON object; delete it, then give"):
+        _ = done.usage
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[]", "is no JSON object; bring the student's files once more"),
+        ("{}", "does not say which student it is of, with its options; bring"),
+        ('{"student": "student.tiny"}', "does not say which student it is of"),
+        ('{"student": 3, "options": {}}', "does not say which student it is of"),
+    ],
+)
+def test_a_card_that_is_none_is_one_sentence(done: pvd.Run, text: str, said: str) -> None:
+    (done.folder / "student" / "pvd.json").write_text(text)
+    with pytest.raises(BadInput, match=rf"pvd\.json {said}"):
+        _ = done.student
+    with pytest.raises(BadInput, match=rf"pvd\.json {said}"):
+        pvd.export(done.folder, done.folder.parent / "export")
+
+
 def test_another_process_needs_the_folder_alone(done: pvd.Run) -> None:
     """The student comes from a file of `-p`, which run.toml names; until it is asked for, no torch
     is loaded."""

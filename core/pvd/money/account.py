@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pvd.asking import Desk
 from pvd.errors import UsageError
-from pvd.folder import read_json, write_json
+from pvd.folder import read_object, write_json
 from pvd.money import quote
 from pvd.money.amounts import money
 from pvd.money.budget import Budget
@@ -32,7 +32,7 @@ def budget_of(
     that other processes charge at the same time."""
     before = {}
     if (folder / "usage.json").exists() and not fresh:
-        before = read_json(folder / "usage.json")
+        before = read_object(folder / "usage.json")
     run = shared or before.get("run") or uuid.uuid4().hex
     if before.get("run") == run:
         spent = Spent(before.get("run_questions", 0), before.get("run_dollars", 0.0))

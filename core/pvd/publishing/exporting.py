@@ -17,6 +17,7 @@ from pvd.identity import configuration
 from pvd.ledger import Ledger
 from pvd.loading import check_device
 from pvd.options import Table
+from pvd.outcome import read_metrics
 from pvd.progress import Progress, Silent
 from pvd.protocols import Student
 from pvd.publishing import card, mixing
@@ -58,7 +59,7 @@ def export(
     result = _result(run)
     _check_free(to, run)
     table = configuration(run / "run.toml")  # loads the run's plug-in files
-    metrics, about = read_json(run / METRICS), read_json(run / "student" / STUDENT)
+    metrics, about = read_metrics(run), provenance.read_card(run / "student")
     provenance.check_there(about, run / "student")
     mixing.check_whole(run / "student")
     with TemporaryDirectory(prefix="pvd-export-") as scratch:
