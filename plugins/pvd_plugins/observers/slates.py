@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import textwrap
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pvd
+from pvd import kit
 
 if TYPE_CHECKING:
     import numpy
@@ -33,10 +35,12 @@ def picture(judgment: pvd.Judgment) -> numpy.ndarray[Any, Any]:
     font = ImageFont.truetype(Path(matplotlib.get_data_path()) / "fonts/ttf/DejaVuSans.ttf", FONT)
     draw.multiline_text((GAP, GAP), "\n".join(lines), "black", font, spacing=LINE - FONT)
     for column, position in enumerate(order):
-        image = items[position].open()
-        image.thumbnail((SIDE, SIDE))
         left = GAP + column * (SIDE + GAP)
-        sheet.paste(image, (left + (SIDE - image.width) // 2, top + (SIDE - image.height) // 2))
+        # The picture may be gone or damaged since it was asked about: its place stays empty.
+        with suppress(OSError, kit.BadInput):
+            image = items[position].open()
+            image.thumbnail((SIDE, SIDE))
+            sheet.paste(image, (left + (SIDE - image.width) // 2, top + (SIDE - image.height) // 2))
         rank = ranks[position]
         place = "not placed" if rank is None else str(rank + 1)
         draw.text((left + SIDE // 2, top + SIDE + 2), place, "black", font, anchor="ma")

@@ -366,6 +366,23 @@ def test_ties_and_unplaced_items_and_letters_are_drawn() -> None:
     assert (sheet[-30:] != strict[-30:]).any()
 
 
+def test_a_picture_that_does_not_open_leaves_its_place_empty(tmp_path: Path) -> None:
+    from pvd_plugins.observers.slates import GAP, LINE, SIDE, picture
+
+    some = testing.judgment(Ranking.from_order([0, 1, 2]), 3)
+    (tmp_path / "damaged.png").write_bytes(b"none")
+    lost = [replace(some.slate.items[n], image=tmp_path / f"{n}.png") for n in (0, 1)]
+    lost[1] = replace(lost[1], image=tmp_path / "damaged.png")
+    slate = replace(some.slate, items=(*lost, some.slate.items[2]))
+    whole, sheet = picture(some), picture(replace(some, slate=slate))
+    third = GAP + 2 * (SIDE + GAP)
+    assert (sheet[:, third:] == whole[:, third:]).all()
+    pictures = slice(-(SIDE + LINE + GAP), -(LINE + GAP))
+    assert (sheet[pictures, :third] == 255).all()
+    assert (whole[pictures, :third] != 255).any()
+    assert (sheet[-(LINE + GAP) :] == whole[-(LINE + GAP) :]).all(), "the places below all three"
+
+
 # --- what is wrong is said before anything is asked ---------------------------------------------
 
 
