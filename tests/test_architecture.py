@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -37,8 +38,12 @@ def imports(path: Path) -> list[tuple[int, str, bool]]:
             elif isinstance(child, ast.ImportFrom):
                 module = child.module or ""
                 found.append((child.level, module, top))
-                if module == "pvd":
-                    found.extend((0, f"pvd.{alias.name}", top) for alias in child.names)
+                inner = CORE.parent.joinpath(*module.split("."))
+                found.extend(
+                    (0, f"{module}.{alias.name}", top)
+                    for alias in child.names
+                    if module == "pvd" or (inner / f"{alias.name}.py").is_file()
+                )
             inside = isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef)
             walk(child, top and not inside)
 
@@ -85,6 +90,21 @@ def test_only_the_pipeline_knows_the_order(path: Path) -> None:
         ours = {m for m in used if m.startswith("pvd.")} - {"pvd.errors", "pvd.images"}
         ours -= {"pvd.tokens"}
         assert not ours, ours
+
+
+def test_no_two_files_need_each_other() -> None:
+    """Neither while they are imported nor later, inside functions. A package's `__init__`, which
+    collects what its files offer, is no part of a circle."""
+    paths = {path for path in files(CORE) if path.stem != "__init__"}
+    modules = {
+        ".".join(path.relative_to(CORE.parent).with_suffix("").parts): path for path in paths
+    }
+    needs = {
+        one: {module for _, module, _ in imports(path) if module in modules}
+        for one, path in modules.items()
+    }
+    assert sum(map(len, needs.values())) > len(modules), "or the reading above is wrong"
+    TopologicalSorter(needs).prepare()  # CycleError names the files
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from PIL import Image
 import pvd
 from pvd import catalog, kit, options
 from pvd.cli import main
-from pvd.cli.running import source_table
+from pvd.cli.tables import source_table
 from pvd.errors import PvdError
 from pvd.folder import read_lines
 from pvd.images import decode

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pvd.cli.running import Dollars, run_options, tables_from
+from pvd.cli.running import Dollars, run_options
+from pvd.cli.tables import tables_from
 from pvd.errors import Interrupted, PvdError, UsageError
 
 if TYPE_CHECKING:

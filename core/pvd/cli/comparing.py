@@ -14,7 +14,8 @@ import click
 
 from pvd import options
 from pvd.cli import completing
-from pvd.cli.running import output_options, run_options, tables_from
+from pvd.cli.running import output_options, run_options
+from pvd.cli.tables import tables_from
 from pvd.errors import BadInput, UsageError
 
 LOOK = 1.0  # seconds between looks whether the comparison still runs

@@ -17,6 +17,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from pvd import options
+from pvd.cli.tables import tables_from
 from pvd.discovery import KINDS, registry
 from pvd.errors import PvdError, UnknownName
 from pvd.protocols import Source
@@ -161,7 +162,6 @@ def own_options(ctx: click.Context, param: click.Parameter, incomplete: str) -> 
 
 def _chosen(ctx: click.Context) -> Mapping[str, Any]:
     """The tables that the words typed so far come to, as far as they can be read."""
-    from pvd.cli.running import tables_from
     from pvd.settings import recipe
 
     given: dict[str, Any] = dict.fromkeys(

@@ -15,7 +15,8 @@ import click
 from pvd import options
 from pvd.cli import completing
 from pvd.cli.files import plugin_files
-from pvd.cli.running import output_options, source_table
+from pvd.cli.running import output_options
+from pvd.cli.tables import source_table
 from pvd.discovery import nearest, registry
 from pvd.errors import MissingFile, UsageError
 

@@ -17,7 +17,8 @@ from pvd.protocols import CompositeTeacher, Teacher
 from pvd.records import Item, Judgment, Persona, Reply, Request, Slate
 from pvd.settings import AskSettings
 from pvd.store import Store
-from pvd.testing.contract import Contract, called, require, skip
+from pvd.testing.contract import Contract, called
+from pvd.testing.demands import require, skip
 from pvd.testing.material import items, personas
 
 SEED = 7

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import redirect_stdout
 from dataclasses import fields, is_dataclass
 from functools import partial, wraps
-from typing import Any, ClassVar, NoReturn, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from pvd import options
 from pvd.discovery import KINDS, RESERVED, RESERVED_OF
@@ -18,25 +18,12 @@ from pvd.isolation import origin_of, unguarded
 from pvd.isolation.origin import missing_package, one_line
 from pvd.protocols import Component
 from pvd.testing import options as own
+from pvd.testing.demands import require, skip
 from pvd.testing.network import offline
 from pvd.testing.streams import STREAMS, drawn_from
 
 C = TypeVar("C", bound="Contract")
 FAILED_BEFORE = "it failed before that was over, see above"
-
-
-def require(fits: object, message: str) -> None:
-    """Raise AssertionError with this message unless it fits; `python -O` leaves it in."""
-    __tracebackhide__ = True  # pytest shows the line of the check instead
-    if not fits:
-        raise AssertionError(message)
-
-
-def skip(why: str) -> NoReturn:
-    """End a check that cannot be made here; pytest, too, shows it as skipped."""
-    from unittest import SkipTest  # only where something is skipped: it loads a good deal
-
-    raise SkipTest(why)
 
 
 def check(method: Callable[[C], None]) -> Callable[[C], None]:
@@ -90,7 +77,7 @@ class Contract:
         super().__init_subclass__()
         made = cls.component  # of a class beside this one, perhaps
         if inspect.isfunction(made) and made is not Contract.component:
-            cls.component = _of_its_kind(made)  # type: ignore[method-assign]
+            cls.component = _of_its_kind(made)  # type: ignore[method-assign, assignment]
 
     @classmethod
     def checks(cls) -> Iterator[str]:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pvd.isolation.origin import shortened
 from pvd.protocols import Evaluator
 from pvd.records import Estimate, Exam
-from pvd.testing.contract import Contract, called, check, require, skip
+from pvd.testing.contract import Contract, called, check
+from pvd.testing.demands import require, skip
 from pvd.testing.material import exam
 
 if TYPE_CHECKING:

@@ -11,7 +11,8 @@ from pvd.protocols import BatchTeacher, Capabilities, CompositeTeacher, Question
 from pvd.records import Item, Persona, Tokens
 from pvd.testing import variants
 from pvd.testing.answering import Answering
-from pvd.testing.contract import called, check, require, skip
+from pvd.testing.contract import called, check
+from pvd.testing.demands import require, skip
 
 
 class Foretelling(Answering):

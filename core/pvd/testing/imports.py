@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from pvd.testing.contract import skip
+from pvd.testing.demands import skip
 
 # Each takes a tenth of a second or more, or much memory; whoever lists plug-ins pays for all.
 HEAVY = (

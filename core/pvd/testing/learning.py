@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pvd.protocols import Student
 from pvd.testing import options as own
-from pvd.testing.contract import Contract, called, check, require, skip
+from pvd.testing.contract import Contract, called, check
+from pvd.testing.demands import require, skip
 from pvd.testing.embedding import (
     PICKLES,
     TEXTS,

@@ -8,7 +8,8 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pvd.protocols import Loss, ScoredBatch
-from pvd.testing.contract import Contract, called, check, require, skip
+from pvd.testing.contract import Contract, called, check
+from pvd.testing.demands import require, skip
 from pvd.testing.material import judged_batch, learnable_batch, scored_batch
 
 if TYPE_CHECKING:

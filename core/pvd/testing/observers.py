@@ -10,7 +10,8 @@ from typing import Any, ClassVar
 from pvd import hookspecs
 from pvd.protocols import Observer
 from pvd.records import Estimate, Ranking, RoundResult, Stage, Step
-from pvd.testing.contract import Contract, check, require
+from pvd.testing.contract import Contract, check
+from pvd.testing.demands import require
 from pvd.testing.material import judgment
 from pvd.watching import Watchers
 

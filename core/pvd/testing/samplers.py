@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pvd.protocols import Sampler
 from pvd.records import Ranking
-from pvd.testing.contract import Contract, called, check, require
+from pvd.testing.contract import Contract, called, check
+from pvd.testing.demands import require
 from pvd.testing.material import Book, judgment, personas, pool
 
 if TYPE_CHECKING:

@@ -13,7 +13,8 @@ from pvd.catalog import ALIASES, PARTS
 from pvd.errors import MissingPrerequisite, PvdError
 from pvd.protocols import Source
 from pvd.records import Catalog, Item, Persona, check_distinct
-from pvd.testing.contract import Contract, called, check, require, skip
+from pvd.testing.contract import Contract, called, check
+from pvd.testing.demands import require, skip
 
 SOME = 12  # items whose pictures are opened
 NEEDS_A_PATH = (

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from pvd.testing import options as own
-from pvd.testing.contract import check, require, skip
+from pvd.testing.contract import check
+from pvd.testing.demands import require, skip
 from pvd.testing.embedding import (
     HERE,
     TEXTS,

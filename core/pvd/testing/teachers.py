@@ -12,7 +12,8 @@ from pvd.records import Ranking, Reply, Request, Slate
 from pvd.testing import options as own
 from pvd.testing import variants
 from pvd.testing.answering import SEED, digest
-from pvd.testing.contract import called, check, require, skip
+from pvd.testing.contract import called, check
+from pvd.testing.demands import require, skip
 from pvd.testing.foretelling import Foretelling
 
 TRIES = 8  # times that a question is asked once more before its answers count as always the same
