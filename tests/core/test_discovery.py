@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import itertools
 import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import redirect_stdout
 from pathlib import Path
 
 import pytest
 
 import pvd
-from pvd.discovery import KINDS, Registry
+from pvd.cli import main
+from pvd.discovery import KINDS, Registry, registry
 from pvd.errors import MissingFile, MissingPrerequisite, PluginError, PvdError, UnknownName
 from pvd.options import describe, fill
 
@@ -476,3 +479,28 @@ def test_a_class_knows_its_name_only_once_loaded(install: Install) -> None:
     install("acme", teacher("acme"), "teacher.acme")
     Registry().get("teacher", "acme")
     assert pvd.Teacher.name == "", "the registry must not name the protocol itself"
+
+
+class Screen(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("columns", [40, 200])
+def test_the_list_fits_a_terminal_and_is_a_line_each_for_programs(
+    columns: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    screen, pipe = Screen(), io.StringIO()
+    for stream in (screen, pipe):
+        with redirect_stdout(stream):
+            main(["plugins"], standalone_mode=False)
+    lines, whole = screen.getvalue().splitlines(), pipe.getvalue().splitlines()
+    assert max(map(len, lines)) <= columns
+    assert " ".join(screen.getvalue().split()) == " ".join(pipe.getvalue().split())
+    names = [f"{kind}.{name}" for kind in KINDS for name in registry.names(kind)]
+    assert {line.split()[0] for line in whole} >= set(names)
+    assert [line.split()[0] for line in lines if not line.startswith(" ")] == [
+        line.split()[0] for line in whole
+    ]
+    assert (lines == whole) == (columns == 200)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 import textwrap
-from collections.abc import Iterable, Sequence
-from functools import partial
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import click
@@ -14,7 +14,7 @@ import click
 from pvd import options
 from pvd.cli import completing
 from pvd.cli.files import plugin_files
-from pvd.discovery import KINDS, registry, unknown
+from pvd.discovery import KINDS, Listing, registry, unknown
 from pvd.errors import PluginError, UnknownName
 from pvd.isolation import unguarded
 
@@ -35,12 +35,32 @@ def plugins(ctx: click.Context, load: bool, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps([vars(row) for row in rows]))
     else:
-        width = max((len(row.name) for row in rows), default=0)
-        for row in rows:
-            why = row.status.removeprefix(f"The plug-in {row.name} of {row.distribution} ")
-            click.echo(f"{row.name:<{width}}  {row.distribution:<20}  {why}")
+        for line in _listed(rows):
+            click.echo(line)
     if broken := [name for name, error in wrong.items() if isinstance(error, PluginError)]:
         raise PluginError(f"Plug-ins that cannot be used: {', '.join(broken)}; see their lines.")
+
+
+def _listed(rows: Sequence[Listing]) -> Iterator[str]:
+    """A line each, which programs read; on a terminal that has no room for one, what does not fit
+    stands below the name."""
+    name = max((len(row.name) for row in rows), default=0)
+    columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    for row in rows:
+        why = row.status.removeprefix(f"The plug-in {row.name} of {row.distribution} ")
+        line = f"{row.name:<{name}}  {row.distribution:<20}  {why}"
+        if columns is None or len(line) <= columns:
+            yield line
+        else:
+            yield _wrapped(f"{row.name}  {row.distribution}  {why}", columns - 1)
+
+
+def _wrapped(text: str, width: int, first: str = "", then: str = "    ") -> str:
+    """A text in lines of that width; long words, such as paths, are not cut in two."""
+    return textwrap.fill(
+        text, width, initial_indent=first, subsequent_indent=then,
+        break_long_words=False, break_on_hyphens=False,
+    )  # fmt: skip
 
 
 @plugins.command()
@@ -127,12 +147,10 @@ def _short(why: str | None, said: Sequence[str]) -> str | None:
 
 def _line(result: str, sentence: str, why: str | None) -> str:
     """One check within the width of the terminal; why it is not ok stands below."""
-    # textwrap would cut long words in two, such as paths.
     width = min(shutil.get_terminal_size((78, 24)).columns, 100) - 1
-    wrap = partial(textwrap.fill, width=width, break_long_words=False, break_on_hyphens=False)
-    lines = [wrap(sentence, initial_indent=MARKS[result], subsequent_indent=" " * 6)]
+    lines = [_wrapped(sentence, width, MARKS[result], " " * 6)]
     if why:
-        lines.append(wrap(why, initial_indent=" " * 8, subsequent_indent=" " * 8))
+        lines.append(_wrapped(why, width, " " * 8, " " * 8))
     return "\n".join(lines)
 
 
