@@ -29,7 +29,7 @@ def main() -> None:
             if os.environ.get(ASKED):
                 from pvd.cli.shells import Offered
 
-                sys.stdout = Offered(sys.stdout)  # type: ignore[assignment]
+                sys.stdout = Offered(sys.stdout)
             command(complete_var=ASKED)  # also as python -m pvd
         finally:
             for number in STOPS:  # from here on there is nothing to keep
