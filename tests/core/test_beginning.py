@@ -261,6 +261,49 @@ def test_what_lies_in_a_folder_is_told_apart(shop: Path) -> None:
     assert looking.files(shop / "nowhere", "catalog") == []
 
 
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("id;image\n1;images/1.png\n", "shop.csv has semicolons between its columns; save it"),
+        ("1,images/1.png\n2,images/2.png\n", "shop.csv has no column 'id', only 1, images/1.png;"),
+    ],
+    ids=["semicolons", "no header"],
+)
+def test_why_a_table_was_passed_over_is_said(
+    shop: Path, monkeypatch: pytest.MonkeyPatch, text: str, why: str
+) -> None:
+    (shop / "shop.csv").write_text(text)
+    words = ["--yes", "--teacher", "human", "--student", "tiny"]
+    pictures = init("one.toml", *words)  # which are there, and proposed
+    assert f"--catalog: Passed over: {shop}/{why}" in pictures.stderr
+    assert "people.jsonl" not in pictures.stderr
+    for picture in (shop / "images").iterdir():
+        picture.unlink()
+    drawn = init("two.toml", *words, "--personas", "boutique")
+    said = "None was found in .; boutique is made up, to try things out. Passed over: "
+    assert f"{said}{shop}/{why}" in drawn.stderr
+    monkeypatch.setattr(beginning, "_somebody_is_there", lambda: True)
+    asked = CliRunner().invoke(main, ["init"], input="")
+    assert why in " ".join(asked.stderr.split())
+
+
+def test_a_newline_in_a_name_is_shown_in_one_line(
+    shop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(beginning, "_somebody_is_there", lambda: True)
+    (shop / "b\nc").mkdir()
+    (shop / "people.jsonl").rename("b\nc/people\n.jsonl")
+    (shop / "shop.csv").rename("b\nc/shop.csv")
+    (shop / "images").rename("b\nc/images")
+    words = ["init", "b\nc", "--teacher", "human", "--student", "tiny", "--device", "cpu"]
+    result = CliRunner().invoke(main, words, input="\n\n")
+    assert result.exit_code == 0, result.output
+    assert "Catalogue [b\\nc/shop.csv]: " in result.stderr
+    assert "Personas [b\\nc/people\\n.jsonl]: " in result.stderr
+    assert "  b\\nc/people\\n.jsonl\n" in result.stderr
+    assert result.stdout.startswith("Written: b\\nc/run.toml\n")
+
+
 def test_a_huge_table_is_not_read_to_be_found(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(looking, "LARGE", 1)
     monkeypatch.setattr(looking, "read", lambda role, table: pytest.fail("it was read"))
@@ -592,7 +635,8 @@ def test_five_questions_are_asked_and_a_wrong_answer_again(shop: Path, columns: 
     terminal.answer("Personas [people.jsonl]: ", "")
     terminal.answer("Teacher [claude]: ", "simulated")  # which does not know these personas
     terminal.answer("Teacher [claude]: ", "openai-compatible")
-    terminal.answer("teacher.model: ", "mine")  # but where is it?
+    terminal.answer("teacher.model: ", "mine")
+    terminal.answer("teacher.base_url: ", "nowhere")  # which is none
     terminal.answer("Teacher [claude]: ", "consistent")
     terminal.answer("teacher.of: ", "claude")
     terminal.answer("Student [", "tiny")
@@ -606,6 +650,15 @@ def test_five_questions_are_asked_and_a_wrong_answer_again(shop: Path, columns: 
     assert "missing from all 60" in " ".join(shown.split())
     assert "* claude" in shown
     assert max(map(len, shown.splitlines())) <= columns
+
+
+def test_a_server_of_ones_own_is_asked_for(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(beginning, "_somebody_is_there", lambda: True)
+    answers = "\n\nopenai-compatible\nmine\nhttp://localhost:8000/v1\ntiny\n"
+    result = CliRunner().invoke(main, ["init", "--device", "cpu"], input=answers)
+    assert result.exit_code == 0, result.output
+    teacher = options.dump(read(Path("run.toml")).teacher)
+    assert (teacher["model"], teacher["base_url"]) == ("mine", "http://localhost:8000/v1")
 
 
 @pytest.mark.parametrize(

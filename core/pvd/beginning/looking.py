@@ -29,22 +29,41 @@ def files(folder: Path, role: str) -> list[Path]:
     """What may be a catalogue or personas, in the folder or in one inside it, the likeliest first:
     tables that can be read as such, then folders of pictures, or texts whose names speak of people.
     """
-    inside = sorted(islice(_entries(folder), ENTRIES))
-    folders = [p for p in inside if isdir(p) and not p.name.startswith(".")]
-    below = [p for f in folders[:TRIED] for p in sorted(islice(_entries(f), ENTRIES))]
-    tables = [p for p in (*inside, *below) if p.suffix.lower() in TABLES and isfile(p)]
-    found = [
-        path
-        for path in islice(tables, TRIED)
-        if (role == "catalog" if path.stat().st_size > LARGE else _reads(path, role))
-    ]
+    everything, folders = _inside(folder)
+    found = [path for path, why in _tables(everything, role) if not why]
     if role == "catalog":
         found += [folder] if _has_pictures(folder, False) else []
         found += [p for p in folders if _has_pictures(p)]
     else:
-        texts = (p for p in (*inside, *below) if p.suffix.lower() in TEXTS and isfile(p))
+        texts = (p for p in everything if p.suffix.lower() in TEXTS and isfile(p))
         found += [p for p in texts if any(word in p.stem.lower() for word in PEOPLE)]
     return found
+
+
+def passed_over(folder: Path, role: str) -> dict[Path, str]:
+    """The tables there that cannot be read as such, and why; without those that are fine as the
+    other."""
+    other = "personas" if role == "catalog" else "catalog"
+    tables = _tables(_inside(folder)[0], role)
+    return {path: why for path, why in tables if why and _unread(path, other)}
+
+
+def _inside(folder: Path) -> tuple[list[Path], list[Path]]:
+    """What lies in the folder, and in those inside it; and those."""
+    inside = sorted(islice(_entries(folder), ENTRIES))
+    folders = [p for p in inside if isdir(p) and not p.name.startswith(".")]
+    below = [p for f in folders[:TRIED] for p in sorted(islice(_entries(f), ENTRIES))]
+    return [*inside, *below], folders
+
+
+def _tables(paths: Iterable[Path], role: str) -> Iterator[tuple[Path, str]]:
+    """The tables among them, with the reason if one cannot be read as such."""
+    tables = (p for p in paths if p.suffix.lower() in TABLES and isfile(p))
+    for path in islice(tables, TRIED):
+        if path.stat().st_size <= LARGE:
+            yield path, _unread(path, role)
+        elif role == "catalog":
+            yield path, ""
 
 
 def _entries(folder: Path) -> Iterator[Path]:
@@ -54,12 +73,12 @@ def _entries(folder: Path) -> Iterator[Path]:
         return
 
 
-def _reads(path: Path, role: str) -> bool:
+def _unread(path: Path, role: str) -> str:
     try:
         read(role, {"use": "table", "path": str(path)})
-    except PvdError:
-        return False
-    return True
+    except PvdError as error:
+        return str(error)
+    return ""
 
 
 def _has_pictures(folder: Path, deeper: bool = True) -> bool:

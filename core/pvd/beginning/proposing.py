@@ -16,6 +16,7 @@ from pvd.protocols import Component, Source, Teacher
 from pvd.settings import Settings, components, resolve
 
 QUESTIONS = ("catalog", "personas", "teacher", "student")
+REASONS = 3  # that are told of tables that were passed over
 Answers = Mapping[str, Any]
 
 
@@ -90,13 +91,21 @@ class Beginning:
         found = self._of_the_same() if role == "personas" else []
         files = [str(p) for p in looking.files(self.folder, role)]
         found += [p for p in files if p != self.answers.get("catalog")] or files
+        over = self._passed_over(role, found)
         if found:
-            return Proposal(found[0], (*map(Choice, found), *sources))
+            return Proposal(found[0], (*map(Choice, found), *sources), over.strip())
         other = "catalog" if role == "personas" else "personas"
         note = f"None was found in {self.folder}; {drawn} is made up, "
         if self.answers.get(other) not in (None, self._own(other)):
-            return Proposal(None, sources, f"{note}and does not fit data of your own.")
-        return Proposal(drawn, sources, f"{note}to try things out.")
+            return Proposal(None, sources, f"{note}and does not fit data of your own.{over}")
+        return Proposal(drawn, sources, f"{note}to try things out.{over}")
+
+    def _passed_over(self, role: str, found: Sequence[str]) -> str:
+        """Why tables were, where no other was found."""
+        if any(Path(one).suffix.lower() in looking.TABLES for one in found):
+            return ""
+        why = list(looking.passed_over(self.folder, role).values())
+        return f" Passed over: {' '.join(why[:REASONS])}" if why else ""
 
     def _of_the_same(self) -> list[str]:
         """The catalogue's own source and path, where that brings personas, too."""

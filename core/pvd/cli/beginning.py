@@ -75,7 +75,7 @@ def init(place: Path, yes: bool, config: Path | None, recipe: str, **given: Any)
     except (click.Abort, KeyboardInterrupt):  # Ctrl-C, or the end of what was typed
         raise Interrupted("Stopped; nothing was written.") from None
     writing.write(beginning.settings(), file)
-    click.echo(f"Written: {file}")
+    click.echo(f"Written: {_line(str(file))}")
     for line in beginning.lacking():
         click.echo(f"Before the run: {line}")
     click.echo(f"Next: pvd run --config {shlex.quote(str(file))} --dry-run")
@@ -119,12 +119,12 @@ def _file(place: Path) -> Path:
 
 def _take(beginning: Beginning, name: str, proposal: Proposal) -> None:
     """The proposal, without asking."""
+    if proposal.note and name != "teacher":  # what is made up, or not there
+        click.echo(f"--{name}: {_line(proposal.note)}", err=True)
     if proposal.answer is None:
         what = "[SOURCE:]PATH" if name in ("catalog", "personas") else "NAME"
         verb = "be proposed here" if name != "personas" else "be proposed here for your items"
         raise UsageError(f"No {name} can {verb}; add --{name} {what}.")
-    if proposal.note and name != "teacher":  # what is made up, or not there
-        click.echo(f"--{name}: {proposal.note}", err=True)
     beginning.answer(name, proposal.answer)
 
 
@@ -133,7 +133,8 @@ def _ask(beginning: Beginning, name: str, proposal: Proposal) -> None:
     _show(INTRO[name], proposal.choices, proposal.note)
     while True:
         word = "Catalogue" if name == "catalog" else name.capitalize()
-        answer = click.prompt(word, proposal.answer, err=True)
+        shown = f"{word} [{_line(proposal.answer)}]" if proposal.answer else word
+        answer = click.prompt(shown, proposal.answer, show_default=False, err=True)
         if name in ("catalog", "personas"):
             answer = expanduser(answer)  # what a shell would do
         try:
@@ -161,12 +162,18 @@ def _show(intro: str, choices: Sequence[Choice] = (), note: str = "") -> None:
     """The question, and what may be answered: a line each, as far as the terminal has room."""
     click.echo(err=True)
     _say(click.style(intro, bold=True), "")
-    wide = max((len(choice.answer) for choice in choices), default=0)
+    wide = max((len(_line(choice.answer)) for choice in choices), default=0)
     for choice in choices:
-        line = f"{'*' if choice.marked else ' '} {choice.answer:<{wide}}  {choice.about}".rstrip()
+        answer, mark = _line(choice.answer), "*" if choice.marked else " "
+        line = f"{mark} {answer:<{wide}}  {choice.about}".rstrip()
         click.echo(line if len(line) <= _columns() else f"{line[: _columns() - 1]}…", err=True)
     if note:
         _say(note)
+
+
+def _line(text: str) -> str:
+    """On one line: a file's name may have a newline in it."""
+    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
 
 
 def _say(text: str, indent: str = "  ") -> None:

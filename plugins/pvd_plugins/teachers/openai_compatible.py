@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Annotated, Any, ClassVar, Literal
 from urllib.parse import urlsplit
@@ -29,7 +29,7 @@ class OpenAICompatible(Chat):
     keys: ClassVar[tuple[str, ...]] = ("OPENAI_COMPATIBLE_API_KEY",)
 
     model: Annotated[str, "the model's id, as the server lists it"]
-    base_url: Annotated[str | None, "of the server, with /v1; required"]
+    base_url: Annotated[str | None, "of the server, with /v1"] = field()
     schema: Annotated[
         Literal["json_schema", "none"],
         "how answers are bound to a permutation; none: by words alone",
