@@ -104,7 +104,8 @@ def on_stage_end(stage: Stage) -> None:
 @hookspec
 def on_message(line: str, needed: bool) -> None:
     """One line that stays on the screen: a warning, what was spent, a round's result. Rare. Without
-    a line that is `needed` the user cannot go on: also `--quiet` shows it.
+    a line that is `needed` the user cannot go on, or would not know that an observer is switched
+    off: also `--quiet` shows it.
     """
 
 

@@ -5,7 +5,6 @@ exam questions -> ( drawing -> asking -> training -> validation ) x rounds -> ex
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import replace
@@ -258,7 +257,7 @@ def examine(session: Session, paper: Paper) -> None:
     write_json(folder / "exam" / "values.json", summary.values(paper, results))
     write_json(folder / "gallery.json", gallery)
     write_report(folder, metrics)
-    session.watchers.tell("on_report", metrics=copy.deepcopy(metrics))
+    session.watchers.tell("on_report", metrics=metrics)
     write_json(folder / METRICS, metrics)  # last: a run with metrics has everything else
 
 
