@@ -112,8 +112,13 @@ def test_while_the_command_is_being_loaded(place: Any) -> None:
 
 IMPATIENT = """
 import os, signal, sys
+import pvd
 os.kill(os.getpid(), signal.SIGINT)
 print("loaded to its end", file=sys.stderr)
+@pvd.hookimpl
+def register_observers(register):
+    import time
+    time.sleep(5)
 """
 
 

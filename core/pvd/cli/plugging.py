@@ -45,7 +45,8 @@ def _listed(rows: Sequence[Listing]) -> Iterator[str]:
     """A line each, which programs read; on a terminal that has no room for one, what does not fit
     stands below the name."""
     name = max((len(row.name) for row in rows), default=0)
-    columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    screen = sys.stdout is not None and sys.stdout.isatty()  # closed, it is None
+    columns = shutil.get_terminal_size().columns if screen else None
     for row in rows:
         why = row.status.removeprefix(f"The plug-in {row.name} of {row.distribution} ")
         line = f"{row.name:<{name}}  {row.distribution:<20}  {why}"
