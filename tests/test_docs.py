@@ -30,6 +30,12 @@ from pvd_plugins.teachers.hosted import Hosted
 FOLDERS = {"red": "dress", "green": "hat", "blue": "outwear", "yellow": "shoes"}  # the tutorial's
 catalog_of = Boutique.catalog
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+LONG = {  # with runs and comparisons of several components, or tests of their own
+    *(ROOT / "docs/plugins").glob("[!i]*.md"),
+    ROOT / "docs/tutorial.md",
+    ROOT / "docs/how-to/replace-the-teacher.md",
+    ROOT / "docs/reference/library.md",
+}
 
 
 @pytest.fixture
@@ -118,7 +124,11 @@ class Here:
 
 
 @pytest.mark.usefixtures("providers", "quick")
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+@pytest.mark.parametrize(
+    "page",
+    [pytest.param(page, marks=pytest.mark.slow) if page in LONG else page for page in PAGES],
+    ids=[str(page.relative_to(ROOT)) for page in PAGES],
+)
 def test_every_block_runs(
     page: Path, workplace: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:

@@ -261,6 +261,7 @@ def test_holm_by_hand(given: list[float], adjusted: list[float]) -> None:
     assert holm(given) == pytest.approx(adjusted)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "own",
     [CLOTHES, Components(20.0, 60.0, 60.0)],

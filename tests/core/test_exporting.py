@@ -179,6 +179,7 @@ def weight(folder: Path) -> torch.Tensor:
     return load_file(folder / "model.safetensors")["weight"]
 
 
+@pytest.mark.slow
 def test_a_mixture_is_the_average_and_sits_the_exam(done: Run, tmp_path: Path) -> None:
     base = pvd.load("student", "colours")
     base.load("cpu")

@@ -68,6 +68,7 @@ def test_a_run_is_found_again_in_its_folder(small: Tables, tmp_path: Path) -> No
     assert set(found.winners.values()) <= items
 
 
+@pytest.mark.slow
 def test_its_settings_repeat_it(done: pvd.Run, tmp_path: Path) -> None:
     again = pvd.run(out=tmp_path / "again", **done.settings)
     assert again.metrics == done.metrics

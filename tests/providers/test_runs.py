@@ -55,6 +55,7 @@ def loved(asked: Asked) -> str:
     return "".join(letter for _, letter in sorted(pairs, reverse=True))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [*TEACHERS, "gpt-4o"])
 def test_the_student_learns_what_the_teacher_prefers(
     name: str, fake: Fake, keys: None, shop: Path, out: Path
@@ -78,6 +79,7 @@ def test_the_student_learns_what_the_teacher_prefers(
     assert "simulated" not in result.stdout
 
 
+@pytest.mark.slow
 def test_the_student_learns_whom_it_is_for(fake: Fake, keys: None, shop: Path, out: Path) -> None:
     fake.oracle = loved
     train = {"slates": 60, "steps": 40, "learning_rate": 0.01, "validation_slates": 40}

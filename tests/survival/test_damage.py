@@ -78,6 +78,7 @@ def test_a_done_that_says_nothing(round: int, data: bytes, back_in: Any, undistu
     assert f"{path} cannot be read; it is made again." in said
 
 
+@pytest.mark.slow
 def test_a_half_checkpoint_without_done(back_in: Any, undisturbed: Any) -> None:
     here = back_in(2)
     half(here.folder / "rounds/002/student.safetensors")

@@ -101,6 +101,7 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Both]:
         yield Both(bare, watched, read(watched.folder / "tensorboard"), folder / "cache")
 
 
+@pytest.mark.slow
 def test_nobody_who_watches_changes_a_byte(both: Both) -> None:
     """Neither the two observers, nor a display that fails."""
     files = ("metrics.json", "gallery.json", "exam/values.json", "run.toml")
