@@ -105,6 +105,7 @@ def test_another_seed_is_another_run(small: Tables, tmp_path: Path) -> None:
     assert bytes_of(first.folder) != bytes_of(second.folder)
 
 
+@pytest.mark.slow
 def test_observers_change_no_byte(small: Tables, tmp_path: Path) -> None:
     @dataclass(kw_only=True)
     class Meddler(pvd.Observer):

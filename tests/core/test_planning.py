@@ -69,6 +69,7 @@ def counts(plan: Plan) -> dict[str, tuple[int, int]]:
     return {part.name: (part.questions, part.stored) for part in plan.parts}
 
 
+@pytest.mark.slow
 def test_what_is_planned_is_what_is_asked(settings: Make, tmp_path: Path) -> None:
     given, folder = settings(), tmp_path / "run"
     before = pipeline.plan(given, folder)
@@ -209,6 +210,7 @@ def test_a_run_that_ended_early_has_nothing_more_to_ask(settings: Make, tmp_path
     assert pipeline.plan(settings(**tables), tmp_path / "run").new == 0
 
 
+@pytest.mark.slow
 def test_what_is_refused_for_good_is_not_planned_again(settings: Make, tmp_path: Path) -> None:
     broken = {"use": "simulated", "malformed": 0.2}
     tables = {"judge": broken, "ask": {"attempts": 1, "failures": 1.0}}
@@ -270,6 +272,7 @@ def test_what_waits_in_a_batch_keeps_its_tournament_open(settings: Make, tmp_pat
     assert exam.new == before.parts[0].new - exam.waiting
 
 
+@pytest.mark.slow
 def test_a_fresh_run_is_planned_as_such(settings: Make, tmp_path: Path) -> None:
     folder = tmp_path / "run"
     pipeline.execute(settings(), folder)

@@ -299,6 +299,7 @@ def test_every_figure_has_a_caption_of_its_own() -> None:
     assert all(re.search(r"\d", caption) for caption in page.captions)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("metric", "what"),
     [

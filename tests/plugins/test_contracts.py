@@ -61,6 +61,7 @@ def test_the_contract(
     assert (len(provider.asked) > 0) == (name in HOSTED), "it was asked in truth"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "options"),
     [

@@ -182,6 +182,7 @@ def test_the_plan_of_a_run_that_is_half_done(
 TOLD = ("fenced", "badjson", "429", "500", "missing", "truncated", "refusal", "prose")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PAID)
 def test_what_is_written_down_is_what_was_billed(
     name: str, fake: Fake, keys: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -122,6 +122,7 @@ def made(kind: str, count: int, slots: int, seed: int) -> tuple[Tensor, Tensor]:
 KINDS = ("random", "tied", "two values", "constant", "skewed up", "skewed down", "a star")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fallback", ["nearest", "uniform"])
 @pytest.mark.parametrize("by", ["range", "quantile"])
 @pytest.mark.parametrize("kind", KINDS)

@@ -218,6 +218,7 @@ def learned(student: pvd.Student, prepared: pvd.Prepared) -> dict[str, Tensor]:
     return {str(number): grad for number, grad in found.items()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["clip", "siglip", "siglip2", "open_clip", "open_siglip"])
 @pytest.mark.parametrize("part", ["all", "last-2", "projection", "lora", "lora-1"])
 @pytest.mark.filterwarnings("ignore:student.part=lora changes every block")

@@ -81,6 +81,7 @@ def train(student: pvd.Student, steps: int = 3) -> None:
         optimizer.step()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "part"),
     [*((k, part) for k in STACKS for part in PARTS), ("open_resnet", "all"), ("siglip2", "last-1")],
