@@ -46,6 +46,7 @@ def words(line: str) -> str:
     return line.split()[0] if line else ""
 
 
+@pytest.mark.slow
 def test_a_first_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     example("first_run").main(items=80, people=60, slates=20, out=str(tmp_path / "first"))
     lines = capsys.readouterr().out.splitlines()
@@ -146,6 +147,7 @@ def test_the_package_passes_its_own_tests(stranger: Path) -> None:
     assert int(passed[1]) > 30
 
 
+@pytest.mark.slow
 def test_the_package_passes_the_checks(stranger: Path) -> None:
     check(stranger, ["teacher.aesthetic", "sampler.close-calls", "loss.lambda-rank"])
 

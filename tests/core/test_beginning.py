@@ -627,6 +627,7 @@ def plain(text: str) -> str:
     return re.sub(r"\x1b\[[0-9;]*m", "", text).replace("\r\n", "\n")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("columns", [50, 140])
 def test_five_questions_are_asked_and_a_wrong_answer_again(shop: Path, columns: int) -> None:
     terminal = Terminal(columns, ANTHROPIC_API_KEY="k")

@@ -59,6 +59,7 @@ def head(folder: Path) -> dict[str, Any]:
 # --- the folder -----------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("student", ["colours", "tiny"])
 def test_an_export_is_the_student(student: str, small: Tables, tmp_path: Path) -> None:
     run = pvd.run(out=tmp_path / "run", **small | {"student": student})
@@ -70,6 +71,7 @@ def test_an_export_is_the_student(student: str, small: Tables, tmp_path: Path) -
     assert torch.equal(opened.embed_texts(texts), run.student.embed_texts(texts))
 
 
+@pytest.mark.slow
 def test_it_takes_the_place_of_an_export_and_of_nothing_else(done: Run, tmp_path: Path) -> None:
     out = tmp_path / "out"
     pvd.export(done.folder, out, interpolate=0.5)

@@ -109,6 +109,7 @@ def test_the_table_holds_every_fault_that_the_provider_knows() -> None:
     assert {*HTTP_FAULTS, *TEXT_FAULTS} <= {*TABLE}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", TABLE)
 @pytest.mark.parametrize("name", TEACHERS)
 def test_each_fault_has_its_consequence(

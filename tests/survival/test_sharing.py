@@ -74,6 +74,7 @@ def test_two_runs_at_once_on_a_new_store(place: Any, undisturbed: Any) -> None:
     assert len(one.sent()) == len(set(one.sent())) == len(one.kept())
 
 
+@pytest.mark.slow
 def test_one_run_in_two_folders_at_once(place: Any, undisturbed: Any) -> None:
     one = place("one")
     two = beside(one, place("two"))

@@ -397,6 +397,7 @@ def test_fixtures(catalog, personas, slate, shop, no_network):
 '''
 
 
+@pytest.mark.slow
 def test_under_pytest_each_check_is_a_test(tmp_path: Path) -> None:
     (tmp_path / "conftest.py").write_text('pytest_plugins = ["pvd.testing.fixtures"]\n')
     file = tmp_path / "test_suite.py"
