@@ -27,6 +27,17 @@ Make = Callable[..., Counter]
 # What a curious user may do to find out what goes on: a plug-in file that switches on every log.
 CURIOUS = """
 import logging, sys, warnings
+from dataclasses import dataclass
+
+import pvd
+
+@dataclass(kw_only=True)
+class Curious(pvd.Observer):
+    def begin(self, folder): ...
+
+@pvd.hookimpl
+def register_observers(register):
+    register("curious", Curious)
 
 logging.basicConfig(level=logging.DEBUG, stream=sys.stderr, force=True)
 for name in ("openai", "anthropic", "google_genai", "httpx", "httpx2", "httpcore", "httpcore2"):
