@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import sys
@@ -24,6 +25,7 @@ def main() -> None:
             for number in STOPS:
                 signal.signal(number, _interrupt)
             warnings.showwarning = _warn
+            _set_aside()
             from pvd.cli import main as command
 
             if os.environ.get(ASKED):
@@ -39,6 +41,25 @@ def main() -> None:
         print(said, file=sys.stderr, flush=True)
         # Leaving the usual way would wait for the threads of calls that were given up.
         os._exit(Interrupted.exit_code)
+
+
+def _set_aside() -> None:
+    """Keep results apart from what C code and child processes write to descriptor 1: from here on
+    that leads to stderr, and sys.stdout to a copy that no child inherits."""
+    before = sys.__stdout__
+    if before is None or sys.stderr is None or sys.stdout is not before:
+        return  # closed by whoever started us, or not the process's own
+    copy = os.dup(1)
+    os.dup2(2, 1)
+    binary = open(copy, "wb", buffering=0 if before.write_through else -1, closefd=False)  # noqa: SIM115
+    sys.stdout = io.TextIOWrapper(
+        binary,
+        before.encoding,
+        before.errors,
+        line_buffering=before.line_buffering,
+        write_through=before.write_through,
+    )
+    sys.__stdout__ = sys.stdout  # type: ignore[misc]  # which is asked how wide a terminal is
 
 
 def _warn(

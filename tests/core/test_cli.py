@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
+import pty
+import struct
 import subprocess
 import sys
+import termios
 from pathlib import Path
 
 import pytest
@@ -227,3 +232,84 @@ def test_a_closed_stdout_is_no_error() -> None:
         ["/bin/sh", "-c", line, sys.executable], stderr=subprocess.PIPE, text=True
     )
     assert (done.returncode, done.stderr) == (0, "")
+
+
+NOISY = """
+from dataclasses import dataclass
+import ctypes, os, subprocess, sys
+import pvd
+
+def noise():
+    os.write(1, b"from a descriptor\\n")
+    subprocess.run([sys.executable, "-c", "print('from a child')"], check=True)
+    libc = ctypes.CDLL(None)
+    libc.puts(b"from C")
+    libc.fflush(None)
+    print("from the stream of old", file=sys.__stdout__)
+
+noise()
+
+@dataclass(kw_only=True)
+class Noisy(pvd.Sampler):
+    def __post_init__(self):
+        noise()
+    def draw(self, pool, size, rng):
+        return None
+
+@pvd.hookimpl
+def register_samplers(register):
+    register("noisy", Noisy)
+"""
+
+
+def test_what_passes_by_python_is_no_result_either(tmp_path: Path) -> None:
+    (tmp_path / "noisy.py").write_text(NOISY)
+    shop = ["--catalog", "boutique", "--personas", "boutique"]
+    words = ["init", "--yes", *shop, "-p", "noisy.py", "--sampler", "noisy"]
+    done = subprocess.run(
+        [sys.executable, "-m", "pvd", *words], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    written, following = done.stdout.splitlines()
+    assert (written, following.partition(":")[0]) == ("Written: run.toml", "Next")
+    for what in ("a descriptor", "a child", "C", "the stream of old"):
+        assert done.stderr.count(f"from {what}\n") > 1, "at import and when it is made"
+
+
+def test_a_library_leaves_the_descriptors_alone() -> None:
+    """In a notebook, descriptor 1 belongs to the notebook, even if it calls commands."""
+    source = """
+import os, sys
+import pvd
+from click.testing import CliRunner
+from pvd.cli import main
+before = sys.stdout
+assert CliRunner().invoke(main, ["plugins"]).exit_code == 0
+assert sys.stdout is before
+os.write(1, b"mine")
+"""
+    done = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("mine", "")
+
+
+def test_the_width_is_that_of_the_terminal_where_results_are_shown(tmp_path: Path) -> None:
+    """Though messages go elsewhere."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 45, 0, 0))
+    environment = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
+    with (tmp_path / "log").open("w") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "pvd", "plugins"], stdout=theirs, stderr=log, env=environment
+        )
+    os.close(theirs)
+    shown = b""
+    try:
+        while part := os.read(ours, 65_536):
+            shown += part
+    except OSError:  # how Linux says that nobody writes any more
+        pass
+    os.close(ours)
+    assert process.wait() == 0
+    lines = shown.decode().split("\r\n")
+    assert max(map(len, lines)) <= 45
+    assert "    not loaded" in lines, "below the name, where a line has no room"

@@ -1,6 +1,7 @@
 """Standard output is for results: what a plug-in prints there goes to stderr, and is said once.
 
-A print to a file descriptor from C or from another program is not seen.
+What C code or another program writes to the file descriptor goes to stderr unsaid, from where the
+command line begins (`pvd.__main__`).
 """
 
 from __future__ import annotations
@@ -40,15 +41,18 @@ class Results:
 @contextmanager
 def results_only() -> Iterator[None]:
     """While this lasts, only results go to stdout."""
-    before = sys.stdout
+    before, original = sys.stdout, sys.__stdout__
     if before is None:  # closed by whoever started us: nobody wants results
         yield
         return
     results = Results(before)
     sys.stdout = results
+    if original is before:
+        sys.__stdout__ = results  # type: ignore[misc,assignment]
     try:
         yield
     finally:
+        sys.__stdout__ = original  # type: ignore[misc]
         if sys.stdout is results:
             sys.stdout = before
 
