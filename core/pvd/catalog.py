@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from pvd.errors import BadInput
 from pvd.isolation import checks
 from pvd.protocols import Source
-from pvd.records import Catalog, Item, Persona, check_distinct, digest_of
+from pvd.records import Catalog, Item, Persona, digest_of
 from pvd.settings import ExamSettings, SplitSettings
 from pvd.streams import derive
 
@@ -59,20 +59,13 @@ class Data:
 
 def read(source: Source) -> Catalog:
     """The catalogue that a source brings from its `path`; BadInput if it is empty."""
-    catalog = checks.items(source, source.catalog(source.path))
-    if not len(catalog):
-        raise BadInput(f"There are no items in {source.path or source.label}; a run needs some.")
-    return catalog
+    return checks.items(source, source.catalog(source.path))
 
 
 def read_personas(source: Source) -> list[Persona]:
     """The personas that a source brings from its `path`; BadInput if there are none, or an id
     stands twice."""
-    personas = checks.personas(source, source.personas(source.path))
-    if not personas:
-        raise BadInput(f"There are no personas in {source.path or source.label}; a run needs some.")
-    check_distinct((p.id for p in personas), f"personas in {source.path or source.label}")
-    return personas
+    return checks.personas(source, source.personas(source.path))
 
 
 def divide(

@@ -30,7 +30,7 @@ from pvd.errors import (
 from pvd.installed import Entry, found, misnamed, taken, unusable
 from pvd.isolation import Origin, guard, inside
 from pvd.isolation.hooks import check_arguments, unmarked
-from pvd.isolation.origin import TRACEBACK, broken, missing_package, one_line, remember
+from pvd.isolation.origin import TRACEBACK, broken, error_line, missing_package, remember
 from pvd.isolation.output import streams_kept
 
 KINDS: dict[str, type[protocols.Component]] = {
@@ -308,7 +308,7 @@ def _executed(spec: ModuleSpec, loader: Loader) -> ModuleType:
 def _unloadable(origin: Origin, error: BaseException) -> PluginError:
     """The sentence about a plug-in that cannot be loaded, and how its author sees more."""
     more = "" if isinstance(error, PvdError) else f" ({TRACEBACK}=1 shows where)"
-    said = f"{origin} cannot be loaded: {one_line(error)}{more}"
+    said = f"{origin} cannot be loaded: {error_line(error)}{more}"
     return PluginError(said if said.endswith("?") else f"{said}.")
 
 

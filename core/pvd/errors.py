@@ -46,6 +46,8 @@ class UnknownName(BadInput):
 class PluginError(BadInput):
     """A plug-in that was asked for cannot be loaded, or breaks its protocol."""
 
+    fault = ""  # what it returned and should have, without whose it is: for contracts
+
 
 class ProviderFailure(PvdError):
     """The teacher's provider refuses to go on (key, quota, model, outage); exit code 6."""

@@ -15,7 +15,7 @@ import pluggy
 from pvd import hookspecs
 from pvd.errors import PluginError
 from pvd.isolation import inside, unguarded
-from pvd.isolation.origin import one_line, place_known
+from pvd.isolation.origin import error_line, place_known
 from pvd.protocols import Observer
 from pvd.records import RoundResult, Stage
 
@@ -120,7 +120,7 @@ class Watchers:
             if self._forget(one):
                 with suppress(Exception, SystemExit):  # it failed already, which is said below
                     one.leave()
-            self._say(f"The observer {_known(one.observer)} is switched off: {one_line(error)}")
+            self._say(f"The observer {_known(one.observer)} is switched off: {error_line(error)}")
 
     def _forget(self, one: _Watcher) -> bool:
         """Tell it nothing more; whether it was told."""

@@ -28,7 +28,10 @@ def verdicts(
     """What each check of a contract says."""
     body = {"component": lambda self: component(), **more}
     one = type("Given", (contract,), body)()
-    return {name: problem_of(getattr(one, name)) for name in contract.checks()}
+    try:
+        return {name: problem_of(getattr(one, name)) for name in contract.checks()}
+    finally:
+        one.teardown_class()
 
 
 def wrong(found: Mapping[str, str | None]) -> dict[str, str]:

@@ -1,4 +1,5 @@
-"""What plug-ins return, looked at once where core receives it.
+"""What plug-ins return, looked at once where core receives it, and by their contracts
+(`pvd.testing`), which demand more only where they say why a run does not.
 
 The types of single values are checked by the guard; what is checked here needs to know what was
 asked for. All of it is cheap beside what it checks: no more than a glance at each value.
@@ -20,6 +21,7 @@ from pvd.records import (
     Persona,
     Ranking,
     Request,
+    check_distinct,
 )
 
 if TYPE_CHECKING:
@@ -107,7 +109,7 @@ def digest(teacher: object, request: Request, known: str | None = None) -> str:
         raise broken(
             teacher,
             "returned two different requests for one slate",
-            "request must depend on the slate and the options alone",
+            "request must depend on the slate and the options alone: on no time, id() or hash()",
         )
     return own
 
@@ -166,7 +168,8 @@ def rows(sampler: object, found: object, slots: int, size: int, items: int) -> l
     must += f"{items:,}, indices of the pool's items"
     if not isinstance(found, torch.Tensor):
         raise broken(sampler, f"returned {shown(found)} from draw", must)
-    if tuple(found.shape) != (slots, size) or found.is_floating_point() or found.is_complex():
+    whole = not (found.is_floating_point() or found.is_complex() or found.dtype == torch.bool)
+    if tuple(found.shape) != (slots, size) or not whole:
         what = f"{shown(found)} and {found.dtype}"
         raise broken(sampler, f"returned {what} from draw", must)
     drawn: list[list[int]] = found.tolist()
@@ -180,10 +183,9 @@ def loss(loss: object, value: object, alone: bool) -> Tensor:
     """What a loss returned: one number, with the way back to the scores if it stands alone."""
     import torch
 
-    must = "it must return one number as a tensor, computed from the batch's scores or embeddings"
-    if not isinstance(value, torch.Tensor):
-        raise broken(loss, f"returned {shown(value)}", must)
-    if value.numel() != 1:
+    must = "it must return one number as a tensor, such as the mean over the slates, computed from "
+    must += "the batch's scores or embeddings without .detach(), .item() or numpy"
+    if not isinstance(value, torch.Tensor) or value.numel() != 1:
         raise broken(loss, f"returned {shown(value)}", must)
     if alone and not value.requires_grad:
         raise broken(loss, "returned a number without a gradient", must)
@@ -194,12 +196,11 @@ def estimates(evaluator: object, found: Mapping[str, Estimate]) -> Mapping[str, 
     """What `evaluate` returned: finite numbers with their intervals, by name."""
     must = "it must return a mapping from names to pvd.Estimate; pvd.kit.mean makes one"
     for name, one in found.items():
-        if not isinstance(one, Estimate):
+        if not isinstance(one, Estimate) or not isinstance(name, str):
             raise broken(evaluator, f"returned {shown(one)} for {name!r} from evaluate", must)
         if not all(map(math.isfinite, (one.value, one.low, one.high, *one.values))):
-            raise broken(
-                evaluator, f"returned {name!r} = {one.value} from evaluate", "it must be finite"
-            )
+            what = f"returned {name!r} = {one.value} ({one.low} to {one.high}) from evaluate"
+            raise broken(evaluator, what, "it must be finite, or left out where it has no value")
     return found
 
 
@@ -269,13 +270,15 @@ def groups(student: object, found: object) -> list[dict[str, Any]]:
 # --- sources ----------------------------------------------------------------------------------
 
 
-def items(source: object, catalog: Catalog) -> Catalog:
-    """What `catalog` returned: items with ids."""
+def items(source: Any, catalog: Catalog) -> Catalog:
+    """What `catalog` returned: items with ids, one at least."""
+    check_type(source, "catalog", catalog)
+    _some(source, catalog, "items")
     for number, item in enumerate(catalog.items):
         if not (
             isinstance(item, Item)
             and isinstance(item.id, str)
-            and item.id
+            and item.id.strip()
             and isinstance(item.attributes, Mapping)
         ):
             what = shown(item)
@@ -290,8 +293,8 @@ def items(source: object, catalog: Catalog) -> Catalog:
     return catalog
 
 
-def personas(source: object, found: object) -> list[Persona]:
-    """What `personas` returned: personas with ids and texts."""
+def personas(source: Any, found: object) -> list[Persona]:
+    """What `personas` returned: personas with texts and ids of their own, one at least."""
     must = "it must return a list of pvd.Persona, each with an id and a text"
     if isinstance(found, str) or not isinstance(found, Iterable):
         raise broken(source, f"returned {shown(found)} from personas", must)
@@ -302,4 +305,12 @@ def personas(source: object, found: object) -> list[Persona]:
         for what in (one.id, one.text):
             if not (isinstance(what, str) and what.strip()):
                 raise broken(source, f"returned {shown(what)} in persona {number + 1}", must)
+    _some(source, people, "personas")
+    check_distinct((one.id for one in people), f"personas in {source.path or source.label}")
     return people
+
+
+def _some(source: Any, found: Sequence[object], what: str) -> None:
+    """BadInput, not the plug-in's fault: the path may be that of an empty file."""
+    if not len(found):
+        raise BadInput(f"There are no {what} in {source.path or source.label}; a run needs some.")

@@ -67,17 +67,19 @@ def failed(origin: Origin, where: str, error: BaseException) -> PvdError:
     if missing := missing_package(origin, error):
         return missing
     return PluginError(
-        f"{origin} failed in {where}: {one_line(error)}; mend or update it, then give the same "
+        f"{origin} failed in {where}: {error_line(error)}; mend or update it, then give the same "
         f"command again ({TRACEBACK}=1 shows where it failed)."
     )
 
 
 def broken(component: object, what: str, must: str) -> PluginError:
     """What to raise about something that a plug-in returned."""
-    return PluginError(
+    error = PluginError(
         f"{origin_of(component)} {what}; {must}. Mend or update it, then give the same command "
         "again."
     )
+    error.fault = f"{what}; {must}"
+    return error
 
 
 def missing_package(origin: Origin, error: BaseException) -> MissingPrerequisite | None:
@@ -107,7 +109,7 @@ def _is_beside(file: Path, module: str) -> bool:
     return (file.parent / module).is_dir() or (file.parent / f"{module}.py").is_file()
 
 
-def one_line(error: BaseException) -> str:
+def error_line(error: BaseException) -> str:
     """The exception in one short line, without what a terminal would take for commands; with its
     class unless it is a sentence of ours."""
     kind = "" if isinstance(error, PvdError) else type(error).__name__

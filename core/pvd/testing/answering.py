@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -12,13 +11,14 @@ from typing import Any, ClassVar
 from pvd.asking import Desk, opened
 from pvd.errors import BadInput, MissingFile, PluginError, ProviderFailure
 from pvd.failures import Busy
-from pvd.isolation.origin import one_line, shortened
+from pvd.isolation import answers, checks
+from pvd.isolation.origin import error_line
 from pvd.protocols import CompositeTeacher, Teacher
 from pvd.records import Item, Judgment, Persona, Reply, Request, Slate
 from pvd.settings import AskSettings
 from pvd.store import Store
 from pvd.testing.contract import Contract, called
-from pvd.testing.demands import require, skip
+from pvd.testing.demands import skip
 from pvd.testing.material import items, personas
 
 SEED = 7
@@ -67,23 +67,12 @@ class Answering(Contract):
         """The teacher, ready to answer."""
         with tempfile.TemporaryDirectory() as folder, opened(teacher, seed):
             teacher.store_folder = Path(folder)
-            self._reached(teacher.connect)
+            checks.lines(teacher, self._reached(teacher.connect))
             yield
 
     def replies(self, teacher: Teacher, requests: Sequence[Request]) -> Sequence[Reply]:
         """Its replies to one call."""
-        found: Sequence[Reply] = self._reached(lambda: teacher.answer(requests))
-        require(
-            len(found) == len(requests),
-            f"answer() returned {len(found)} replies for {len(requests)} requests; return one each",
-        )
-        for one in found:
-            require(
-                isinstance(one, Reply) and isinstance(one.text, str) and isinstance(one.model, str),
-                f"answer() returned {shortened(repr(one))}; return a pvd.Reply with the answer's "
-                "raw text",
-            )
-        return found
+        return answers.replies(teacher, requests, self._reached(lambda: teacher.answer(requests)))
 
     def _said(self, teacher: Teacher, slate: Slate) -> str:
         (reply,) = self.replies(teacher, [teacher.request(slate)])
@@ -138,7 +127,7 @@ class Answering(Contract):
             except PluginError:
                 raise
             except (BadInput, MissingFile) as error:
-                return f"it refuses the personas and items of a check: {one_line(error)}; {MEND}"
+                return f"it refuses the personas and items of a check: {error_line(error)}; {MEND}"
         return ""
 
     def _fitting(self) -> Teacher:
@@ -156,13 +145,6 @@ class Answering(Contract):
         return teacher
 
 
-def digest(teacher: Teacher, slate: Slate) -> str:
-    """The key under which its answer would be kept."""
-    request = called("request()", teacher.request, slate)
-    try:
-        json.dumps(request.body)
-        return str(request.digest)
-    except (TypeError, ValueError) as error:
-        raise AssertionError(
-            f"the request's body is no JSON: {error}; make it of text, numbers, lists and dicts"
-        ) from None
+def digest(teacher: Teacher, slate: Slate, known: str | None = None) -> str:
+    """The key under which its answer would be kept; it must be the one that is `known`."""
+    return checks.digest(teacher, called("request()", teacher.request, slate), known)

@@ -9,7 +9,7 @@ from typing import Any
 
 from pvd.discovery import KINDS
 from pvd.errors import PvdError
-from pvd.isolation.origin import one_line
+from pvd.isolation.origin import error_line
 from pvd.protocols import Component
 from pvd.testing.contract import Contract
 from pvd.testing.evaluators import EvaluatorContract
@@ -49,9 +49,12 @@ def check(component: Component, *, live: bool = True) -> Iterator[tuple[str, str
     kind = next(kind for kind, cls in KINDS.items() if isinstance(component, cls))
     body = {"component": lambda self: component, "live": live}
     contract = type(type(component).__name__, (CONTRACTS[kind],), body)()
-    for name in contract.checks():
-        method = getattr(contract, name)
-        yield sentence(method), problem_of(method)
+    try:
+        for name in contract.checks():
+            method = getattr(contract, name)
+            yield sentence(method), problem_of(method)
+    finally:
+        contract.teardown_class()
 
 
 def assert_contract(component: Component) -> None:
@@ -84,7 +87,7 @@ def problem_of(method: Any) -> str | None:
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # a stranger's code: whatever it raises, sys.exit() too
-        return f"{one_line(error)}{_where(error)}"
+        return f"{error_line(error)}{_where(error)}"
     return None
 
 

@@ -13,9 +13,10 @@ from typing import Any, ClassVar, TypeVar
 
 from pvd import options
 from pvd.discovery import KINDS, RESERVED, RESERVED_OF
-from pvd.errors import MissingPrerequisite, PvdError
+from pvd.errors import MissingPrerequisite, PluginError, PvdError
 from pvd.isolation import origin_of, unguarded
-from pvd.isolation.origin import missing_package, one_line
+from pvd.isolation.checks import check_type
+from pvd.isolation.origin import error_line, missing_package
 from pvd.protocols import Component
 from pvd.testing import options as own
 from pvd.testing.demands import require, skip
@@ -36,6 +37,10 @@ def check(method: Callable[[C], None]) -> Callable[[C], None]:
         with offline(), unguarded():
             try:
                 method(self)
+            except PluginError as error:
+                if not error.fault:
+                    raise
+                raise AssertionError(f"it {error.fault}") from None
             except (MissingPrerequisite, ImportError) as error:
                 missing: BaseException | None = error
                 if isinstance(error, ImportError):
@@ -71,6 +76,10 @@ class Contract:
     def use(self, component: Component) -> None:
         """Let it do what it is for, once."""
         raise NotImplementedError
+
+    @classmethod
+    def teardown_class(cls) -> None:
+        """After its last check: let go of what the checks share. pytest calls it, too."""
 
     def __init_subclass__(cls) -> None:
         """See to it that what `component` returns is one of this kind."""
@@ -233,7 +242,7 @@ class Contract:
         except (Exception, SystemExit) as error:
             if missing_package(origin_of(component), error):
                 return partial(_raise, error)
-            return partial(skip, f"{FAILED_BEFORE}: {one_line(error)}")
+            return partial(skip, f"{FAILED_BEFORE}: {error_line(error)}")
         return lambda: None
 
 
@@ -270,10 +279,18 @@ def _raise(error: BaseException) -> None:
 
 
 def called(what: str, call: Callable[..., Any], *arguments: Any) -> Any:
-    """What a call returns; AssertionError if it raises anything but an error of pvd's."""
+    """What a call returns; AssertionError if it raises anything but an error of pvd's, or is a
+    component's method and returns something of another type than its protocol says."""
     try:
-        return call(*arguments)
+        found = call(*arguments)
+        if isinstance(component := getattr(call, "__self__", None), Component):
+            check_type(component, call.__name__, found)
+        return found
+    except PluginError as error:
+        if not error.fault:
+            raise
+        raise AssertionError(f"{what}: it {error.fault}") from None
     except (PvdError, ImportError):  # of a package that is missing, perhaps
         raise
     except Exception as error:
-        raise AssertionError(f"{what} raises {one_line(error)}") from error
+        raise AssertionError(f"{what} raises {error_line(error)}") from error

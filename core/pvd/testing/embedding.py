@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from pvd.isolation import checks
 from pvd.protocols import Student
 from pvd.testing.material import items
 
@@ -27,7 +28,8 @@ def pictures_of(student: Student, count: int = 6, block: int = 32) -> Pictures:
     shelf = items(count)
     images = [item.open() for item in shelf]
     parts = [images[start : start + block] for start in range(0, count, block)]
-    return Pictures(shelf, Memory(joined([student.prepare(part) for part in parts])))
+    made = [checks.prepared(student, student.prepare(part), len(part)) for part in parts]
+    return Pictures(shelf, Memory(joined(made)))
 
 
 def embedded(
@@ -48,7 +50,8 @@ def embedded(
 
 def learning(student: Student) -> list[Tensor]:
     """All that learns."""
-    return [p for group in student.parameter_groups() for p in group["params"]]
+    groups = checks.groups(student, student.parameter_groups())
+    return [parameter for group in groups for parameter in group["params"]]
 
 
 def optimizer(student: Student) -> Any:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from pvd.isolation.origin import shortened
+from pvd.isolation import checks
 from pvd.protocols import Evaluator
 from pvd.records import Estimate, Exam
 from pvd.testing.contract import Contract, called, check
@@ -48,13 +48,7 @@ class EvaluatorContract(Contract):
                 if not utilities:
                     what += " without utilities (the judge of most exams has none)"
                 found = called(what, evaluator.evaluate, sat)
-                require(
-                    isinstance(found, Mapping)
-                    and all(isinstance(name, str) for name in found)
-                    and all(isinstance(one, Estimate) for one in found.values()),
-                    f"evaluate() returned {shortened(repr(found), 80)}; return a dict from names "
-                    "to pvd.Estimate, such as pvd.kit.mean makes",
-                )
+                called(what, checks.estimates, evaluator, found)
                 for name, one in found.items():
                     _check(name, one)
                 known |= found.keys()
@@ -143,8 +137,9 @@ class EvaluatorContract(Contract):
 
         evaluator, sat = self.component(), self.exam()
         flat = replace(sat, scores=torch.zeros_like(sat.scores))
-        found = called("evaluate() where all scores are equal", evaluator.evaluate, flat)
-        for name, one in found.items():
+        what = "evaluate() where all scores are equal"
+        found = called(what, evaluator.evaluate, flat)
+        for name, one in called(what, checks.estimates, evaluator, found).items():
             _check(f"{name}, where all scores are equal,", one)
 
     @check
@@ -205,10 +200,7 @@ def _known(sat: Exam) -> Tensor:
 
 
 def _check(name: str, one: Estimate) -> None:
-    require(
-        all(map(math.isfinite, (one.value, one.low, one.high))),
-        f"{name} is {one.value} ({one.low} to {one.high}); leave it out where it has no value",
-    )
+    """What a run would show all the same, and its reader could make nothing of."""
     require(
         one.low <= one.value <= one.high,
         f"{name} is {one.value:g}, outside its interval {one.low:g} to {one.high:g}",

@@ -6,7 +6,7 @@ import math
 from contextlib import suppress
 
 from pvd.errors import PvdError
-from pvd.isolation.origin import shown
+from pvd.isolation import checks
 from pvd.protocols import BatchTeacher, Capabilities, CompositeTeacher, Question
 from pvd.records import Item, Persona, Tokens
 from pvd.testing import variants
@@ -92,12 +92,9 @@ class Foretelling(Answering):
         known = teacher.utilities(self.personas()[0], shelf)
         if known is None:
             skip("it knows no utilities")
-        finite = sum(map(math.isfinite, known))
-        require(
-            len(known) == finite == len(shelf),
-            f"utilities() returned {len(known)} numbers, {finite} of them finite, for {len(shelf)} "
-            "items; return one finite number an item, or None",
-        )
+        checks.utilities(teacher, [known], len(shelf))
+        # A run takes an item that is infinitely bad; but no mean over it is a number then.
+        require(all(map(math.isfinite, known)), "utilities() has numbers that are not finite")
         turned = teacher.utilities(self.personas()[0], shelf[::-1]) or []
         require(
             all(map(math.isclose, known, list(turned)[::-1])),
@@ -111,11 +108,7 @@ class Foretelling(Answering):
         teacher = self._fitting()
         if not isinstance(teacher, CompositeTeacher):
             skip("it is not made of others")
-        asked = teacher.questions(self.slate())
-        require(
-            asked and all(isinstance(one, Question) for one in asked),
-            f"questions() returned {shown(asked)}; return a pvd.Question(teacher, slate) or more",
-        )
+        asked = checks.questions(teacher, teacher.questions(self.slate()), Question)
         inner = {id(one) for one in teacher.inner()}
         require(
             all(id(one.teacher) in inner for one in asked),
@@ -135,10 +128,7 @@ class Foretelling(Answering):
             for what, made in variants.ODD.items():
                 answers = [made(count) for count in sizes]
                 found = called(f"combine() of {what}", teacher.combine, slate, answers)
-                try:
-                    found.check(size)
-                except PvdError as error:
-                    raise AssertionError(f"combine() of {what}: {error}") from None
+                called(f"combine() of {what}", checks.fits, teacher, "combine", found, size)
 
     @check
     def test_batch_lines(self) -> None:
@@ -149,11 +139,8 @@ class Foretelling(Answering):
         self._asked(teacher)
         with self.ready(teacher):
             request = teacher.request(self.slate())
-            line = teacher.line(request)
-        require(
-            isinstance(line, bytes) and b"\n" not in line,
-            "line() must return bytes without a line's end; core writes it",
-        )
+            line = called("line()", teacher.line, request)
+        require(b"\n" not in line, "line() must return bytes without a line's end; core writes it")
         require(
             request.digest.encode() in line,
             "line() lacks request.digest, by which the answer is found again",

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+from pvd.isolation import checks
 from pvd.protocols import Loss, ScoredBatch
 from pvd.testing.contract import Contract, called, check
 from pvd.testing.demands import require, skip
@@ -49,11 +50,7 @@ class LossContract(Contract):
         require(not unknown, f"requires names {sorted(unknown)}; core knows {', '.join(KNOWN)}")
         for ranks in (RANKS, RANKS[:1], [[0, 1]], [[1, 0, 2, 3, 4, 5, 6, 7]]):
             value = called("the loss", value_of, loss, judged_batch(ranks)[0])
-            require(
-                isinstance(value, torch.Tensor) and value.numel() == 1,
-                f"it returns {_shape(value)} for {len(ranks)} slates; return one number as a "
-                "tensor: the mean over the slates",
-            )
+            checks.loss(loss, value, alone=False)
             require(bool(torch.isfinite(value)), f"it is {value.item()} for {len(ranks)} slates")
 
     @check
@@ -101,12 +98,8 @@ class LossContract(Contract):
                 f"it is {value.item()} where all items are tied or none is placed; a batch may "
                 "well be so, count it as 0",
             )
-            require(
-                value.requires_grad,
-                "it has no gradient where no ranking states anything; multiply the scores by 0 "
-                "there instead of returning a constant",
-            )
-            value.backward()
+            what = "where no ranking states anything (multiply the scores by 0 there)"
+            called(what, checks.loss, loss, value, True).backward()
             require(
                 source.grad is not None and bool(source.grad.isfinite().all()),
                 "its gradient is not finite where no ranking states anything; mind 0 / 0 and "
@@ -272,13 +265,7 @@ def gradient_of(loss: Loss, batch: ScoredBatch, embeddings: Tensor) -> Tensor:
     """[U, D], what the loss asks of the embeddings; zero if nothing."""
     import torch
 
-    value = value_of(loss, batch)
-    require(
-        value.requires_grad,
-        "no gradient leads from it to the embeddings; compute it from batch.scores, "
-        "batch.pool_scores or batch.embeddings, without .detach(), .item() or numpy",
-    )
-    value.backward()
+    checks.loss(loss, value_of(loss, batch), alone=True).backward()  # type: ignore[no-untyped-call]
     found = embeddings.grad
     return torch.zeros_like(embeddings) if found is None else found
 
@@ -289,11 +276,6 @@ def _tensors(batch: ScoredBatch) -> dict[str, Tensor]:
     found = {f.name: getattr(batch, f.name) for f in fields(batch)}
     found |= {f"references[{name!r}]": one for name, one in batch.references.items()}
     return {name: one for name, one in found.items() if isinstance(one, torch.Tensor)}
-
-
-def _shape(value: Any) -> str:
-    shape = getattr(value, "shape", None)
-    return type(value).__name__ if shape is None else f"the shape {tuple(shape)}"
 
 
 def _zeros(ranks: Sequence[Sequence[int | None]]) -> Tensor:

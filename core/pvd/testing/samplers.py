@@ -6,6 +6,7 @@ import json
 import math
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from pvd.isolation import checks
 from pvd.protocols import Sampler
 from pvd.records import Ranking
 from pvd.testing.contract import Contract, called, check
@@ -33,32 +34,18 @@ class SamplerContract(Contract):
     @check
     def test_draws(self) -> None:
         """draws one row of distinct items a slot, within the catalogue"""
-        import torch
-
         sampler = self.component()
+
+        def drawn(given: Pool, size: int, what: str) -> None:
+            what = f"draw() {what}"
+            rows = called(what, rows_of, sampler, given, size)
+            called(what, checks.rows, sampler, rows, len(given.personas), size, len(given.items))
+
         for slots, size, count in ((6, 5, 40), (6, 2, 3), (6, 5, 5), (1, 5, 40), (6, 5, 400)):
-            what = f"draw() for {slots} slots of {size} among {count} items"
-            rows = called(what, rows_of, sampler, pool(slots, count), size)
-            require(isinstance(rows, torch.Tensor), f"draw() returned a {type(rows).__name__}")
-            require(
-                tuple(rows.shape) == (slots, size),
-                f"draw() returned {' x '.join(map(str, rows.shape)) or 'one number'} indices for "
-                f"{slots} slots of {size} items; return one row of `size` item indices for each "
-                "slot",
-            )
-            require(
-                not rows.is_floating_point() and not rows.is_complex() and rows.dtype != torch.bool,
-                f"draw() returned {rows.dtype}; item indices are whole numbers, torch.long",
-            )
-            for row in rows.tolist():
-                require(
-                    len(set(row)) == size,
-                    f"an item stands twice in {row}; draw without putting back",
-                )
-                require(
-                    all(0 <= index < count for index in row),
-                    f"{row} names items that are not there; indices go from 0 to {count - 1}",
-                )
+            drawn(pool(slots, count), size, f"for {slots} slots of {size} among {count} items")
+        same = pool()
+        same.embeddings[:] = same.embeddings[0].clone()
+        drawn(same, 5, "where all scores are equal")
 
     @check
     def test_repeats(self) -> None:
@@ -69,18 +56,6 @@ class SamplerContract(Contract):
             first.equal(second),
             "two equal generators gave different draws, so no run can be repeated; draw from `rng` "
             "alone, as in torch.randperm(n, generator=rng)",
-        )
-
-    @check
-    def test_ties(self) -> None:
-        """draws where all scores are equal"""
-        sampler = self.component()
-        same = pool()
-        same.embeddings[:] = same.embeddings[0].clone()
-        rows = called("draw() where all scores are equal", rows_of, sampler, same, 5)
-        require(
-            all(len(set(row)) == len(row) for row in rows.tolist()),
-            "an item stands twice in a row where all scores are equal",
         )
 
     @check

@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import json
+import shutil
 import tempfile
+import weakref
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from copy import copy
 from pathlib import Path
 from typing import Any, ClassVar
 
 from pvd.catalog import ALIASES, PARTS
 from pvd.errors import MissingPrerequisite, PvdError
+from pvd.isolation import checks
 from pvd.protocols import Source
-from pvd.records import Catalog, Item, Persona, check_distinct
-from pvd.testing.contract import Contract, called, check
+from pvd.records import Catalog, Item, Persona
+from pvd.testing.contract import FAILED_BEFORE, Contract, called, check
 from pvd.testing.demands import require, skip
 
 SOME = 12  # items whose pictures are opened
+RULES: dict[str, Callable[[Source, Any], Any]] = {
+    "catalog": checks.items,
+    "personas": checks.personas,
+}
 NEEDS_A_PATH = (
     "it needs a path: give one to `pvd plugins check` with -o source.path=PATH; in a test class "
     "define path(self, folder), which writes a file and returns its path"
@@ -37,11 +44,13 @@ class SourceContract(Contract):
             file.write_text("...")
             return str(file)
 
-    One that reads personas from another file than items has a `personas_path`, too. Each check
-    calls `path` once, in an empty folder of its own, and then `personas_path`, if there is one.
+    One that reads personas from another file than items has a `personas_path`, too. `path` is
+    called once, in an empty folder, and then `personas_path`, if there is one. What is read there
+    is shared by the checks, but for those of what happens while it is read.
     """
 
     kind: ClassVar[str] = "source"
+    _shared: ClassVar[_Reading | None] = None
 
     def component(self) -> Source:
         raise NotImplementedError(f"{type(self).__name__} must define component(self).")
@@ -55,11 +64,25 @@ class SourceContract(Contract):
         folder before."""
         raise NotImplementedError  # never called where nobody defines another
 
+    def _reading(self) -> _Reading:
+        """What it reads at its path, read when it is first asked for."""
+        cls = type(self)
+        found: _Reading | None = vars(cls).get("_shared")  # not that of a class above
+        if found is None:
+            found = cls._shared = _Reading(self)
+        return found
+
+    @classmethod
+    def teardown_class(cls) -> None:
+        if found := vars(cls).get("_shared"):
+            found.close()
+            cls._shared = None
+
     def use(self, component: Any) -> None:
-        with _Reading(self, component) as reading:
-            for item in (reading.catalog() or ())[:SOME]:
-                item.read()
-            reading.personas()
+        anew = self._reading().anew(component)
+        for item in (anew.catalog() or ())[:SOME]:
+            item.read()
+        anew.personas()
 
     @check
     def test_brings_something(self) -> None:
@@ -73,18 +96,8 @@ class SourceContract(Contract):
     @check
     def test_catalog(self) -> None:
         """brings a catalogue of items with ids, titles and attributes as text"""
-        with _Reading(self) as reading:
-            catalog = reading.catalog(needed=True)
-        require(
-            isinstance(catalog, Catalog) and all(isinstance(item, Item) for item in catalog),
-            f"catalog() returned a {type(catalog).__name__}; return pvd.Catalog(tuple(items))",
-        )
-        require(catalog, "its catalogue is empty; raise pvd.kit.BadInput that says what is missing")
-        for item in catalog:
-            require(
-                isinstance(item.id, str) and item.id.strip(),
-                f"an item has the id {item.id!r}; an id is text, and not blank",
-            )
+        # A run takes any title and attribute; but who reads them, a teacher or a table, wants text.
+        for item in self._reading().needed("catalog"):
             require(
                 item.title is None or isinstance(item.title, str),
                 f"{item.where} has the title {item.title!r}; a title is text, or None",
@@ -98,63 +111,41 @@ class SourceContract(Contract):
     @check
     def test_pictures(self) -> None:
         """has pictures that open, again and again"""
-        with _Reading(self) as reading:
-            for item in (reading.catalog(needed=True) or ())[:SOME]:
-                first, second = (called(f"to read {item.where}", item.read) for _ in range(2))
-                require(
-                    isinstance(first, bytes),
-                    f"the picture of {item.where} is a {type(first).__name__}; return the bytes of "
-                    "the encoded file",
-                )
-                require(
-                    first == second and first,
-                    f"{item.where} has {len(first)} bytes at first and {len(second)} when it is "
-                    "read again; open the picture anew each time",
-                )
-                item.decoded(first)
+        items = self._reading().catalog()
+        if items is None:
+            skip("it brings no catalogue here")
+        for item in items[:SOME]:
+            first, second = (called(f"to read {item.where}", item.read) for _ in range(2))
+            item.digested(first)
+            require(
+                first == second and first,
+                f"{item.where} has {len(first)} bytes at first and {len(second)} when it is "
+                "read again; open the picture anew each time",
+            )
+            item.decoded(first)
 
     @check
     def test_personas(self) -> None:
         """brings personas with texts, each with an id of its own"""
-        with _Reading(self) as reading:
-            personas = reading.personas(needed=True) or []
-        require(
-            isinstance(personas, Sequence) and all(isinstance(one, Persona) for one in personas),
-            f"personas() returned a {type(personas).__name__}; return a list of pvd.Persona",
-        )
-        require(personas, "it has no personas; raise pvd.kit.BadInput that says what is missing")
-        for one in personas:
-            require(
-                isinstance(one.id, str) and one.id.strip(),
-                f"a persona has the id {one.id!r}; an id is text, and not blank",
-            )
-            require(
-                isinstance(one.text, str) and one.text.strip(),
-                f"the persona {one.id!r} has the text {one.text!r}; pvd.kit.persona_record says it "
-                "to the user",
-            )
-            called(
+        for one in self._reading().needed("personas"):
+            called(  # a run writes them where it labels, not before
                 f"to write the attributes of the persona {one.id!r} as JSON",
                 json.dumps,
                 dict(one.attributes),
             )
-        try:
-            check_distinct((one.id for one in personas), "personas")
-        except PvdError as error:
-            raise AssertionError(str(error)) from None
 
     @check
     def test_repeats(self) -> None:
         """brings the same each time that it is read"""
-        with _Reading(self) as reading:
-            first, second = (
-                (
-                    [(i.id, i.title, dict(i.attributes)) for i in reading.catalog() or ()],
-                    [i.digest for i in (reading.catalog() or ())[:SOME]],
-                    [(p.id, p.text, dict(p.attributes)) for p in reading.personas() or ()],
-                )
-                for _ in range(2)
+        shared = self._reading()
+        first, second = (
+            (
+                [(i.id, i.title, dict(i.attributes)) for i in reading.catalog() or ()],
+                [i.digest for i in (reading.catalog() or ())[:SOME]],
+                [(p.id, p.text, dict(p.attributes)) for p in reading.personas() or ()],
             )
+            for reading in (shared, shared.anew(self.component()))
+        )
         for what, a, b in zip(("items", "pictures", "personas"), first, second, strict=True):
             require(
                 a == b,
@@ -165,11 +156,11 @@ class SourceContract(Contract):
     @check
     def test_split(self) -> None:
         """divides its records into train, validation and test, if it has a column `split`"""
-        with _Reading(self) as reading:
-            found: list[Sequence[Item | Persona]] = [
-                reading.catalog() or (),
-                reading.personas() or (),
-            ]
+        reading = self._reading()
+        found: list[Sequence[Item | Persona]] = [
+            reading.catalog() or (),
+            reading.personas() or (),
+        ]
         divided = [some for some in found if any("split" in one.attributes for one in some)]
         if not divided:
             skip("it has no column `split`")
@@ -186,12 +177,12 @@ class SourceContract(Contract):
     @check
     def test_wrong_paths(self) -> None:
         """says what is wrong with a path that is not there, or is something else"""
-        source = self.component()
-        with _Reading(self) as reading:
-            folder = reading.folder
+        source, paths = self.component(), self._reading().paths
+        with tempfile.TemporaryDirectory() as place:
+            folder = Path(place)
             (folder / "empty").mkdir()
             for what in ("catalog", "personas"):
-                ending = Path(reading.paths[what]).suffix if reading.paths[what] else ".csv"
+                ending = Path(paths[what]).suffix if paths[what] else ".csv"
                 nonsense = folder / f"nonsense{ending}"
                 nonsense.write_bytes(bytes(range(256)))
                 nowhere = str(folder / f"nowhere{ending}")
@@ -225,54 +216,87 @@ def _refused(read: Callable[[str], object], path: str, what: str, must: bool) ->
     )
 
 
+class _Others(Exception):
+    """The only path leads to something else that the source reads."""
+
+
 class _Reading:
-    """A source at its path, while its folder exists."""
+    """What a source brings from its paths: read as a run reads it, once, when it is asked for."""
 
-    def __init__(self, contract: SourceContract, source: Source | None = None) -> None:
-        self._contract, self._source = contract, source or contract.component()
+    def __init__(self, contract: SourceContract) -> None:
+        self._source, self._found = contract.component(), dict[str, Any]()
+        folder = Path(tempfile.mkdtemp())
+        self.close = weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+        path = elsewhere = contract.path(folder)
+        if type(contract).personas_path is not SourceContract.personas_path:
+            elsewhere = contract.personas_path(folder)
+        self.paths = {"catalog": path, "personas": elsewhere}
 
-    def __enter__(self) -> _Reading:
-        with ExitStack() as stack:
-            self.folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-            path = elsewhere = self._contract.path(self.folder)
-            if type(self._contract).personas_path is not SourceContract.personas_path:
-                elsewhere = self._contract.personas_path(self.folder)
-            self.paths = {"catalog": path, "personas": elsewhere}
-            self._stack = stack.pop_all()  # path() may have raised: nothing is left behind then
-        return self
+    def anew(self, source: Source) -> _Reading:
+        """The same paths, of which nothing was read yet."""
+        other = copy(self)
+        other._source, other._found = source, {}
+        return other
 
-    def __exit__(self, *_: object) -> None:
-        self._stack.close()
+    def catalog(self) -> Catalog | None:
+        """Its catalogue, None if it brings none; skipped where `needed` fails."""
+        found: Catalog | None = self._unblamed("catalog")
+        return found
 
-    def catalog(self, needed: bool = False) -> Any:
-        """Its catalogue; None if it brings none, which skips the check if it is `needed`."""
-        return self._read("catalog", needed)
+    def personas(self) -> list[Persona] | None:
+        """Its personas, None if it brings none; skipped where `needed` fails."""
+        found: list[Persona] | None = self._unblamed("personas")
+        return found
 
-    def personas(self, needed: bool = False) -> Any:
-        """Its personas; None if it brings none, which skips the check if they are `needed`."""
-        return self._read("personas", needed)
+    def needed(self, what: str) -> Any:
+        """The catalogue or the personas, for the one check that says what is wrong with them."""
+        try:
+            found = self._read(what)
+        except _Others as why:
+            skip(str(why))
+        if found is None:
+            skip(f"it brings no {what}")
+        return found
 
-    def _read(self, what: str, needed: bool) -> Any:
+    def _unblamed(self, what: str) -> Any:
+        try:
+            return self._read(what)
+        except _Others:
+            return None
+        except MissingPrerequisite:
+            raise
+        except (AssertionError, PvdError) as error:
+            skip(f"{FAILED_BEFORE}: {error}")
+
+    def _read(self, what: str) -> Any:
+        """What it brings, None if nothing of its own; what was raised at first is raised again."""
+        if what not in self._found:
+            try:
+                self._found[what] = self._brought(what)
+            except Exception as error:
+                self._found[what] = error
+        if isinstance(found := self._found[what], Exception):
+            raise found
+        return found
+
+    def _brought(self, what: str) -> Any:
         if not brings(self._source, what):
-            if needed:
-                skip(f"it brings no {what}")
             return None
         path = self._source.path = self.paths[what]
         try:
-            return called(f"{what}()", getattr(self._source, what), path)
+            found = called(f"{what}()", getattr(self._source, what), path)
         except MissingPrerequisite:
             raise
         except PvdError as error:
             if not path:
                 skip(f"{NEEDS_A_PATH} ({error})")
-            if not self._is_the_others(what):
-                raise
-            if needed:
-                skip(f"there are no {what} at the path; {ELSEWHERE[what]} ({error})")
-            return None
+            if self._is_the_others(what):
+                why = f"there are no {what} at the path; {ELSEWHERE[what]} ({error})"
+                raise _Others(why) from None
+            raise
+        return called(f"{what}()", RULES[what], self._source, found)
 
     def _is_the_others(self, what: str) -> bool:
-        """Whether the only path leads to something else that this source reads."""
         other = "personas" if what == "catalog" else "catalog"
         if self.paths[other] != self.paths[what] or not brings(self._source, other):
             return False

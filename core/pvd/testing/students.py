@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
+from pvd.isolation import checks
 from pvd.testing import options as own
-from pvd.testing.contract import check
+from pvd.testing.contract import called, check
 from pvd.testing.demands import require, skip
 from pvd.testing.embedding import (
     HERE,
@@ -19,9 +19,6 @@ from pvd.testing.embedding import (
 )
 from pvd.testing.learning import Learning
 from pvd.testing.material import items
-
-if TYPE_CHECKING:
-    pass
 
 
 class StudentContract(Learning):
@@ -37,14 +34,12 @@ class StudentContract(Learning):
         texts = student.embed_texts(TEXTS)
         images, learned = (embedded(student, pictures_of(student), train=t) for t in (False, True))
         for rows, count, what in (
-            (texts, 3, "embed_texts()"),
+            (texts, len(TEXTS), "embed_texts()"),
             (images, 6, "embed_prepared()"),
             (learned, 6, "embed_prepared(train=True)"),
         ):
-            require(
-                rows.ndim == 2 and len(rows) == count,
-                f"{what} returned the shape {tuple(rows.shape)} for {count}; return one row each",
-            )
+            checks.embeddings(student, what, rows, count, values=False)
+            # A run takes half precision, whose lengths are off by a hundredth: so are its scores.
             require(
                 rows.dtype == torch.float32,
                 f"{what} returned {rows.dtype}; texts and pictures are compared in float32: "
@@ -56,16 +51,8 @@ class StudentContract(Learning):
                 f"{what} returned rows that are off unit length by {off:.2g}; end with "
                 "torch.nn.functional.normalize(..., dim=1)",
             )
-        require(
-            texts.shape[1] == images.shape[1],
-            f"texts have {texts.shape[1]} numbers and pictures {images.shape[1]}; both must lie in "
-            "one space",
-        )
-        require(
-            learned.shape[1] == images.shape[1],
-            f"embed_prepared() returned {images.shape[1]} numbers a picture, and with train=True "
-            f"{learned.shape[1]}; what learns must be what is searched later",
-        )
+        checks.same_width(student, texts, images)
+        checks.same_width(student, texts, learned, " in training")
 
     @check
     def test_rows_alone(self) -> None:
@@ -117,15 +104,10 @@ class StudentContract(Learning):
     def test_prepared(self) -> None:
         """prepares tensors with a row a picture, which can be kept on disk"""
         student = self.loaded()
-        prepared = student.prepare([item.open() for item in items(3)])
+        prepared = checks.prepared(student, student.prepare([i.open() for i in items(3)]), 3)
         fields = prepared if isinstance(prepared, Mapping) else {"": prepared}
         for name, tensor in fields.items():
             which = f"prepare()[{name!r}]" if name else "prepare()"
-            require(
-                getattr(tensor, "ndim", 0) > 0 and len(tensor) == 3,
-                f"{which} is {type(tensor).__name__} {tuple(getattr(tensor, 'shape', ()))} for 3 "
-                "pictures; return a tensor with one row a picture, or a dict of such",
-            )
             require(
                 not tensor.requires_grad,
                 f"{which} carries a gradient; it is constant, made once: put `with "
@@ -156,8 +138,7 @@ class StudentContract(Learning):
         import torch
 
         student = self.loaded()
-        key, before = student.prepare_key(), pictures_of(student)
-        require(isinstance(key, str) and key, f"prepare_key() returned {key!r}; return text")
+        key, before = called("prepare_key()", student.prepare_key), pictures_of(student)
         rows = torch.arange(6)
         with moved(student, 0.1):
             require(

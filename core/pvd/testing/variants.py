@@ -8,8 +8,9 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from pvd.errors import BadInput
+from pvd.errors import BadInput, PluginError
 from pvd.failures import Malformed, Refused
+from pvd.isolation import checks
 from pvd.protocols import Teacher
 from pvd.records import Item, Persona, Ranking, Reply, Request, Slate
 from pvd.testing import options as own
@@ -101,7 +102,11 @@ def _others(value: Any) -> Iterator[Any]:
 def outcome(teacher: Teacher, request: Request, reply: Reply) -> Ranking | None:
     """The ranking that a reply is read as, None if it is refused as core expects it."""
     try:
-        return teacher.read(request, reply).check(len(request.slate.items))
+        found = teacher.read(request, reply)
+        checks.check_type(teacher, "read", found)
+        return found.check(len(request.slate.items))
+    except PluginError:
+        raise
     except (Malformed, Refused, BadInput):
         return None
     except Exception as error:

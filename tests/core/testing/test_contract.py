@@ -413,7 +413,7 @@ def test_under_pytest_each_check_is_a_test(tmp_path: Path) -> None:
     counts = {word: int(n) for n, word in re.findall(r"(\d+) (passed|failed|skipped)", said)}
     teacher, sampler = testing.TeacherContract, testing.SamplerContract
     assert counts["failed"] == 1, said
-    assert "draw() returned 6 x 3 indices for 6 slots of 5 items" in said
+    assert "a Tensor of shape (6, 3) and torch.int64 from draw; it must return a tensor" in said
     assert counts["skipped"] == len(asking), said
     assert "an answer of this teacher costs money" in said
     total = len(list(teacher.checks())) + len(list(sampler.checks())) + 1
@@ -493,7 +493,7 @@ def test_the_command_fits_the_terminal(short: list[str], columns: int) -> None:
     assert max(map(len, lines[:-1])) < min(columns, 101)
     assert lines[0].startswith("FAIL  draws one row of distinct items")
     whole = " ".join(result.stdout.split())
-    assert "draw() returned 6 x 4 indices for 6 slots of 5 items; return one row" in whole
+    assert "items: it returned a Tensor of shape (6, 4) and torch.int64 from draw; it" in whole
     assert all(line.startswith(("ok    ", "skip  ", "FAIL  ", "      ")) for line in lines[:-1])
     checks = len(list(SamplerContract.checks()))
     assert lines[-1].endswith(f", {checks} checks: {checks - 1} ok, 1 failed")
@@ -507,7 +507,7 @@ def test_the_command_in_json(short: list[str]) -> None:
     assert (found["ok"], found["skipped"], found["failed"]) == (len(found["checks"]) - 1, 0, 1)
     first = found["checks"][0]
     assert first["result"] == "failed"
-    assert first["why"].startswith("draw() returned 6 x 4 indices")
+    assert "it returned a Tensor of shape (6, 4)" in first["why"]
     assert {one["why"] for one in found["checks"][1:]} == {None}
 
 

@@ -239,7 +239,7 @@ class Given(Scaled):
 
 
 BROKEN = [
-    ("test_scalar", Broken(EachSlate, r"returns the shape \(4,\) for 4 slates; return one", None)),
+    ("test_scalar", Broken(EachSlate, r"shape \(4,\); it must return one number as", None)),
     ("test_scalar", Broken(Greedy, r"requires names \['prices'\]; core knows utilities")),
     ("test_scalar", Broken(NotForTwo, "it is inf for 1 slates")),
     ("test_gradient", Broken(Detached, "its gradient is zero; compute it from batch.scores")),

@@ -111,16 +111,22 @@ BROKEN = [
         "test_draws",
         Broken(
             Short,
-            r"draw\(\) returned 6 x 4 indices for 6 slots of 5 items; return one row of `size` "
-            "item indices for each slot",
+            r"draw\(\) for 6 slots of 5 among 40 items: it returned a Tensor of shape \(6, 4\) and "
+            r"torch.int64 from draw; it must return a tensor of 6 rows with 5 distinct whole",
         ),
     ),
-    ("test_draws", Broken(Broad, r"draw\(\) returned a list", None)),
-    ("test_draws", Broken(Halved, "returned torch.float32; item indices are whole numbers")),
-    ("test_draws", Broken(Twice, "an item stands twice in .*; draw without putting back")),
-    ("test_draws", Broken(Fixed, "names items that are not there; indices go from 0 to 2")),
+    (
+        "test_draws",
+        Broken(Broad, "it returned a list of 6 from draw; it must return a tensor", None),
+    ),
+    ("test_draws", Broken(Halved, "and torch.float32 from draw; it must return .* whole numbers")),
+    ("test_draws", Broken(Twice, r"it drew the row \[\d, \d\]; it must .* 2 distinct")),
+    (
+        "test_draws",
+        Broken(Fixed, "it drew the row .* whole numbers below 3, indices of the pool's"),
+    ),
     ("test_repeats", Broken(Own, "two equal generators gave different draws.*from `rng` alone")),
-    ("test_ties", Broken(Distinct, "where all scores are equal raises RuntimeError: .*k out of")),
+    ("test_draws", Broken(Distinct, "where all scores are equal raises RuntimeError: .*k out of")),
     (
         "test_history",
         Broken(Forgetful, "judgments in pool.history raises Attrib", ("test_changes_nothing",)),

@@ -314,13 +314,16 @@ BROKEN = [
     ("test_unit_length", Broken(Double, "texts and pictures are compared in float32")),
     (
         "test_unit_length",
-        Broken(Wide, r"26 numbers a picture, and with train=True 27; what learns"),
+        Broken(Wide, "texts into 26 numbers and images into 27 in training; both must"),
     ),
     (
         "test_unit_length",
         Broken(Loud, r"embed_prepared\(train=True\) returned rows that are off unit length"),
     ),
-    ("test_unit_length", Broken(Narrow, "texts have 20 numbers and pictures 26")),
+    (
+        "test_unit_length",
+        Broken(Narrow, "embeds texts into 20 numbers and images into 26; both must"),
+    ),
     ("test_rows_alone", Broken(Normed, r"with the others in the batch \(train=True\); no batch")),
     ("test_texts_alone", Broken(Crowded, "when it is embedded alone; a search")),
     (
@@ -329,7 +332,10 @@ BROKEN = [
     ),
     ("test_tells_apart", Broken(Blind, "all pictures have one embedding", None)),
     ("test_prepared", Broken(Attached, "carries a gradient; it is constant, made once")),
-    ("test_prepared", Broken(Merged, "for 3 pictures; return a tensor with one row", None)),
+    (
+        "test_prepared",
+        Broken(Merged, "from prepare; it must return a tensor, .* with 3 rows: one an", None),
+    ),
     ("test_prepared", Broken(Taken, "names a tensor 'digests', as the cache does its own")),
     ("test_prepares_alone", Broken(Centred, "when its picture is prepared alone")),
     ("test_prepare_key", Broken(Learning, r"prepare_key\(\) depends on what learns")),
