@@ -542,6 +542,13 @@ CASES: dict[str, Case] = {
     "`pvd init` below a file": Case(["init", "shop.csv/run.toml", "--yes"], table("a file")),
     "`pvd init` without a terminal": Case(["init"]),
     "`pvd init --yes` without any key": Case(["init", "--yes"], lambda: (shop(), people(None))),
+    "`pvd init` for a device that is none": Case(["init", "--yes", *BOUTIQUE, "--device", "tpu"]),
+    "`pvd init` with a store that is none": Case(
+        ["init", "--yes", *BOUTIQUE, "--store", "other.sqlite"], table("no store", "other.sqlite")
+    ),
+    "a folder that was removed meanwhile": Case(["run"], lambda: Path.cwd().rmdir()),
+    "`--store` without a name": Case(["run", "--store", ""]),
+    "`--catalog` without a name": Case(["run", "--catalog", "", *PEOPLE], people),
     "another value in the folder of a run": option("-o", "teacher.noise=0.5", setup=begun),
     "another component in the folder of a run": option("--sampler", "uniform", setup=begun),
     "a setting that the run did not have": option("-o", "exam.items=30", setup=begun),

@@ -93,7 +93,8 @@ def check_device(name: str) -> None:
         "cuda": torch.cuda.is_available(),
         "mps": torch.backends.mps.is_available(),
     }
-    if not there.get(kind, False):
+    number = torch.device(name).index or 0
+    if not there.get(kind, False) or (kind == "cuda" and number >= torch.cuda.device_count()):
         raise MissingPrerequisite(f"There is no device {name!r} here; leave --device out.")
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from pvd import loading, scoring
 from pvd.asking import Desk, opened
 from pvd.catalog import Data
-from pvd.errors import BadInput
+from pvd.errors import BadInput, MissingPrerequisite
 from pvd.folder import locked, sweep
 from pvd.identity import check_ours, check_same_data, check_same_run, empty, record
 from pvd.isolation import checks
@@ -91,6 +91,7 @@ def opened_session(
     import torch
 
     team = team or Team()
+    loading.check_device(settings.device)
     with ExitStack() as stack:
         stack.enter_context(locked(folder))
         if (folder / "run.toml").exists():  # any other folder's files are not ours to remove
@@ -115,7 +116,6 @@ def opened_session(
             empty(folder)
         progress.watchers.begin(folder)
         with progress.stage("student"):
-            loading.check_device(settings.device)
             settings.student.load(team.device(settings.device))
         pictures, data = loading.shelve(
             settings, everything, personas, data, progress, folder / "skipped.jsonl"
@@ -182,6 +182,8 @@ def opened_session(
 
 def planned(settings: Settings, folder: Path, progress: Progress, fresh: bool = False) -> Plan:
     """What the run in this folder will ask and cost. Nothing is asked, and no key is needed."""
+    with suppress(MissingPrerequisite):  # it may be done on another machine
+        loading.check_device(settings.device)
     if not fresh:
         check_same_run(settings, folder)
     _, _, data = loading.read(settings, progress)

@@ -406,6 +406,31 @@ def test_a_plan_says_what_is_missing(
     assert "lacks" not in CliRunner().invoke(main, [*words, "-o", "student=tiny"]).stderr
 
 
+def test_a_device_of_another_machine_is_a_line_and_one_of_none_an_error(
+    small_options: list[str], tmp_path: Path
+) -> None:
+    """A configuration may be written, and planned, where it does not run."""
+    plan = ["run", "--dry-run", "--out", str(tmp_path / "run"), *small_options]
+    for words in (plan, ["init", str(tmp_path / "new"), "--yes"]):
+        nowhere = CliRunner().invoke(main, [*words, "--device", "tpu"])
+        assert nowhere.exit_code == 5
+        assert "'tpu' is no device" in nowhere.stderr
+        there = CliRunner().invoke(main, [*words, "--device", "meta"])
+        assert there.exit_code == 0, there.output
+        assert "Before the run: There is no device 'meta' here" in there.output
+
+
+def test_a_device_is_looked_for_before_anybody_is_asked(
+    small_options: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pvd.asking import Desk
+
+    monkeypatch.setattr(Desk, "prepare", lambda *args: pytest.fail("a probe, which may be paid"))
+    words = ["run", "--out", str(tmp_path / "run"), *small_options, "--device", "meta"]
+    result = CliRunner().invoke(main, words)
+    assert (result.exit_code, "There is no device 'meta' here" in result.stderr) == (3, True)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_extras_are_those_of_the_package(kind: str) -> None:
     extras = set(metadata("pvd-distill").get_all("Provides-Extra") or [])
@@ -444,6 +469,9 @@ def test_who_cannot_be_asked_is_told_what_to_add(
         (["--teacher", "human", "--personas", "nowhere.txt"], 4, "no file or folder nowhere.txt"),
         (["--teacher", "human", "-o", "train.rounds=0"], 5, "train.rounds must be at least 1"),
         (["--teacher", "human", "--catalog", "people.jsonl"], 5, "has no column 'image'"),
+        (["--teacher", "human", "--judge", "simulated"], 5, "needs `tastes` for each persona"),
+        (["--teacher", "human", "--device", "tpu"], 5, "'tpu' is no device"),
+        (["--teacher", "human", "--store", "images"], 5, "The store"),
     ],
 )
 def test_what_will_not_do_is_found_before_anything_is_written(

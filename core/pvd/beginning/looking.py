@@ -13,9 +13,11 @@ from pathlib import Path
 
 from pvd import catalog, options
 from pvd.discovery import registry
-from pvd.errors import PvdError
+from pvd.errors import MissingPrerequisite, PvdError
+from pvd.loading import check_device
 from pvd.protocols import Component, Source, Teacher
 from pvd.records import Item, Persona
+from pvd.settings import Settings, components
 
 TABLES = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
 TEXTS = (".txt", ".text")
@@ -131,9 +133,14 @@ def lacking(component: type[Component]) -> str:
     )
 
 
-def all_lacking(components: Iterable[Component]) -> list[str]:
-    """The same for several, a line each."""
-    lines = {lacking(type(one)): None for one in components}
+def all_lacking(settings: Settings) -> list[str]:
+    """The same for all that a run uses, and for its device, a line each; BadInput for what is no
+    device anywhere."""
+    lines = {lacking(type(one)): None for one in components(settings)}
+    try:
+        check_device(settings.device)
+    except MissingPrerequisite as error:
+        lines[str(error)] = None
     return [line for line in lines if line]
 
 

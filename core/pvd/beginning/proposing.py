@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import MISSING, dataclass
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,10 @@ from typing import Any
 from pvd import loading, options
 from pvd.beginning import looking
 from pvd.discovery import registry
-from pvd.errors import PvdError
+from pvd.errors import MissingPrerequisite, PvdError
 from pvd.protocols import Component, Source, Teacher
 from pvd.settings import Settings, components, resolve
+from pvd.store import Store
 
 QUESTIONS = ("catalog", "personas", "teacher", "student")
 REASONS = 3  # that are told of tables that were passed over
@@ -194,10 +196,25 @@ class Beginning:
         assert isinstance(teacher, Teacher)
         return teacher.capabilities.paid
 
+    def checked(self) -> Settings:
+        """The settings, after what a run would refuse of them, even if nobody was asked for it."""
+        settings = self.settings()
+        with suppress(MissingPrerequisite):  # for that, there is a line
+            loading.check_device(settings.device)
+        if settings.store and settings.store.exists():
+            with Store(settings.store):  # which says what is wrong with it
+                pass
+        if len(self._records) == 2:
+            people, items = self._records["personas"], self._records["catalog"]
+            for teacher in (settings.teacher, settings.judge):
+                loading.check_teacher(teacher, people, items)
+        return settings
+
     def lacking(self) -> list[str]:
         """What must be installed or set before the run works, a line each."""
-        chosen = {one.name: one for one in components(self.settings())}
-        lines = looking.all_lacking(chosen.values())
+        settings = self.settings()
+        chosen = {one.name: one for one in components(settings)}
+        lines = looking.all_lacking(settings)
         lines += [
             f"the key of {one.label} is read from {' or '.join(one.keys)}, which is not set"
             for one in chosen.values()

@@ -26,7 +26,7 @@ from pvd.cli.reporting import report
 from pvd.cli.running import evaluate, label, run, train
 from pvd.cli.searching import index, search
 from pvd.cli.shells import completion
-from pvd.errors import BadInput, Interrupted, PvdError
+from pvd.errors import BadInput, Interrupted, MissingFile, PvdError
 from pvd.isolation.origin import TRACEBACK
 from pvd.isolation.output import results_only
 
@@ -64,6 +64,13 @@ def main() -> None:
     # Before torch comes: its threads shall sleep while they wait for one another. Spinning, they
     # made training ten times slower on two cores that another program was using too.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    try:
+        os.getcwd()
+    except FileNotFoundError:  # libraries that torch loads would end the process
+        raise MissingFile(
+            "The current folder is not there any more; go to one that is, then give the same "
+            "command again."
+        ) from None
 
 
 for command in (

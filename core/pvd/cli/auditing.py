@@ -10,7 +10,7 @@ import click
 
 from pvd import options
 from pvd.cli import completing
-from pvd.cli.files import plugin_files
+from pvd.cli.files import Place, plugin_files
 from pvd.cli.running import Dollars, output_options, settings_from
 
 UNASKED = ("teacher", "judge", "student", "sampler", "loss", "device")  # of a run, not of an audit
@@ -62,9 +62,9 @@ UNASKED = ("teacher", "judge", "student", "sampler", "loss", "device")  # of a r
     help="Named settings.",
     shell_complete=completing.recipes,
 )
-@click.option("--config", type=click.Path(path_type=Path), help="Settings as TOML.")
+@click.option("--config", type=Place(), help="Settings as TOML.")
 @click.option("--seed", type=int, help="Of every random stream.")
-@click.option("--store", type=click.Path(path_type=Path), help="The answers' database.")
+@click.option("--store", type=Place(), help="The answers' database.")
 @click.option("--max-cost", type=Dollars(), metavar="DOLLARS", help="Limit of the whole audit.")
 @click.option("--max-calls", type=int, metavar="N", help="Questions that the audit may send.")
 @click.option("--batch", is_flag=True, help="Ask in batches: half the price, up to a day.")
@@ -74,7 +74,7 @@ UNASKED = ("teacher", "judge", "student", "sampler", "loss", "device")  # of a r
     is_flag=True,
     help="Go on if another model answers under the same name.",
 )
-@click.option("--out", type=click.Path(path_type=Path), help="The audit's folder.")
+@click.option("--out", type=Place(), help="The audit's folder.")
 @click.option("--dry-run", is_flag=True, help="Say what it will ask and cost; ask nothing.")
 @plugin_files
 @output_options

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from pvd.cli.files import Place
 from pvd.cli.running import Dollars, run_options
 from pvd.cli.tables import tables_from
 from pvd.errors import Interrupted, PvdError, UsageError
@@ -32,7 +33,7 @@ INTRO = {
 
 
 @click.command()
-@click.argument("place", default=".", metavar="[FOLDER or FILE]", type=click.Path(path_type=Path))
+@click.argument("place", default=".", metavar="[FOLDER or FILE]", type=Place())
 @click.option("--yes", is_flag=True, help="Take what is found; ask nothing.")
 @run_options
 def init(place: Path, yes: bool, config: Path | None, recipe: str, **given: Any) -> None:
@@ -74,7 +75,7 @@ def init(place: Path, yes: bool, config: Path | None, recipe: str, **given: Any)
             _last(beginning, there)
     except (click.Abort, KeyboardInterrupt):  # Ctrl-C, or the end of what was typed
         raise Interrupted("Stopped; nothing was written.") from None
-    writing.write(beginning.settings(), file)
+    writing.write(beginning.checked(), file)
     click.echo(f"Written: {_line(str(file))}")
     for line in beginning.lacking():
         click.echo(f"Before the run: {line}")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pvd.cli import completing
+from pvd.cli.files import Place
 from pvd.errors import UsageError
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def _name_store(ctx: click.Context, option: click.Parameter, path: Path | None) 
 # Before the command's name or behind it.
 store_option = click.option(
     "--store",
-    type=click.Path(path_type=Path),
+    type=Place(),
     help="The answers' database; else that of the runs.",
     callback=_name_store,
     expose_value=False,
@@ -201,7 +202,7 @@ def _submissions(console: Console, found: Contents) -> None:
 
 
 @cache.command()
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", type=Place())
 @store_option
 @_teacher
 @_model
@@ -224,7 +225,7 @@ def export(file: Path, teacher: str | None, model: str | None, since: str | None
 
 @cache.command("import")
 @click.argument("files", metavar="FILE...", nargs=-1, required=True,
-                type=click.Path(path_type=Path))  # fmt: skip
+                type=Place())  # fmt: skip
 @store_option
 def import_(files: tuple[Path, ...]) -> None:
     """Take the answers of exported files.

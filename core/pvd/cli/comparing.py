@@ -14,6 +14,7 @@ import click
 
 from pvd import options
 from pvd.cli import completing
+from pvd.cli.files import Place
 from pvd.cli.running import output_options, run_options
 from pvd.cli.tables import tables_from
 from pvd.errors import BadInput, UsageError
@@ -42,7 +43,7 @@ WAIT = 60.0  # seconds for an earlier process of the same cell to end
     "--margin", default=1.0, show_default=True, help="Points by which a stand-in may be worse."
 )
 @click.option("--jobs", type=click.IntRange(1), help="Runs at once; as many as cores if not given.")
-@click.option("--out", type=click.Path(path_type=Path), required=True, help="The folder for it.")
+@click.option("--out", type=Place(), required=True, help="The folder for it.")
 @click.option("--dry-run", is_flag=True, help="Say what it will ask and cost; ask nothing.")
 @run_options
 @output_options
@@ -138,8 +139,8 @@ def _parts(raw: str) -> list[str]:
 
 
 @click.command("compare-cell", hidden=True)
-@click.argument("config", type=click.Path(path_type=Path))
-@click.argument("folder", type=click.Path(path_type=Path))
+@click.argument("config", type=Place())
+@click.argument("folder", type=Place())
 @click.option("--account")
 @click.option("--parent", type=int)
 def cell(config: Path, folder: Path, account: str | None, parent: int | None) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pvd.cli.files import plugin_files
+from pvd.cli.files import Place, plugin_files
 from pvd.cli.running import run_argument
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @run_argument
-@click.option("--to", required=True, type=click.Path(path_type=Path), help="The folder to write.")
+@click.option("--to", required=True, type=Place(), help="The folder to write.")
 @click.option(
     "--interpolate",
     type=float,

@@ -1,12 +1,26 @@
-"""The option -p, which every command that uses plug-ins has."""
+"""Files and folders as options, and -p, which every command that uses plug-ins has."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
 from pvd.discovery import registry
+
+
+class Place(click.Path):
+    """A file or folder. Without a name it would be the current folder: so is a shell's variable
+    read that is not set."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if not str(value):
+            self.fail("it is empty; name a file or folder.", param, ctx)
+        return super().convert(value, param, ctx)
 
 
 def _load(ctx: click.Context, option: click.Parameter, files: tuple[Path, ...]) -> None:
@@ -18,7 +32,7 @@ plugin_files = click.option(
     "-p",
     "files",
     multiple=True,
-    type=click.Path(path_type=Path),
+    type=Place(),
     metavar="FILE.py",
     help="Load a plug-in from a file; repeatable.",
     callback=_load,

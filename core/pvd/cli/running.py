@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pvd.cli import completing
-from pvd.cli.files import plugin_files
+from pvd.cli.files import Place, plugin_files
 from pvd.cli.tables import tables_from
 from pvd.errors import MissingFile
 
@@ -42,7 +42,7 @@ def _name(option: str, kind: str, help: str, multiple: bool = False) -> Callable
 run_argument = click.argument(
     "folder",
     metavar="RUN",
-    type=click.Path(path_type=Path),
+    type=Place(),
     shell_complete=completing.runs,
 )
 
@@ -84,10 +84,10 @@ def run_options(command: Callable[..., None]) -> Callable[..., None]:
                 help="Named settings.",
                 shell_complete=completing.recipes,
             ),
-            click.option("--config", type=click.Path(path_type=Path), help="Settings as TOML."),
+            click.option("--config", type=Place(), help="Settings as TOML."),
             click.option("--seed", type=int, help="Of every random stream."),
             click.option("--device", help="Where the student runs: cpu, cuda, mps."),
-            click.option("--store", type=click.Path(path_type=Path), help="The answers' database."),
+            click.option("--store", type=Place(), help="The answers' database."),
             click.option(
                 "--max-cost", type=Dollars(), metavar="DOLLARS", help="Limit of the whole run."
             ),
@@ -131,7 +131,7 @@ def settings_from(
 
 @click.command()
 @run_options
-@click.option("--out", type=click.Path(path_type=Path), help="The run folder.")
+@click.option("--out", type=Place(), help="The run folder.")
 @click.option("--fresh", is_flag=True, help="Start over where a run is; kept answers stay.")
 @click.option("--dry-run", is_flag=True, help="Say what it will ask and cost; ask nothing.")
 @output_options
@@ -150,14 +150,13 @@ def run(
     from pvd.beginning import looking
     from pvd.following import leading
     from pvd.money import quote
-    from pvd.settings import components
 
     settings = settings_from(config, recipe, given)
     folder = out or pipeline.default_folder(settings)
     shown = progress.for_terminal(quiet or as_json)
     if dry_run:
         plan = pipeline.plan(settings, folder, shown, fresh)
-        for line in looking.all_lacking(components(settings)):
+        for line in looking.all_lacking(settings):
             click.echo(f"Before the run: {line}", err=True)
         click.echo(json.dumps(plan.as_json()) if as_json else "\n".join(quote.lines(plan)))
         return
@@ -192,9 +191,7 @@ def label(
 
 @click.command()
 @run_argument
-@click.option(
-    "--judgments", type=click.Path(path_type=Path), help="Take these as the next round's judgments."
-)
+@click.option("--judgments", type=Place(), help="Take these as the next round's judgments.")
 @run_options
 @output_options
 def train(

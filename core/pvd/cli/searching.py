@@ -14,7 +14,7 @@ import click
 
 from pvd import options
 from pvd.cli import completing
-from pvd.cli.files import plugin_files
+from pvd.cli.files import Place, plugin_files
 from pvd.cli.running import output_options
 from pvd.cli.tables import source_table
 from pvd.discovery import nearest, registry
@@ -37,9 +37,7 @@ _device = click.option("--device", default="cpu", help="Where the student runs: 
     "student", metavar="STUDENT", shell_complete=completing.names("student", files=True)
 )
 @_catalog
-@click.option(
-    "--to", "folder", required=True, type=click.Path(path_type=Path), help="The index folder."
-)
+@click.option("--to", "folder", required=True, type=Place(), help="The index folder.")
 @click.option("--shard", metavar="I/N", help="Only one of N shares; run them all at once.")
 @click.option("--prune", is_flag=True, help="Take out what the catalogue no longer has.")
 @click.option("--approximate", is_flag=True, help="Build a graph for millions of items.")
@@ -203,10 +201,10 @@ def _student_folder(student: str, given: Mapping[str, Any], device: str) -> Iter
 
 
 @click.command()
-@click.argument("folder", metavar="INDEX", type=click.Path(path_type=Path))
+@click.argument("folder", metavar="INDEX", type=Place())
 @click.argument("texts", metavar="TEXT...", nargs=-1, required=True)
 @click.option("-k", "count", default=12, show_default=True, help="How many hits a text gets.")
-@click.option("--html", type=click.Path(path_type=Path), help="Write a page with the pictures.")
+@click.option("--html", type=Place(), help="Write a page with the pictures.")
 @_catalog
 @click.option("--approximate", is_flag=True, help="Ask the graph: faster, and a few hits missed.")
 @_device

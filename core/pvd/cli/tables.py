@@ -47,6 +47,8 @@ def tables_from(
 
 def source_table(text: str, role: str) -> options.Table:
     """`[source:]path` as a table; without a source, the path says which one."""
+    if not text:
+        raise UsageError(f"--{role} is empty; name a table, a folder or a source.")
     name, colon, rest = text.partition(":")
     path = Path(text)
     if not options.is_there(text):
