@@ -28,37 +28,28 @@ LOOKS = {"distilled": "bold", "chance": "dim"}
 BETWEEN = re.compile(
     r"\S+(?: points?)? \([+\u2212\d][^()]* to [^()]*\)"
 )  # a number and its interval
+Cells = tuple[str, list[str]]  # a row's name, and what stands in it
 JOINED = "\N{NO-BREAK SPACE}"
 
 
 def show(metrics: Mapping[str, Any], report: Path) -> None:
     """Print what the run found to stdout."""
-    from rich import box
     from rich.console import Console
-    from rich.table import Table
 
     console = Console(highlight=False, soft_wrap=False, markup=False, emoji=False)
     exam, data = metrics["exam"], metrics["data"]
     ours, own = columns(exam["systems"])
-    rows = cells(exam, [*ours, *own])
-    first = max(map(len, rows))
-    widths = {
-        name: max(len(TITLES.get(name, name)), *(len(row[name]) for row in rows.values()))
-        for name in (*ours, *own)
-    }
-    shown = next(fitting(first, [widths[name] for name in ours], console.width))
-    ours = ours[: len(shown)]
-    together = [*ours, *own]  # what a plug-in measures is left out in no window
+    rows = cells(exam, ours)
+    widths = [
+        max(len(TITLES.get(name, name)), *(len(row[name]) for row in rows.values()))
+        for name in ours
+    ]
+    ours = [ours[n] for n in next(fitting(max(map(len, rows)), widths, console.width))]
+    heads = [TITLES.get(name, name) for name in ours]
     console.print()
-    for part in fitting(first, [widths[name] for name in together], console.width):
-        table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True)
-        table.add_column("system", no_wrap=True)
-        for n in part:
-            table.add_column(TITLES.get(together[n], together[n]), justify="right")
-        for system, row in rows.items():
-            table.add_row(system, *(row[together[n]] for n in part), style=LOOKS.get(system, ""))
-        console.print(table)
-        console.print()
+    table(console, "system", heads, [(s, [row[n] for n in ours]) for s, row in rows.items()])
+    if own:  # what a plug-in measures is left out in no window
+        table(console, "measure", *measured(exam, own))
     if metrics["best_round"] == 0:
         say(
             console,
@@ -103,6 +94,47 @@ def say(console: Console, text: str, style: str = "") -> None:
     # Rich breaks at no-break spaces as well.
     for line in textwrap.wrap(joined, console.width, break_on_hyphens=False):
         console.print(line.replace(JOINED, " "), style=style)
+
+
+def table(console: Console, first: str, heads: Sequence[str], rows: Sequence[Cells]) -> None:
+    """A table; where it is too wide its columns come in several, each with the rows' names. Columns
+    without a cell are left out, and so are rows that have none in one of the several."""
+    from rich import box
+    from rich.table import Table
+
+    def width(*cells: str) -> int:
+        return max(len(line) for cell in cells for line in cell.split("\n"))
+
+    some = [n for n, _ in enumerate(heads) if any(cells[n] for _, cells in rows)]
+    names = min(width(first, *(name for name, _ in rows)), max(console.width // 3, 16))
+    # A head breaks between words where its numbers are narrower.
+    widths = [width(*heads[n].split(), *(cells[n] for _, cells in rows)) for n in some]
+    for part in fitting(names, widths, console.width):
+        shown = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True)
+        shown.add_column(first, max_width=names)
+        for n in part:
+            shown.add_column(heads[some[n]], justify="right", max_width=widths[n])
+        for name, cells in rows:
+            if any(beside := [cells[some[n]] for n in part]):
+                shown.add_row(name, *beside, style=LOOKS.get(name, ""))
+        console.print(shown)
+        console.print()
+
+
+def measured(exam: Mapping[str, Any], own: Sequence[str]) -> tuple[list[str], list[Cells]]:
+    """What plug-ins measured, a row a measure: before and after training, the paired gain, and what
+    may be had at most and by luck. The other controls are in the report."""
+    systems, gains, chance = exam["systems"], exam["gains"]["zero-shot"], exam["chance"]
+    places, rows = decimals(systems.values()), []
+    for name in own:
+        before, after, best = (
+            interval(systems.get(system, {}).get(name), places[name])
+            for system in ("zero-shot", "distilled", "oracle")
+        )
+        gain = change(gains[name], places[name]) if name in gains else ""
+        lot = number(chance[name], name, places) if name in chance else ""
+        rows.append((name, [before, after, gain, best, lot]))
+    return ["zero-shot", "distilled", "gain", "oracle", "chance"], rows
 
 
 def columns(systems: Mapping[str, Mapping[str, Any]]) -> tuple[list[str], list[str]]:
@@ -150,9 +182,15 @@ def interval(estimate: Mapping[str, float] | None, digits: int = 1) -> str:
     return f"{value} ({low}{' to ' if MINUS in low else '-'}{high})"
 
 
-def signed(value: float) -> str:
-    """A difference in points with its sign."""
-    return f"{value:+z.1f}".replace("-", MINUS)
+def signed(value: float, digits: int = 1) -> str:
+    """A difference with its sign, in points if nothing else is said."""
+    return f"{value:+z.{digits}f}".replace("-", MINUS)
+
+
+def change(estimate: Mapping[str, float], digits: int = 1) -> str:
+    """`+4.1 (+1.5 to +6.7)`."""
+    value, low, high = (signed(estimate[end], digits) for end in ("value", "low", "high"))
+    return f"{value} ({low} to {high})"
 
 
 def forgotten(guard: Mapping[str, Any]) -> list[str]:

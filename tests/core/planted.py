@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from pvd.comparing import findings, substitution
+from pvd.comparing import findings, substitution, viewing
 from pvd.comparing.design import Design, make
-from pvd.comparing.marking import Curve, Mark, Sheet, View
+from pvd.comparing.marking import Curve, Mark, Sheet
 from pvd.comparing.transcripts import Stop
+from pvd.comparing.viewing import View
 from pvd.settings import recipe
 
 PEOPLE = 40
@@ -57,9 +58,27 @@ def judged(gains: Mapping[str, Sequence[float]]) -> dict[str, Sheet]:
     }
 
 
+def measuring(sat: Sheet, name: str, grids: Sequence[Grid], before: Grid = ZERO) -> Sheet:
+    """The same sheet with a plug-in's measure: what each arm has before training, and after it."""
+    marks = []
+    for mark, grid in zip(sat.marks, grids, strict=True):
+        trained = {system: {**known, name: grid} for system, known in mark.trained.items()}
+        fixed = {system: {**known, name: before} for system, known in mark.fixed.items()}
+        curves = [
+            Curve(curve.stops, {**curve.values, name: np.array([before, (before + row) / 2, row])})
+            for curve, row in zip(mark.curves, grid, strict=True)
+        ]
+        marks.append(Mark(trained, fixed, curves))
+    return Sheet(sat.personas, (*sat.metrics, name), tuple(marks))
+
+
 def views(made: Design, sheets: Mapping[str, Sheet]) -> list[View]:
     free = {judge.label: judge.independent for judge in made.judges}
-    return [View(label, one, "mpr", False, free.get(label, False)) for label, one in sheets.items()]
+    judged = [
+        View(label, one, "mpr", False, free.get(label, False)) for label, one in sheets.items()
+    ]
+    pairs = zip(made.judges, sheets.values(), strict=False)
+    return [*judged, *viewing.by_plug_ins(list(pairs))]
 
 
 def found(made: Design, sheets: Mapping[str, Sheet]) -> dict[str, Any]:
@@ -69,7 +88,7 @@ def found(made: Design, sheets: Mapping[str, Sheet]) -> dict[str, Any]:
         **whole,
         "factors": [{"path": f.path, "labels": list(f.labels)} for f in made.factors],
         "seeds": made.seeds, "margin": made.margin, "student": "tiny", "catalog": "shop.csv",
-        "items": 50, "simulated": ["simulated"], "pvd": "0",
+        "items": 50, "chance": {}, "simulated": ["simulated"], "pvd": "0",
         "judges": [{"label": j.label, "teaches": j.teaches, "personas": PEOPLE, "lost": 0,
                     "stability": None}
                    for j in made.judges],

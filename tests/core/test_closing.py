@@ -58,22 +58,46 @@ def measuring(*names: str) -> dict[str, Any]:
     metrics = copy.deepcopy(METRICS)
     for numbers in metrics["exam"]["systems"].values():
         numbers.update({name: {"value": 14.0, "low": 8.77, "high": 19.2} for name in names})
+    gain = {"value": 3.5, "low": -1.82, "high": 8.68}
+    metrics["exam"]["gains"]["zero-shot"].update(dict.fromkeys(names, gain))
     return metrics
 
 
-@pytest.mark.parametrize(("width", "tables"), [(40, 2), (60, 2), (80, 2), (100, 1), (140, 1)])
+@pytest.mark.parametrize(("width", "tables"), [(40, 4), (60, 2), (80, 2), (100, 1), (140, 1)])
 def test_what_a_plug_in_measures_is_left_out_in_no_window(
     width: int, tables: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", str(width))
     lines = shown(capsys, measuring("precision@5"))
-    distilled = [line for line in lines if line.startswith("distilled ")]
-    assert len(distilled) == tables
-    assert "14.0 (8.8-19.2)" in distilled[-1]
-    heads = [line for line in lines if line.startswith("system ")]
-    assert heads[-1].rstrip().endswith("precision@5")
+    rows = [line for line in lines if line.startswith("precision@5 ")]
+    assert len(rows) == tables
+    assert " ".join(rows).count("14.0 (8.8-19.2)") == 3, "before, after, and the oracle's"
+    assert " ".join(rows).count("+3.5 (−1.8 to +8.7)") == 1
+    heads = " ".join(line for line in lines if line.startswith("measure "))
+    for head in ("zero-shot", "distilled", "gain", "oracle"):
+        assert heads.count(head) == 1
+    assert "chance" not in heads, "its plug-in does not say what the lot gets"
     assert max(len(line.rstrip()) for line in lines) <= width
     assert "precision@5" not in " ".join(shown(capsys, METRICS))
+
+
+def test_many_measures_are_a_line_each(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "140")
+    names = [f"label-{n}@10" for n in range(5)]
+    before, lines = len(shown(capsys, METRICS)), shown(capsys, measuring(*names))
+    assert len(lines) == before + 3 + len(names)
+
+
+def test_what_is_no_mean_over_personas_has_no_gain(capsys: pytest.CaptureFixture[str]) -> None:
+    metrics = measuring("auc")
+    del metrics["exam"]["gains"]["zero-shot"]["auc"]
+    metrics["exam"]["chance"]["auc"] = 0.5
+    (row, *more) = [line for line in shown(capsys, metrics) if line.startswith("auc ")]
+    assert [*row.split(), *" ".join(more).split()].count("14.0") == 3
+    assert "+" not in row
+    assert any(line.rstrip().endswith(" 0.5") for line in (row, *more))
 
 
 def test_a_measure_is_called_what_its_plug_in_calls_it(capsys: pytest.CaptureFixture[str]) -> None:

@@ -17,7 +17,7 @@ import pytest
 import tomli_w
 from click.testing import CliRunner
 from jsonschema import Draft202012Validator
-from planted import design, found, judged, noise, sheet
+from planted import design, found, judged, measuring, noise, sheet
 from strangers import COLOURS, component, installed
 
 from pvd import options, summary
@@ -454,6 +454,14 @@ PLANTED = {
                 "simulated (noise=0)": [6.0, 7.0, 7.0, 8.0],
             }
         ),
+    ),
+    "a measure of a plug-in": lambda: found(
+        design(train__slates=[100, 200]),
+        {
+            "judge": measuring(
+                sheet([noise(6, 1), noise(6, 2)]), "precision@5", [noise(6, 3), 1 + noise(6, 4)]
+            )
+        },
     ),
     "other costs": lambda: found(
         design(train__slates=[100, 200]),

@@ -24,6 +24,7 @@ from pvd.comparing import (
     spending,
     substitution,
     transcripts,
+    viewing,
 )
 from pvd.comparing import report as pages
 from pvd.comparing.design import Cell, Design, Judge, make
@@ -212,7 +213,7 @@ def _found(
             progress.advance()
     sheets = [marking.sheet(paper, own) for paper, own in zip(papers, marks, strict=True)]
     ends = [[curve.stops[-1] for curve in mark.curves] for mark in marks[0]]
-    views = marking.views(design.judges, sheets)
+    views = viewing.views(design.judges, sheets)
     with progress.stage("findings"):
         return {
             "schema": SCHEMA,

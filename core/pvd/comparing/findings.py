@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from pvd import crossed, estimates
 from pvd.comparing.design import Design
-from pvd.comparing.marking import RANKS, TRAINED, Curve, Sheet, View
+from pvd.comparing.marking import RANKS, TRAINED, Curve, Sheet
+from pvd.comparing.viewing import View
 from pvd.crossed import FEW_SEEDS
 from pvd.estimates import plain
 from pvd.records import Estimate
@@ -77,7 +78,8 @@ def find(
         "equal_dollars": _at_equal(design, views, "dollars", seed),
         "curves": {view.label: _curves(design, view, seed) for view in views},
         "metrics": _metrics(design, sheets, seed),
-        "measures": _measures(design, sheets, seed),
+        "measures": _measures(design, sheets, views, seed),
+        "left_out": sorted({metric for sheet in sheets for metric in sheet.left_out}),
     }
 
 
@@ -108,17 +110,15 @@ def _rows(view: View, seed: int) -> dict[str, Any]:
     import numpy as np
 
     marks, metric = view.sheet.marks, view.metric
-    fixed = {
-        system: np.mean([mark.fixed[system][metric] for mark in marks], axis=0)
-        for system, found in marks[0].fixed.items()
-        if metric in found
-    }
-    trained = {
-        system: np.mean([mark.trained[system][metric] for mark in marks], axis=0)
-        for system in TRAINED[1:]
-        if metric in marks[0].trained[system]
-    }
-    return {system: plain(estimate(grid, seed)) for system, grid in (fixed | trained).items()}
+    found = {}
+    for system in (*marks[0].fixed, *TRAINED[1:]):
+        grids: list[Any] = [
+            {**mark.fixed, **mark.trained}.get(system, {}).get(metric) for mark in marks
+        ]
+        shapes = {None if grid is None else grid.shape for grid in grids}
+        if len(shapes) == 1 and None not in shapes:  # a plug-in may measure some systems only
+            found[system] = plain(estimate(np.mean(grids, axis=0), seed))
+    return found
 
 
 def _gains(design: Design, views: Sequence[View], seed: int) -> dict[str, Any]:
@@ -149,9 +149,12 @@ def _metrics(design: Design, sheets: Sequence[Sheet], seed: int) -> dict[str, An
     }
 
 
-def _measures(design: Design, sheets: Sequence[Sheet], seed: int) -> dict[str, Any]:
+def _measures(
+    design: Design, sheets: Sequence[Sheet], views: Sequence[View], seed: int
+) -> dict[str, Any]:
     """By judge and metric, of all that are no view: the systems without a teacher of their own,
     and the differences between levels; as in `_metrics` without verdicts."""
+    seen = {*RANKS, *(view.metric for view in views)}
 
     def one(view: View) -> dict[str, Any]:
         rows = [
@@ -169,7 +172,7 @@ def _measures(design: Design, sheets: Sequence[Sheet], seed: int) -> dict[str, A
         judge.label: {
             metric: one(View(judge.label, sheet, metric, False, judge.independent))
             for metric in sheet.metrics
-            if metric not in RANKS
+            if metric not in seen
         }
         for judge, sheet in zip(design.judges, sheets, strict=True)
     }
@@ -205,21 +208,22 @@ def _family(
             "p_holm": ours.p_holm,
             "family": len(asked),
             "verdict": ours.verdict,
-            "b_replaces_a": ours.replaces,
-            "a_replaces_b": theirs.replaces,
-            "power": _power(ours, design, len(asked)),
+            # The margin is in points; what is too little to matter in another unit nobody said.
+            "b_replaces_a": ours.replaces and not view.is_own,
+            "a_replaces_b": theirs.replaces and not view.is_own,
+            "power": _power(ours, 0.0 if view.is_own else design.margin, len(asked)),
         }
 
 
-def _power(found: crossed.Comparison, design: Design, family: int) -> dict[str, Any] | None:
+def _power(found: crossed.Comparison, margin: float, family: int) -> dict[str, Any] | None:
     """Where the spread of a difference comes from, and what it takes to see one of the margin;
     as one of a family, it must be seen at Holm's first and strictest level."""
     if found.crossed is None:
         return None
     parts, personas = found.crossed.components, found.crossed.personas
     level, needed = 0.05 / family, None
-    if design.margin > 0:
-        needed = crossed.seeds_needed(parts, personas, design.margin, level=level)
+    if margin > 0:
+        needed = crossed.seeds_needed(parts, personas, margin, level=level)
     return {
         "components": {name: plain(part) for name, part in found.crossed.spreads().items()},
         "detectable": crossed.detectable(parts, found.crossed.seeds, personas, level=level),

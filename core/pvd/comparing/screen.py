@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from pvd.closing import fitting, interval, say
-from pvd.comparing import measures, wording
-from pvd.comparing.wording import between, signed, tag
-
-if TYPE_CHECKING:
-    from rich.console import Console
-
-Cells = tuple[str, list[str]]  # a row's name, and what stands in it
+from pvd.closing import Cells, change, interval, say, table
+from pvd.comparing import wording
+from pvd.comparing.units import judges, own, units
+from pvd.comparing.verdicts import tag
 
 
 def show(findings: Mapping[str, Any], report: Path) -> None:
@@ -27,8 +23,11 @@ def show(findings: Mapping[str, Any], report: Path) -> None:
         for line in (*answer.rest, answer.cost):
             say(console, line)
         console.print()
-    views = [view["label"] for view in findings["views"]]
-    _table(console, "difference", views, _differences(findings, "comparisons"))
+    views = judges(findings)
+    measured = own(findings)
+    table(console, "difference", views, _differences(findings, "comparisons", views))
+    if measured:
+        table(console, "measure", *_by_plug_ins(findings))
     for line in wording.at_equal(findings):
         say(console, line)
         console.print()
@@ -36,8 +35,9 @@ def show(findings: Mapping[str, Any], report: Path) -> None:
     heads = [*views, "answers", "dollars"]
     if all(run["dollars"] == 0 for run in findings["cost"]["runs"]):
         heads.pop()
-    _table(console, "runs", heads, scores)
-    _own(console, findings)
+    table(console, "runs", heads, scores)
+    if measured:
+        table(console, "measure", *_scores_by_plug_ins(findings))
     for line in wording.substitution(findings):
         say(console, line)
     if findings["substitution"]:
@@ -48,40 +48,50 @@ def show(findings: Mapping[str, Any], report: Path) -> None:
     console.print(f"Report: {report}", soft_wrap=True)
 
 
-def _own(console: Console, findings: Mapping[str, Any]) -> None:
-    """What the evaluators of others measured; our own other numbers are in the report."""
-    groups = measures.measured(findings)
-    shown = [one for group in groups for one in group if one.is_own]
-    if not shown:
-        return
-    heads = [one.label if len(groups) == 1 else f"{one.label}, {one.judge}" for one in shown]
-    names = dict.fromkeys(name for one in shown for name in one.scores)
-    scores = [(name, [one.score(name) for one in shown]) for name in names]
-    lot = findings["chance"]
-    if any(one.metric in lot for one in shown):
-        by_lot = [one.number(lot[one.metric]) if one.metric in lot else "" for one in shown]
-        scores.append(("chance", by_lot))
-    pairs = [
-        (f"{pair[2]}\n- {pair[1]}", [one.difference(pair) for one in shown])
-        for pair in shown[0].differences
-    ]
-    _table(console, "runs", heads, scores)
-    _table(console, "difference", heads, pairs)
-    labels = list(dict.fromkeys(one.label for one in shown))
-    say(console, f"No verdicts on {wording.listed(labels)}: each interval stands for itself.")
-    console.print()
+def _by_plug_ins(findings: Mapping[str, Any]) -> tuple[list[str], list[Cells]]:
+    """Verdicts and gains by what the evaluators of others measure, a row a measure."""
+    levels = [(f["path"], level) for f in findings["factors"] for level in f["labels"]]
+    heads = [f"{b}\n- {a}" for _, a, b in _pairs(findings)]
+    heads += [f"{level}\n- untrained" for _, level in levels]
+    rows, written = [], units(findings)
+    for label in own(findings):
+        found = [row for row in findings["comparisons"] if row["view"] == label]
+        cells = [f"{change(row['difference'], written[label].places)}\n{tag(row)}" for row in found]
+        gains = (findings["gains"][path][level][label] for path, level in levels)
+        rows.append((label, [*cells, *(change(gain, written[label].places) for gain in gains)]))
+    return heads, rows
 
 
-def _differences(findings: Mapping[str, Any], key: str) -> list[Cells]:
+def _scores_by_plug_ins(findings: Mapping[str, Any]) -> tuple[list[str], list[Cells]]:
+    """What the arms got in these measures; what other controls got is in the report."""
+    heads = [*(arm["label"] for arm in findings["arms"]), "untrained", "chance"]
+    rows, written, chance = [], units(findings), findings["chance"]
+    for label in own(findings):
+        unit = written[label]
+        scores = [arm["score"][label] for arm in findings["arms"]]
+        scores.append(findings["rows"][label].get("zero-shot"))
+        lot = unit.number(chance[unit.metric]) if unit.metric in chance else ""
+        rows.append((label, [*(interval(score, unit.places) for score in scores), lot]))
+    return heads, rows
+
+
+def _pairs(findings: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    rows = findings["comparisons"]
+    return list(dict.fromkeys((row["factor"], row["a"], row["b"]) for row in rows))
+
+
+def _differences(findings: Mapping[str, Any], key: str, views: Sequence[str]) -> list[Cells]:
     rows: dict[tuple[str, str, str], list[str]] = {}
     for row in findings[key]:
-        cell = f"{signed(row['difference']['value'])} ({between(row['difference'])})\n{tag(row)}"
+        if row["view"] not in views:
+            continue
+        cell = f"{change(row['difference'])}\n{tag(row)}"
         rows.setdefault((row["factor"], row["a"], row["b"]), []).append(cell)
     return [(f"{b}\n- {a}", cells) for (_, a, b), cells in rows.items()]
 
 
 def _scores(findings: Mapping[str, Any]) -> list[Cells]:
-    views = [view["label"] for view in findings["views"]]
+    views = judges(findings)
     rows: list[Cells] = []
     for arm, run in zip(findings["arms"], findings["cost"]["runs"], strict=True):
         dollars = "?" if run["dollars"] is None else f"{run['dollars']:,.2f}"
@@ -91,24 +101,3 @@ def _scores(findings: Mapping[str, Any]) -> list[Cells]:
         found = [interval(findings["rows"][view].get(system)) for view in views]
         rows.append((system, [*found, "", ""]))
     return rows
-
-
-def _table(console: Console, first: str, heads: Sequence[str], rows: Sequence[Cells]) -> None:
-    """A table; where it is too wide its columns come in several, each with the rows' names."""
-    from rich import box
-    from rich.table import Table
-
-    def width(*cells: str) -> int:
-        return max(len(line) for cell in cells for line in cell.split("\n"))
-
-    names = min(width(first, *(name for name, _ in rows)), max(console.width // 3, 12))
-    widths = [width(head, *(cells[n] for _, cells in rows)) for n, head in enumerate(heads)]
-    for part in fitting(names, widths, console.width):
-        table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True)
-        table.add_column(first, max_width=names)
-        for n in part:
-            table.add_column(heads[n], justify="right")
-        for name, cells in rows:
-            table.add_row(name, *(cells[n] for n in part))
-        console.print(table)
-        console.print()

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from pvd import crossed
 from pvd.comparing.design import Design
 from pvd.comparing.findings import estimate
-from pvd.comparing.marking import View
+from pvd.comparing.viewing import View
 from pvd.estimates import plain
 from pvd.money.amounts import count
 
@@ -34,7 +34,7 @@ def find(design: Design, views: Sequence[View], seed: int) -> dict[str, Any] | N
         for teacher, own in arms.items()
     }
     square = [teacher for teacher in arms if teacher in by_label]
-    # Another judge, a person, or the simulated truth.
+    # Another judge, a person, the simulated truth, or a measure of somebody's own labels.
     references = [view.label for view in views if view.is_independent]
     return {
         "matrix": {
@@ -61,6 +61,7 @@ def find(design: Design, views: Sequence[View], seed: int) -> dict[str, Any] | N
                 **_inflation(matrix, by_label, teacher, reference, seed),
             }
             for reference in references
+            if not by_label[reference].is_own  # leads in another unit are no smaller or larger
             for teacher in square
         ],
     }

@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from statistics import mean
 from typing import Any
 
+from pvd.comparing import measures
+from pvd.comparing.units import POINTS, own
+from pvd.comparing.verdicts import listed, opposes, sentence, standing, tag
 from pvd.crossed import FEW_SEEDS
 from pvd.money.amounts import count, money
 
-MINUS = "\N{MINUS SIGN}"
 Row = Mapping[str, Any]
-METRICS = {"mpr": "MPR", "mpr_true": "true MPR"}
+number, signed, between = POINTS.number, POINTS.signed, POINTS.between
 SYSTEMS = {
     "random": "the items in random order",
     "zero-shot": "the student before training",
@@ -44,22 +46,26 @@ def _answer(findings: Mapping[str, Any], factor: Row) -> Answer:
     view = findings["views"][0]["label"]
     rows = [r for r in findings["comparisons"] if r["factor"] == factor["path"]]
     first = [row for row in rows if row["view"] == view]
-    scores = {level: _score(findings, factor["path"], level, view) for level in factor["labels"]}
+    scores = {
+        level: measures.score(findings, factor["path"], level, view) for level in factor["labels"]
+    }
     best = max(scores, key=lambda level: scores[level])
     about = [row for row in first if best in (row["a"], row["b"])]
     opening = sentence(about[0], findings)
     if len(factor["labels"]) > 2:
         opening = f"{best} comes out highest, at {number(scores[best])} points"
-        opening += f"; {_standing(about, best)}."
+        opening += f"; {standing(about, best)}."
     elsewhere = [row for row in rows if row["view"] != view and best in (row["a"], row["b"])]
-    opposite = [row["view"] for row in elsewhere if _opposes(row, _twin(row, first))]
+    measured = own(findings)
+    opposite = [row["view"] for row in elsewhere if opposes(row, _twin(row, first))]
     says = "says" if len(opposite) == 1 else "say"
     against = f" {listed(opposite)} {says} the opposite." if opposite else ""
     said_by = "" if len(findings["views"]) == 1 else f"{_according(view)}: "
+    by_plug_ins = measures.lines(findings, factor)
     others = [
         f"{_according(row['view'])}: {sentence(row, findings)}"
         for row in elsewhere
-        if tag(row) != tag(_twin(row, first))
+        if row["view"] not in measured and tag(row) != tag(_twin(row, first))
     ]
     several, gains = len(scores) > 2, findings["gains"][factor["path"]]
     gained = [
@@ -71,7 +77,7 @@ def _answer(findings: Mapping[str, Any], factor: Row) -> Answer:
     return Answer(
         factor["path"],
         said_by + opening + against,
-        (f"Over the untrained student: {', '.join(gained)}{none}.", *rest, *others),
+        (*by_plug_ins, f"Over the untrained student: {', '.join(gained)}{none}.", *rest, *others),
         _cost_of(findings, factor),
     )
 
@@ -83,76 +89,8 @@ def _according(view: str) -> str:
     return f"Judged by {view}"
 
 
-def _opposes(row: Row, twin: Row) -> bool:
-    return {row["verdict"], twin["verdict"]} == {"better", "worse"}
-
-
 def _twin(row: Row, rows: Sequence[Row]) -> Row:
     return next(one for one in rows if (one["a"], one["b"]) == (row["a"], row["b"]))
-
-
-def _standing(rows: Sequence[Row], best: str) -> str:
-    """Against whom the best level is better, and against whom that is not resolved."""
-    won = [_other(row, best) for row in rows if row["verdict"] in ("better", "worse")]
-    open_ = [_other(row, best) for row in rows if row["verdict"] not in ("better", "worse")]
-    parts = [f"better than {listed(won)}"] if won else []
-    why = "too few seeds to tell it" if _few(rows) else "not resolved"
-    return ", ".join([*parts, *([f"{why} against {listed(open_)}"] if open_ else [])])
-
-
-def _few(rows: Sequence[Row]) -> bool:
-    return any(row["verdict"] == "too few seeds" for row in rows)
-
-
-def _other(row: Row, one: str) -> str:
-    return str(row["b"] if row["a"] == one else row["a"])
-
-
-def listed(names: Sequence[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
-
-
-def sentence(row: Row, findings: Mapping[str, Any]) -> str:
-    """The verdict on B against A, as one sentence."""
-    a, b, difference = row["a"], row["b"], row["difference"]
-    size = f"{number(abs(difference['value']))} points"
-    spread = f"({between(difference)})"
-    margin = "1 point" if findings["margin"] == 1 else f"{findings['margin']:g} points"
-    match row["verdict"]:
-        case "better":
-            return f"{b} is better than {a} by {size} {spread}."
-        case "worse":
-            within = f", though surely by less than {margin}: it replaces {a}"
-            return f"{b} is worse than {a} by {size} {spread}{within * row['b_replaces_a']}."
-        case "same numbers":
-            return f"{b} and {a} gave the same numbers in every run."
-        case "too few seeds":
-            these = "this 1 seed" if findings["seeds"] == 1 else f"these {findings['seeds']} seeds"
-            return (
-                f"{b} minus {a} is {signed(difference['value'])} points in {these} {spread}; "
-                "too few seeds for a verdict."
-            )
-    if row["b_replaces_a"] and row["a_replaces_b"]:
-        return f"{b} and {a} differ by less than {margin} {spread}: either will do."
-    if row["b_replaces_a"]:
-        return f"{b} replaces {a}: it is surely not {margin} worse {spread}."
-    if row["a_replaces_b"]:
-        back = {"low": -difference["high"], "high": -difference["low"]}
-        return f"{a} replaces {b}: it is surely not {margin} worse ({between(back)})."
-    return f"{b} against {a} is not resolved: {signed(difference['value'])} points {spread}."
-
-
-def tag(row: Row) -> str:
-    """The verdict on B in a word or two."""
-    if row["verdict"] == "worse" and row["b_replaces_a"]:
-        return "worse, replaces"
-    if row["verdict"] != "not resolved":
-        return str(row["verdict"])
-    if row["b_replaces_a"] and row["a_replaces_b"]:
-        return "either will do"
-    if row["a_replaces_b"]:
-        return "A replaces it"
-    return "replaces" if row["b_replaces_a"] else "not resolved"
 
 
 def substitution(findings: Mapping[str, Any]) -> list[str]:
@@ -160,18 +98,21 @@ def substitution(findings: Mapping[str, Any]) -> list[str]:
     found = findings["substitution"]
     if found is None:
         return []
-    said = [_carried(row) for row in found["carried"] if row["value"] is not None]
-    if len(said) < len(found["carried"]):
+    by_judges = [row for row in found["carried"] if row["judged"] not in own(findings)]
+    said = [_carried(row) for row in by_judges if row["value"] is not None]
+    lacks = len(said) < len(by_judges)
+    said += measures.carried(findings)
+    if lacks:
         said.append(
             "What share of a gain another teacher carries cannot be said where there is no sure "
             "gain to share."
         )
-    own = found["own_judge"]
-    if own is not None:
-        sure = own["low"] > 0 or own["high"] < 0
+    advantage = found["own_judge"]
+    if advantage is not None:
+        sure = advantage["low"] > 0 or advantage["high"] < 0
         said.append(
-            f"Judged by their own teacher, students gain {signed(own['value'])} points more than "
-            f"under the others ({between(own)})"
+            f"Judged by their own teacher, students gain {signed(advantage['value'])} points more "
+            f"than under the others ({between(advantage)})"
             + (
                 "; where judges differ in noise and students in what they learned, that alone can "
                 "do it."
@@ -191,7 +132,7 @@ def substitution(findings: Mapping[str, Any]) -> list[str]:
                 else "; no inflation is resolved."
             )
         )
-    if own is not None and not found["inflation"]:
+    if advantage is not None and not found["inflation"]:
         said.append(
             "Whether that is inflation cannot be told without an independent reference: add a "
             "judge that taught nobody, such as a person (--judges ...,human)."
@@ -201,10 +142,10 @@ def substitution(findings: Mapping[str, Any]) -> list[str]:
 
 def _carried(row: Row) -> str:
     who = f"Taught by {row['taught']} instead of {row['instead_of']}, judged by {row['judged']}"
-    share = f"{100 * row['value']:.0f} %".replace("-", MINUS)
+    share = f"{measures.percent(row['value'])} %"
     if not row["defined"]:
         return f"{who}, a student keeps {share} of the gain; {row['why']}."
-    low, high = (f"{100 * row[end]:.0f}".replace("-", MINUS) for end in ("low", "high"))
+    low, high = (measures.percent(row[end]) for end in ("low", "high"))
     return f"{who}, a student keeps {share} of the gain ({low} to {high} %)."
 
 
@@ -247,26 +188,6 @@ def _runs(findings: Mapping[str, Any], path: str, level: str) -> list[Row]:
     return [run for arm, run in arms if arm["levels"][path] == level]
 
 
-def _score(findings: Mapping[str, Any], path: str, level: str, view: str) -> float:
-    arms = [arm for arm in findings["arms"] if arm["levels"][path] == level]
-    return float(mean(arm["score"][view]["value"] for arm in arms))
-
-
-def number(value: float) -> str:
-    """Points with one decimal and a true minus sign."""
-    return f"{value:z.1f}".replace("-", MINUS)
-
-
-def signed(value: float) -> str:
-    """A difference with its sign."""
-    return "+" * (round(value, 1) >= 0) + number(value)
-
-
-def between(estimate: Row) -> str:
-    """An interval of differences."""
-    return f"{signed(estimate['low'])} to {signed(estimate['high'])}"
-
-
 def scope(findings: Mapping[str, Any]) -> str:
     """What was compared, in one line."""
     arms = " x ".join(f"{len(factor['labels'])} {factor['path']}" for factor in findings["factors"])
@@ -289,9 +210,11 @@ def how_sure(findings: Mapping[str, Any]) -> str:
         return (
             f"{points} Intervals are over personas, given these very seeds: others may turn them."
         )
+    each = " or by one measure" if (many := len(own(findings))) else ""
+    one_of = f", not for there being {many} measures" if many > 1 else ""
     return (
         f"{points} Intervals are 95 %, over seeds and personas; verdicts are corrected for the "
-        "number of pairs under one judge (Holm)."
+        f"number of pairs under one judge{each} (Holm){one_of}."
     )
 
 
@@ -331,4 +254,4 @@ def silent(findings: Mapping[str, Any]) -> list[str]:
         "tournaments that were played twice."
         for judge in findings["judges"]
         if judge["stability"]
-    ]
+    ] + list(filter(None, [measures.left_out(findings)]))

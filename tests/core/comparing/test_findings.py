@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
-from planted import PEOPLE, REFERENCE, ZERO, design, found, judged, noise, sheet
+from planted import PEOPLE, REFERENCE, ZERO, design, found, judged, measuring, noise, sheet
 
-from pvd.comparing import wording
+from pvd.comparing import measures, wording
 from pvd.comparing.marking import Curve, Mark, Sheet
 
 
@@ -24,30 +25,92 @@ def test_a_planted_difference_is_found_and_the_other_factor_is_not_blamed() -> N
     assert loss["family"] == sampler["family"] == 2
 
 
-def test_a_measure_that_is_no_view_has_means_and_differences_and_no_verdict() -> None:
+def test_a_measure_of_ours_that_is_no_view_has_means_and_differences_and_no_verdict() -> None:
     made = design(sampler=["uniform", "four-bin"])
-    sat = sheet([noise(6, 1), noise(6, 2)])
     grids = [14 + noise(6, 3), 17 + noise(6, 4)]
-    marks = tuple(
-        replace(
-            mark,
-            trained={s: {**grid, "precision@5": mine} for s, grid in mark.trained.items()},
-            fixed={"zero-shot": {**mark.fixed["zero-shot"], "precision@5": ZERO}},
-        )
-        for mark, mine in zip(sat.marks, grids, strict=True)
-    )
-    said = found(made, {"judge": replace(sat, metrics=("mpr", "precision@5"), marks=marks)})
+    said = found(made, {"judge": measuring(sheet([noise(6, 1), noise(6, 2)]), "hit@5", grids)})
 
     (judge,) = said["measures"]
-    assert list(said["measures"][judge]) == ["precision@5"]
-    (row,) = said["measures"][judge]["precision@5"]["comparisons"]
+    assert list(said["measures"][judge]) == ["hit@5"]
+    (row,) = said["measures"][judge]["hit@5"]["comparisons"]
     assert (row["a"], row["b"]) == ("uniform", "four-bin")
     assert row["difference"]["low"] < 3 < row["difference"]["high"]
     assert "6 seeds" in row["difference"]["over"]
     assert "verdict" not in row
-    rows = said["measures"][judge]["precision@5"]["rows"]
+    rows = said["measures"][judge]["hit@5"]["rows"]
     assert rows["zero-shot"]["value"] == pytest.approx(ZERO.mean())
     assert set(rows) == {"zero-shot", "persona-blind", "shuffled-persona"}
+    assert [view["label"] for view in said["views"]] == ["judge"]
+
+
+LABELS = np.random.default_rng(7).uniform(0, 0.5, PEOPLE)  # precision of the untrained student
+
+
+def by_labels(*shifts: float, seeds: int = 6) -> Sheet:
+    """A judge who tells no arm from another, and labels that do."""
+    arms = range(len(shifts))
+    grids = [LABELS + shift + noise(seeds, 20 + n, 0.05) for n, shift in enumerate(shifts)]
+    return measuring(sheet([noise(seeds, n) for n in arms]), "precision@5", grids, LABELS)
+
+
+def test_what_a_plug_in_measures_is_a_view_with_verdict_gain_and_curve() -> None:
+    made = design(sampler=["uniform", "four-bin"])
+    said = found(made, {"judge": by_labels(0.2, 0.1)})
+
+    assert [view["label"] for view in said["views"]] == ["judge", "precision@5"]
+    (judged, measured) = said["comparisons"]
+    assert judged["verdict"] == "not resolved"
+    assert (measured["view"], measured["verdict"]) == ("precision@5", "worse")
+    assert measured["difference"]["low"] < -0.1 < measured["difference"]["high"]
+    for level, gain in (("uniform", 0.2), ("four-bin", 0.1)):
+        trained = said["gains"]["sampler"][level]["precision@5"]
+        assert trained["value"] == pytest.approx(gain, abs=0.02)
+        assert 0 < trained["low"] < trained["value"] < trained["high"]
+    curve = said["curves"]["precision@5"]["uniform"]
+    assert [point["value"] for point in curve] == pytest.approx(
+        [LABELS.mean() + share * said["gains"]["sampler"]["uniform"]["precision@5"]["value"]
+         for share in (0, 0.5, 1)]
+    )  # fmt: skip
+    assert "precision@5" not in said["measures"]["simulated"]
+    (line,) = measures.lines(said, said["factors"][0])
+    assert line.startswith("By precision@5: four-bin is worse than uniform by 0.")
+
+
+def test_the_margin_is_in_points_and_says_nothing_in_another_unit() -> None:
+    made = design(sampler=["uniform", "four-bin"])
+    (judged, measured) = found(made, {"judge": by_labels(0.1, 0.1)})["comparisons"]
+
+    assert judged["b_replaces_a"]
+    assert measured["verdict"] == "not resolved"
+    assert not measured["b_replaces_a"]
+    assert not measured["a_replaces_b"]
+    assert measured["power"]["seeds_for_margin"] is None
+    assert 0 < measured["power"]["detectable"] < 0.2
+
+
+def test_each_measure_is_a_family_of_its_own() -> None:
+    made = design(train__slates=[100, 200, 300])
+    alone = by_labels(0.1, 0.11, 0.12)
+    beside = measuring(alone, "recall@20", [noise(6, n) for n in range(3)])
+    rows = found(made, {"judge": beside})["comparisons"]
+
+    assert {row["family"] for row in rows} == {3}
+    some = [row for row in rows if row["view"] == "precision@5"]
+    before = found(made, {"judge": alone})["comparisons"]
+    assert some == [row for row in before if row["view"] == "precision@5"]
+    assert all(row["p_holm"] >= row["p"] for row in some)
+    assert some[0]["p_holm"] > some[0]["p"]
+
+
+def test_by_a_measure_teachers_carry_gains_and_inflate_nothing() -> None:
+    made = design(teacher__noise=[1, 2])
+    one, two = (by_labels(0.2, 0.1) for _ in range(2))
+    said = found(made, {"noise=1": one, "noise=2": two})["substitution"]
+
+    carried = {(r["taught"], r["judged"]): r["value"] for r in said["carried"]}
+    assert carried["noise=2", "precision@5"] == pytest.approx(0.5, abs=0.1)
+    assert said["matrix"]["noise=1"]["precision@5"]["value"] == pytest.approx(0.2, abs=0.02)
+    assert said["inflation"] == [], "leads in points and in another unit are not held together"
 
 
 def test_single_arms_are_compared_too_as_a_family_of_their_own() -> None:

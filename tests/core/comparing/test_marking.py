@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +10,8 @@ import pytest
 import torch
 
 import pvd
-from pvd.comparing import marking
+from pvd import kit
+from pvd.comparing import marking, viewing
 from pvd.comparing.design import Judge
 from pvd.comparing.transcripts import Stop, Transcript, captions
 from pvd.errors import BadInput
@@ -121,7 +122,7 @@ def test_another_catalogue_is_noticed() -> None:
 def test_the_truth_is_one_view_if_all_judges_know_the_same() -> None:
     known = marking.mark(paper(), [[transcript(1)]], EVALUATORS, seed=0)
     judges = [Judge("a", {}, True, False), Judge("b", {}, False, True)]
-    views = marking.views(judges, [known, known])
+    views = viewing.views(judges, [known, known])
 
     assert [(v.label, v.metric, v.is_independent) for v in views] == [
         ("truth", "mpr_true", True), ("b", "mpr", True), ("a", "mpr", False),
@@ -136,14 +137,14 @@ def test_a_judge_that_lost_a_persona_knows_the_same_of_the_others() -> None:
     sheets = [marking.mark(one, rows, EVALUATORS, seed=0) for one in (whole, cut)]
     judges = [Judge(name, {}, True, False) for name in "ab"]
 
-    assert marking.views(judges, sheets)[0].label == "truth"
+    assert viewing.views(judges, sheets)[0].label == "truth"
 
 
 def test_what_one_judge_alone_knows_is_its_own_truth() -> None:
     rows = [[transcript(1)]]
     papers = (paper(), paper(utilities=False))
     sheets = [marking.mark(one, rows, EVALUATORS, seed=0) for one in papers]
-    views = marking.views([Judge("a", {}, True, False), Judge("b", {}, False, True)], sheets)
+    views = viewing.views([Judge("a", {}, True, False), Judge("b", {}, False, True)], sheets)
 
     assert [(v.label, v.is_independent) for v in views] == [
         ("b", True), ("truth of a", False), ("a", False),
@@ -156,7 +157,7 @@ def test_judges_that_taught_are_looked_at_together_first() -> None:
     papers = (paper(utilities=False), paper(some, utilities=False))
     sheets = [marking.mark(one, rows, EVALUATORS, seed=0) for one in papers]
     judges = [Judge(name, {}, True, False) for name in "ab"]
-    views = marking.views(judges, sheets)
+    views = viewing.views(judges, sheets)
 
     assert [view.label for view in views] == ["all teachers", "a", "b"]
     together, a, b = (view.values([0]) for view in views)
@@ -173,10 +174,90 @@ def test_judges_of_different_tastes_have_each_a_truth_of_their_own() -> None:
     theirs = marking.mark(other, [[transcript(1)]], EVALUATORS, seed=0)
 
     judges = [Judge("a", {}, True, False), Judge("b", {}, False, True)]
-    views = marking.views(judges, [known, theirs])
+    views = viewing.views(judges, [known, theirs])
     assert [view.label for view in views] == ["truth of b", "b", "truth of a", "a"]
 
 
 def test_one_persona_makes_no_comparison() -> None:
     with pytest.raises(BadInput, match=r"raise exam\.personas"):
         marking.mark(paper(PERSONAS[:1]), [[transcript(1)]], EVALUATORS, seed=0)
+
+
+@dataclass(kw_only=True)
+class Labelled(pvd.Evaluator):
+    """Precision at 5 by labels of somebody's own, which no judge knows; and numbers that cannot be
+    compared: one without values, one that some students lack."""
+
+    names: tuple[str, ...] = ("precision@5",)
+
+    def evaluate(self, exam: pvd.Exam) -> dict[str, pvd.Estimate]:
+        top = exam.scores.topk(5).indices
+        wanted = [(int(persona.id[1:]) + top[row]) % 4 == 0
+                  for row, persona in enumerate(exam.personas)]  # fmt: skip
+        values = [float(found.float().mean()) for found in wanted]
+        whole = kit.mean(values, exam.seed, "personas")
+        found = {
+            "precision@5": whole,
+            "by winner": kit.mean([float(w) for w in exam.winners], exam.seed, "personas"),
+            "bare": replace(whole, values=()),
+            "ragged": kit.mean(values[: 3 + int(top.sum()) % 2], exam.seed, "some"),
+        }
+        return {name: found[name] for name in self.names}
+
+
+def labelled(papers: list[Paper], *names: str) -> list[marking.Sheet]:
+    rows = [[transcript(n), transcript(n + 10)] for n in (1, 2)]
+    evaluators = [*EVALUATORS, Labelled(names=names)]
+    return [marking.mark(one, rows, evaluators, seed=0) for one in papers]
+
+
+def test_labels_of_ones_own_are_one_view_whoever_judges() -> None:
+    """Also where a judge lost a persona."""
+    judges = [Judge("a", {}, True, False), Judge("b", {}, True, False)]
+    sheets = labelled([paper(PERSONAS[1:]), paper()], "precision@5")
+    *_, last = viewing.views(judges, sheets)
+
+    assert (last.label, last.metric, last.is_own) == ("precision@5", "precision@5", True)
+    assert last.is_independent, "nobody who taught has a say in it"
+    assert last.values([0]).shape == (2, PEOPLE), "of the judge that lost nobody"
+    assert last.gain([0]).mean() == pytest.approx(
+        last.values([0]).mean() - sheets[1].marks[0].fixed["zero-shot"]["precision@5"].mean()
+    )
+
+
+def test_a_measure_of_the_judges_winners_is_a_view_for_each_judge() -> None:
+    judges = [Judge("a", {}, True, False), Judge("b", {}, False, True)]
+    other = replace(paper(), winners=tuple(range(10, 10 + PEOPLE)))
+    measured = [
+        v for v in viewing.views(judges, labelled([paper(), other], "by winner")) if v.is_own
+    ]
+
+    assert [view.label for view in measured] == ["by winner, a", "by winner, b"]
+    assert [view.is_independent for view in measured] == [False, True]
+
+
+def test_a_measure_has_a_curve_and_other_numbers_of_ours_have_none() -> None:
+    (sheet,) = labelled([paper()], "precision@5")
+    curve = sheet.marks[0].curves[0]
+
+    assert set(curve.values) == {"mpr", "mpr_true", "precision@5"}
+    assert curve.values["precision@5"].shape == (4, PEOPLE)
+    assert curve.values["precision@5"][3] == pytest.approx(sheet.values([0], "precision@5")[0])
+
+
+def test_what_has_not_one_value_a_persona_is_left_out_and_named() -> None:
+    (sheet,) = labelled([paper()], "precision@5", "bare", "ragged")
+
+    assert sheet.left_out == ("bare", "ragged")
+    assert "precision@5" in sheet.metrics
+    labels = [view.label for view in viewing.views([Judge("a", {}, True, False)], [sheet])]
+    assert labels[-1] == "precision@5"
+    assert not {"bare", "ragged"} & set(labels)
+
+
+def test_a_measure_may_be_called_like_a_judge() -> None:
+    sheets = labelled([paper()], "precision@5")
+    labels = [v.label for v in viewing.views([Judge("precision@5", {}, True, False)], sheets)]
+
+    assert labels[-1] == "precision@5 (measure)"
+    assert len(set(labels)) == len(labels)

@@ -7,10 +7,11 @@ import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
-from planted import design, found, judged, noise, sheet
+from planted import REFERENCE, design, found, judged, measuring, noise, sheet
 
-from pvd.comparing import report, screen, wording
+from pvd.comparing import report, screen, verdicts, wording
 
 
 def row(**given: Any) -> dict[str, Any]:
@@ -53,8 +54,8 @@ SAID = {"margin": 1.0, "seeds": 5}
     ],
 )  # fmt: skip
 def test_a_verdict_in_words(given: dict[str, Any], sentence: str, tag: str) -> None:
-    assert wording.sentence(row(**given), SAID) == sentence
-    assert wording.tag(row(**given)) == tag
+    assert verdicts.sentence(row(**given), SAID) == sentence
+    assert verdicts.tag(row(**given)) == tag
 
 
 def test_no_sentence_says_that_two_are_equal() -> None:
@@ -90,49 +91,116 @@ def test_the_screen_fits_its_window(
     assert "noise=2" in text
 
 
-def measuring(findings: dict[str, Any], *names: str) -> dict[str, Any]:
-    """The same comparison with a plug-in's measures under each judge."""
-    fourteen, gain = ({"value": v, "low": v - 5.23, "high": v + 5.2, "over": "all"}
-                      for v in (14.0, 3.48))  # fmt: skip
-    pairs = [{key: row[key] for key in ("factor", "a", "b")} | {"difference": gain}
-             for row in findings["comparisons"] if row["view"] == "noise=1"]  # fmt: skip
-    for arms in findings["metrics"].values():
-        for numbers in arms.values():
-            numbers.update(dict.fromkeys(names, fourteen))
-    measure = {"rows": {"zero-shot": fourteen}, "comparisons": pairs}
-    measures = {judge: dict.fromkeys(names, measure) for judge in findings["metrics"]}
-    return findings | {"measures": measures, "chance": {"precision@5": 2.5}}
-
-
 def printed(findings: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> str:
     screen.show(findings, Path("report.html"))
     return capsys.readouterr().out
 
 
+def by_measures(*names: str, shifts: tuple[float, ...] = (0.2, 0.1)) -> dict[str, Any]:
+    """Two teachers by one judge, and by measures of a plug-in."""
+    made = design(teacher__noise=[1, 2, 3][: len(shifts)], judges=[REFERENCE])
+    sat = sheet([noise(6, n) for n, _ in enumerate(shifts)])
+    before = np.full(40, 0.25)
+    for number, name in enumerate(names):
+        grids = [before + shift + noise(6, 30 + 9 * number + n, 0.05)
+                 for n, shift in enumerate(shifts)]  # fmt: skip
+        sat = measuring(sat, name, grids, before)
+    return found(made, {"simulated": sat})
+
+
 @pytest.mark.parametrize("columns", [60, 80, 140])
-def test_what_a_plug_in_measures_is_shown_with_differences(
-    findings: dict[str, Any],
+def test_what_a_plug_in_measures_is_shown_with_verdicts_and_gains(
     columns: int,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setenv("COLUMNS", str(columns))
-    assert "precision" not in printed(findings, capsys)
-    given = measuring(findings, "precision@5", "hit@5")
+    assert "precision" not in printed(by_measures(), capsys)
+    given = by_measures("precision@5", "hit@5")
+    given["chance"] = {"precision@5": 0.025}
     text = printed(given, capsys)
 
     assert max(len(line.rstrip()) for line in text.splitlines()) <= columns
-    for judge in ("noise=1", "noise=2"):
-        assert f"precision@5, {judge}" in text
-    assert text.count("14.0 (8.8-19.2)") == 2 * (4 + 1), "four arms and zero-shot, by two judges"
-    assert text.count("+3.5 (−1.8 to +8.7)") == 2 * 2
-    assert "No verdicts on precision@5: " in text
+    said = " ".join(text.split())
+    assert re.search(r"By precision@5: noise=2 is worse than noise=1 by 0\.\d{3} \(−0\.", said)
+    rows = [line for line in text.splitlines() if line.startswith("precision@5 ")]
+    assert len(re.findall(r"[+−]0\.\d{3} \([+−]0\.\d{3} to [+−]0\.\d{3}\)", " ".join(rows))) == 3
+    assert len(re.findall(r" 0\.\d{3} \(0\.\d{3}-0\.\d{3}\)", " ".join(rows))) == 3
+    assert " 0.025" in " ".join(rows)
     assert "hit@5" not in text, "of ours the page has more"
     page = report.render(given)
-    for part in ("precision@5", "hit@5 %", "14.0<small>8.8 to 19.2", "+3.5<small>−1.8 to +8.7"):
+    for part in ("By the measures that plug-ins brought", "Learning curves by these measures",
+                 "hit@5 %", "Other measures"):  # fmt: skip
         assert part in page
+    assert "plug-ins brought" not in report.render(by_measures())
+
+
+def test_measures_that_agree_share_a_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = [f"label-{n}@10" for n in range(5)]
+    given = by_measures(*names)
+    (answer,) = wording.answers(given)
+    together = f"By {', '.join(names[:4])} and {names[4]}: noise=2 is worse than noise=1."
+    assert answer.rest[0] == together
+
+    monkeypatch.setenv("COLUMNS", "140")
+    one, five = (len(printed(by_measures(*some), capsys).splitlines()) for some in
+                 (names[:1], names))  # fmt: skip
+    assert five - one < 2 * 4 + 4 + 4, "a verdict has two lines, a score one"
+
+
+def test_measures_of_several_levels_name_the_highest() -> None:
+    (line, *_) = wording.answers(by_measures("precision@5", shifts=(0.1, 0.3, 0.2)))[0].rest
+    assert re.match(r"By precision@5: noise=2 comes out highest, at 0\.5\d\d; better than", line)
+
+
+def test_a_measure_that_sees_the_opposite_is_named_in_the_headline() -> None:
+    made = design(teacher__noise=[1, 2], judges=[REFERENCE])
+    sat = sheet([9 + noise(6, 1), noise(6, 2)])
+    grids = [0.1 + noise(6, 3, 0.05), 0.4 + noise(6, 4, 0.05)]
+    (answer,) = wording.answers(found(made, {"simulated": measuring(sat, "precision@5", grids)}))
+    assert "is worse than noise=1" in answer.headline
+    assert answer.headline.endswith("precision@5 says the opposite.")
+
+
+def test_that_a_measure_saw_no_gain_is_said() -> None:
+    (answer,) = wording.answers(by_measures("precision@5", shifts=(0.0, -0.2)))
+    assert answer.rest[0].endswith("Neither surely gained over the untrained student.")
+
+
+def test_what_cannot_be_paired_is_named_as_left_out() -> None:
+    given = by_measures() | {"left_out": ["auc"]}
+    assert "auc is not compared: it has not one value for each of the same personas in every run." \
+        in wording.silent(given)  # fmt: skip
+    assert "auc is not compared" in report.render(given)
+    del given["left_out"]
+    assert not wording.silent(given), "older files have no such list"
+
+
+def test_that_there_are_many_measures_is_said_beside_the_correction() -> None:
+    assert "measure" not in wording.how_sure(by_measures())
+    assert wording.how_sure(by_measures("a")).endswith("under one judge or by one measure (Holm).")
+    said = wording.how_sure(by_measures("a", "b", "c"))
+    assert said.endswith("(Holm), not for there being 3 measures.")
+
+
+def test_measures_of_older_versions_stay_on_the_page() -> None:
+    """They were no views, and had differences without verdicts."""
+    given = by_measures()
+    number = {"value": 14.0, "low": 8.8, "high": 19.2, "over": "all"}
+    for arms in given["metrics"].values():
+        for numbers in arms.values():
+            numbers["precision@5"] = number
+    pairs = [{k: row[k] for k in ("factor", "a", "b", "difference")}
+             for row in given["comparisons"]]  # fmt: skip
+    judge = next(iter(given["metrics"]))
+    old = {"rows": {"zero-shot": number}, "comparisons": pairs}
+    given["measures"] = {judge: {"precision@5": old}}
+    page = report.render(given)
+
     assert "Other measures" in page
-    assert "Other measures" not in report.render(findings)
+    assert "14.0<small>8.8 to 19.2" in page
 
 
 @pytest.mark.parametrize("columns", range(40, 120, 5))
@@ -254,12 +322,12 @@ def test_only_made_up_preferences_are_called_so() -> None:
 def test_options_of_one_name_share_no_row() -> None:
     same = {"a": "x=1", "b": "x=2"}
     rows = [row(factor=path, **same, view=v) for v in "PQ" for path in ("loss.x", "teacher.x")]
-    grouped = report._by_pair(rows)
+    grouped = report._by_pair(rows, ["P", "Q"])
 
     assert [[one["factor"] for one in group] for group in grouped] == [
         ["loss.x", "loss.x"], ["teacher.x", "teacher.x"],
     ]  # fmt: skip
-    shown = screen._differences({"comparisons": rows}, "comparisons")
+    shown = screen._differences({"comparisons": rows}, "comparisons", ["P", "Q"])
     assert [len(cells) for _, cells in shown] == [2, 2]
 
 

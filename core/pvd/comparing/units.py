@@ -1,0 +1,81 @@
+"""How the numbers of a view are written: percentile ranks in points, a plug-in's measure in its
+own unit, which we do not know.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pvd.report import decimals, is_own, metric_label
+from pvd.report import number as written
+
+MINUS = "\N{MINUS SIGN}"
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Unit:
+    """The unit of one view."""
+
+    metric: str = "mpr"
+    places: int = 1  # decimals
+
+    @property
+    def is_own(self) -> bool:
+        """Whether a plug-in measures it."""
+        return is_own(self.metric)
+
+    @property
+    def label(self) -> str:
+        """What a chart's axis is called."""
+        return metric_label(self.metric) if self.is_own else "percentile of what is best"
+
+    def number(self, value: float) -> str:
+        """With its decimals and a true minus sign."""
+        return written(value, self.metric, {self.metric: self.places})
+
+    def signed(self, value: float) -> str:
+        """A difference with its sign."""
+        text = self.number(value)
+        return text if text.startswith(MINUS) else f"+{text}"
+
+    def between(self, estimate: Row) -> str:
+        """An interval of differences."""
+        return f"{self.signed(estimate['low'])} to {self.signed(estimate['high'])}"
+
+    def size(self, value: float) -> str:
+        """A number with the name of its unit."""
+        return self.number(value) if self.is_own else f"{self.number(value)} points"
+
+    def square(self, value: float) -> str:
+        """A variance."""
+        return f"{value:.2g}" if self.is_own else self.number(value)
+
+
+POINTS = Unit()
+
+
+def units(findings: Row) -> dict[str, Unit]:
+    """By view; of a measure that we do not know, all numbers have the same decimals."""
+    found = {}
+    for view in findings["views"]:
+        label, metric = view["label"], view["metric"]
+        rows: Iterable[Row | None] = (
+            *(arm["score"][label] for arm in findings["arms"]),
+            *findings["rows"][label].values(),
+        )
+        places = decimals({metric: row} for row in rows if row)
+        found[label] = Unit(metric, places[metric])
+    return found
+
+
+def own(findings: Row) -> list[str]:
+    """The views by which plug-ins measure."""
+    return [view["label"] for view in findings["views"] if is_own(view["metric"])]
+
+
+def judges(findings: Row) -> list[str]:
+    """The others: judges and the truth."""
+    return [view["label"] for view in findings["views"] if not is_own(view["metric"])]
