@@ -494,6 +494,9 @@ CASES: dict[str, Case] = {
     "a plug-in that lacks a method": broken("sampler", "", base="pvd.Sampler"),
     "a plug-in that raises when it is made": broken("loss", "def __post_init__(self): 1 / 0"),
     "a plug-in that raises in a run": broken("sampler", "def draw(self, pool, size, rng): 1 / 0"),
+    "a plug-in that asks for more memory than there is": broken(
+        "sampler", "def draw(self, pool, size, rng):\n    import numpy\n    numpy.empty(2**55)"
+    ),
     "a teacher that ranks too few slates": broken(
         "teacher", "def rank(self, slates): return []", base="pvd.Teacher"
     ),
@@ -521,11 +524,16 @@ CASES: dict[str, Case] = {
         ["plugins", "--load"], distribution("1 / 0").setup
     ),
     "an unknown kind for `pvd plugins new`": Case(["plugins", "new", "los", "mine"]),
+    "a kind twice for `pvd plugins new`": Case(["plugins", "new", "loss,loss", "mine"]),
     "a name that no plug-in may have": Case(["plugins", "new", "loss", "My Loss"]),
     "a name that a plug-in has already": Case(["plugins", "new", "loss", "bradley-terry"]),
     "a name whose package is installed already": Case(["plugins", "new", "loss", "distill"]),
     "`pvd plugins new` into a folder that is not empty": Case(
         ["plugins", "new", "loss", "hinge", "--to", "mine"], lambda: write("mine/a.txt", "mine")
+    ),
+    "`pvd plugins new` of what a package has already": Case(
+        ["plugins", "new", "loss", "hinge", "--to", "mine"],
+        table('[project.entry-points.pvd]\n"loss.hinge" = "hinge"', "mine/pyproject.toml"),
     ),
     "`pvd plugins new` into a file": Case(
         ["plugins", "new", "loss", "hinge", "--to", "mine"], table("mine", "mine")

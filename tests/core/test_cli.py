@@ -10,6 +10,7 @@ import struct
 import subprocess
 import sys
 import termios
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -313,3 +314,69 @@ def test_the_width_is_that_of_the_terminal_where_results_are_shown(tmp_path: Pat
     lines = shown.decode().split("\r\n")
     assert max(map(len, lines)) <= 45
     assert "    not loaded" in lines, "below the name, where a line has no room"
+
+
+def without_end() -> None:
+    without_end()
+
+
+def from_torch() -> None:
+    import torch
+
+    torch.empty(2**55)
+
+
+def from_cuda() -> None:
+    import torch
+
+    raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB. GPU 0 has ...")
+
+
+def from_python() -> None:
+    raise MemoryError
+
+
+@pytest.mark.parametrize("ask", [from_torch, from_cuda, from_python])
+def test_a_full_memory_is_one_sentence(
+    monkeypatch: pytest.MonkeyPatch, ask: Callable[[], None]
+) -> None:
+    monkeypatch.setattr("pvd.pipeline.execute", lambda *args, **named: ask())
+    result = pvd("run")
+    assert result.exit_code == 5
+    said = result.stderr.splitlines()[-1]
+    assert said.startswith("Error: The memory is full")
+    assert "-o train.chunk=16" in said
+    assert ("when it asked for" in said) == (ask is not from_python)
+
+
+def test_another_error_is_not_taken_for_a_full_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pvd.pipeline.execute", lambda *args, **named: without_end())
+    result = pvd("run")
+    assert result.exit_code == 1
+    assert isinstance(result.exception, RecursionError)
+
+
+ENDLESS = """
+from dataclasses import dataclass
+import pvd
+
+@dataclass(kw_only=True)
+class Endless(pvd.Sampler):
+    def __post_init__(self):
+        self.__post_init__()
+    def draw(self, pool, size, rng):
+        return None
+
+@pvd.hookimpl
+def register_samplers(register):
+    register("endless", Endless)
+"""
+
+
+def test_a_plug_in_that_calls_itself_without_end_is_one_sentence(tmp_path: Path) -> None:
+    file = tmp_path / "endless.py"
+    file.write_text(ENDLESS)
+    result = pvd("run", "-p", str(file), "--sampler", "endless")
+    assert result.exit_code == 5
+    (said,) = result.stderr.splitlines()
+    assert f"sampler.endless of {file} failed in __init__: RecursionError: maximum" in said

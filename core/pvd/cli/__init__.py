@@ -8,7 +8,7 @@ from __future__ import annotations
 import errno
 import os
 import traceback
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
@@ -27,7 +27,7 @@ from pvd.cli.running import evaluate, label, run, train
 from pvd.cli.searching import index, search
 from pvd.cli.shells import completion
 from pvd.errors import BadInput, Interrupted, MissingFile, PvdError
-from pvd.isolation.origin import TRACEBACK
+from pvd.isolation.origin import TRACEBACK, memory_is_full, no_room
 from pvd.isolation.output import results_only
 
 
@@ -41,17 +41,25 @@ class Commands(click.Group):
         except Interrupted:
             raise  # the end of a process is not ours to say
         except PvdError as error:
-            if os.environ.get(TRACEBACK):
-                traceback.print_exception(error)
-            click.echo(f"Error: {error}", err=True)
-            ctx.exit(error.exit_code)
+            _end(ctx, error, error)
         except OSError as error:
             if error.errno != errno.ENOSPC:
                 raise
-            click.echo(f"Error: {error}; make room, then give the same command again.", err=True)
-            ctx.exit(BadInput.exit_code)
+            _end(ctx, BadInput(f"{error}; make room, then give the same command again."), error)
+        except (MemoryError, RuntimeError) as error:
+            if not memory_is_full(error):
+                raise
+            _end(ctx, no_room("The memory is full", error), error)
         except KeyboardInterrupt:  # click would say "Aborted!", and exit with 1
             raise Interrupted("Stopped; the same command goes on from here.") from None
+
+
+def _end(ctx: click.Context, said: PvdError, error: Exception) -> NoReturn:
+    """Say it, and exit with its code."""
+    if os.environ.get(TRACEBACK):
+        traceback.print_exception(error)
+    click.echo(f"Error: {said}", err=True)
+    ctx.exit(said.exit_code)
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})

@@ -92,14 +92,9 @@ def _is_at_work(component: object) -> bool:
 def _may_pass(error: BaseException, where: str) -> bool:
     if _here.off or isinstance(error, (PvdError, KeyboardInterrupt, GeneratorExit)):
         return True
-    name = type(error).__name__
-    # A full memory is nobody's mistake; and torch, which has a class of its own for it, may not be
-    # loaded, as the library that tells of damaged weights.
-    return (
-        isinstance(error, (MemoryError, *SAYS.get(where, ())))
-        or name == "OutOfMemoryError"
-        or (name == "SafetensorError" and where in ("open", "save"))
-    )
+    # The library that tells of damaged weights may not be loaded.
+    damaged = type(error).__name__ == "SafetensorError" and where in ("open", "save")
+    return damaged or isinstance(error, SAYS.get(where, ()))
 
 
 @contextmanager

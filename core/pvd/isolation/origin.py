@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
-from pvd.errors import MissingPrerequisite, PluginError, PvdError
+from pvd.errors import BadInput, MissingPrerequisite, PluginError, PvdError
 
 if TYPE_CHECKING:
     from importlib.metadata import Distribution
 
 TRACEBACK = "PVD_TRACEBACK"  # set to anything, the command line shows where an error came from
 OURS = "pvd-distill"
+FULL = re.compile("out of memory|not enough memory|allocate memory|ALLOC_FAILED")
 MOST = 600  # letters of what a stranger's exception says
 
 
@@ -66,9 +67,27 @@ def failed(origin: Origin, where: str, error: BaseException) -> PvdError:
     """What to raise, from `error`, which the plug-in raised in a method or another place."""
     if missing := missing_package(origin, error):
         return missing
+    if memory_is_full(error):
+        return no_room(f"{origin} ran out of memory in {where}", error)
     return PluginError(
         f"{origin} failed in {where}: {error_line(error)}; mend or update it, then give the same "
         f"command again ({TRACEBACK}=1 shows where it failed)."
+    )
+
+
+def memory_is_full(error: BaseException) -> bool:
+    """Whether it tells of a full memory: torch and CUDA say so only in words."""
+    in_words = isinstance(error, RuntimeError) and FULL.search(error_line(error))
+    return isinstance(error, MemoryError) or bool(in_words)
+
+
+def no_room(what: str, error: BaseException) -> BadInput:
+    """What to raise about a full memory, which is nobody's mistake."""
+    amount = re.search(r"allocate ([\d.]+ (?:bytes|[KMGTP]i?B))", error_line(error))
+    asked = f" when it asked for {amount[1]}" if amount else ""
+    return BadInput(
+        f"{what}{asked}; free some, or use less (-o train.chunk=16 embeds fewer pictures at once "
+        "in training), then give the same command again."
     )
 
 
