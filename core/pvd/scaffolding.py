@@ -5,11 +5,13 @@ from __future__ import annotations
 import importlib.util
 import re
 import shlex
-from collections.abc import Iterable
+import tomllib
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import pvd
 from pvd import pages
@@ -20,102 +22,213 @@ from pvd.folder import write_bytes
 NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 LONGEST = 32  # letters of a name: a line of the source holds it twice
 
-# What the component that comes with a package does, and how it is used.
-SUMMARIES = {
-    "teacher": "It ranks by how much the words of an item look like the persona's.",
-    "student": "It learns one linear map from the colours of a picture's parts to words.",
-    "sampler": "It draws most of a slate from the student's favourites, and the rest by lot.",
-    "loss": "It wants a margin between each better item and each worse one.",
-    "evaluator": "It measures the mean reciprocal rank of what the judge likes best.",
-    "source": "It reads pictures with a JSON file beside each, and personas from text files.",
-    "observer": "It keeps a table of the rounds, for a spreadsheet.",
+# The files of a package beside its components and their tests.
+TEMPLATES = {
+    "pyproject.toml": "pyproject.toml",
+    "README.md": "README.md",
+    ".gitignore": "gitignore",
+    ".github/workflows/check.yml": "check.yml",
 }
+
+# What the component that comes with a package does.
+SUMMARIES = {
+    "teacher": "ranks by how much the words of an item look like the persona's",
+    "student": "learns one linear map from the colours of a picture's parts to words",
+    "sampler": "draws most of a slate from the student's favourites, and the rest by lot",
+    "loss": "wants a margin between each better item and each worse one",
+    "evaluator": "measures the mean reciprocal rank of what the judge likes best",
+    "source": "reads pictures with a JSON file beside each, and personas from text files",
+    "observer": "keeps a table of the rounds, for a spreadsheet",
+}
+# How a run is told to use it, if not as `--KIND NAME`.
 USES = {
-    "evaluator": 'pvd run -o \'evaluators=["mpr", "{name}"]\'',
-    "source": "pvd run --catalog {name}:shop --personas {name}:people",
-    "observer": "pvd run --observe {name}",
+    "evaluator": '-o \'evaluators=["mpr", "{name}"]\'',
+    "source": "--catalog {name}:shop --personas {name}:people",
+    "observer": "--observe {name}",
 }
 
 
 @dataclass(frozen=True)
+class Component:
+    """One plug-in of a package, as the templates name it."""
+
+    kind: str
+    name: str
+    module: str
+    file: str  # of the module, below the package's folder
+    test: str
+
+    @property
+    def full(self) -> str:
+        return f"{self.kind}.{self.name}"
+
+    @property
+    def cls(self) -> str:
+        return class_name(self.kind, self.name)
+
+    @property
+    def a_kind(self) -> str:
+        return f"{'an' if self.kind[0] in 'aeiou' else 'a'} {self.kind}"
+
+    @property
+    def summary(self) -> str:
+        return SUMMARIES[self.kind]
+
+    @property
+    def words(self) -> str:
+        """What `pvd run` is told, to use it."""
+        return USES.get(self.kind, f"--{self.kind} {{name}}").format(name=self.name)
+
+    def texts(self) -> dict[str, str]:
+        """The component and its tests, by file."""
+        values = {"name": self.name, "module": self.module, "cls": self.cls}
+        return {
+            self.file: pages.render(f"plugin/{self.kind}.py.j2", **values),
+            self.test: pages.render(f"plugin/test_{self.kind}.py.j2", **values),
+        }
+
+
+@dataclass(frozen=True)
 class Package:
-    """What was written, and the commands that come next."""
+    """What was written, what the author's pyproject.toml lacks, and the commands that come next."""
 
     folder: Path
     distribution: str  # what it is installed as
+    components: tuple[Component, ...]
     files: tuple[str, ...]  # paths below the folder
-    commands: tuple[str, ...]
+    entries: tuple[str, ...]  # lines that the author has to add: there was a package before
+
+    @property
+    def commands(self) -> tuple[str, ...]:
+        there = shlex.quote(f"{self.folder}[test]")
+        return (
+            f"pip install --editable {there}",
+            *(f"pvd plugins check {it.full}" for it in self.components),
+            " ".join(["pvd run", *(it.words for it in self.components)]),
+        )
 
 
-def new(kind: str, name: str, folder: Path | None = None) -> Package:
-    """Write the package of a plug-in `kind.name` into an empty folder, `pvd-NAME` by default.
+def new(kinds: Sequence[str], name: str, folder: Path | None = None) -> Package:
+    """Write a package with a plug-in `kind.name` of each of these kinds, `pvd-NAME` by default.
 
-    The component in it works as it stands; its comments say what to replace. Raises BadInput for a
-    name that cannot be had, and for a folder that holds something.
+    Every component works as it stands; its comments say what to replace. One kind alone is a
+    module, several are a folder of modules. A package that is in the folder already gets modules
+    and tests beside its own, and nothing in it is changed. Raises BadInput for kinds and names that
+    cannot be had, and for a folder that holds something else.
     """
-    check(kind, name)
+    check(kinds, name)
     folder = folder or Path(f"pvd-{name}")
+    if project := _project(folder):
+        return _add(kinds, name, folder, project)
+    distribution, module = f"pvd-{name}", _module(name)
+    if _is_installed(distribution) or importlib.util.find_spec(module):
+        raise BadInput(
+            f"The package of {all_of(f'{kind}.{name}' for kind in kinds)} would be {distribution}, "
+            f"with the module {module}, and one of the two is installed already; choose another "
+            "name."
+        )
     _check_empty(folder)
-    module = _module(name)
-    use = USES.get(kind, f"pvd run --{kind} {{name}}").format(name=name)
+    if alone := len(kinds) == 1:
+        test = f"tests/test_{module.removeprefix('pvd_')}.py"
+        components = [Component(kinds[0], name, module, f"{module}.py", test)]
+    else:
+        components = [
+            Component(
+                kind, name, f"{module}.{kind}", f"{module}/{kind}.py", f"tests/test_{kind}.py"
+            )
+            for kind in kinds
+        ]
     values = {
-        "kind": kind,
-        "name": name,
-        "distribution": f"pvd-{name}",
+        "alone": alone,
+        "components": components,
+        "description": f"{all_of(it.a_kind for it in components).capitalize()} for pvd",
+        "source": "source" in kinds,
+        "distribution": distribution,
         "module": module,
-        "cls": class_name(kind, name),
-        "article": "An" if kind[0] in "aeiou" else "A",
-        "summary": SUMMARIES[kind],
-        "use": use,
         "version": pvd.__version__,
     }
-    templates = {
-        "pyproject.toml": "pyproject.toml",
-        "README.md": "README.md",
-        ".gitignore": "gitignore",
-        ".github/workflows/check.yml": "check.yml",
-        f"{module}.py": f"{kind}.py",
-        f"tests/test_{module.removeprefix('pvd_')}.py": f"test_{kind}.py",
-    }
-    texts = {  # all of them, before the first is written
+    texts = {
         path: pages.render(f"plugin/{template}.j2", **values)
-        for path, template in templates.items()
+        for path, template in TEMPLATES.items()
     }
-    begun = folder.exists()
-    try:
-        for path, text in texts.items():
-            write_bytes(folder / path, text.encode())
-    except BadInput:  # no room, perhaps; with what was written the same command would be refused
-        _take_back(folder, texts, begun)
-        raise
-    there = shlex.quote(f"{folder}[test]")
-    return Package(
-        folder,
-        values["distribution"],
-        tuple(texts),
-        (f"pip install --editable {there}", f"pvd plugins check {kind}.{name}", use),
-    )
+    if not alone:  # the marker says to type checkers that the modules have types (PEP 561)
+        texts |= {f"{module}/__init__.py": '"""Plug-ins for pvd."""\n', f"{module}/py.typed": ""}
+    for component in components:
+        texts |= component.texts()
+    _write(folder, texts)
+    return Package(folder, distribution, tuple(components), tuple(texts), ())
 
 
-def check(kind: str, name: str) -> None:
+def check(kinds: Sequence[str], name: str) -> None:
     """Raise BadInput if there is no such kind, or nobody can have this name any more."""
-    if kind not in KINDS:
-        raise UnknownName(unknown("kind", kind, KINDS))
+    for kind in kinds:
+        if kind not in KINDS:
+            raise UnknownName(unknown("kind", kind, KINDS))
+        if kinds.count(kind) > 1:
+            raise BadInput(f"The kind {kind} is named twice; one command writes one of each.")
     if not NAME.fullmatch(name) or len(name) > LONGEST:
         raise BadInput(
             f"{name!r} is no good name for a plug-in; use at most {LONGEST} small letters, digits "
             f"and single hyphens, beginning with a letter{_instead(name)}."
         )
-    if name in registry.names(kind):
-        raise BadInput(
-            f"The name {kind}.{name} is taken by {_owner(f'{kind}.{name}')}; choose another."
-        )
-    distribution, module = f"pvd-{name}", _module(name)
-    if _is_installed(distribution) or importlib.util.find_spec(module):
-        raise BadInput(
-            f"The package of {kind}.{name} would be {distribution}, with the module {module}, and "
-            "one of the two is installed already; choose another name."
-        )
+    for kind in kinds:
+        if name in registry.names(kind):
+            raise BadInput(
+                f"The name {kind}.{name} is taken by {_owner(f'{kind}.{name}')}; choose another."
+            )
+
+
+# --- a package that is there already ------------------------------------------------------------
+
+
+def _add(kinds: Sequence[str], name: str, folder: Path, project: Mapping[str, Any]) -> Package:
+    """Write components beside those that a package has; its author adds the entry points."""
+    declared = project["entry-points"]["pvd"]
+    components = []
+    for kind in kinds:
+        if f"{kind}.{name}" in declared:
+            raise BadInput(f"{folder} has {kind}.{name} already; choose another name.")
+        components.append(_beside(folder, str(next(iter(declared.values()))), kind, name))
+    texts = {path: text for it in components for path, text in it.texts().items()}
+    _write(folder, texts)
+    entries = tuple(f'"{it.full}" = "{it.module}"' for it in components)
+    distribution = str(project.get("name", folder))
+    return Package(folder, distribution, tuple(components), tuple(texts), entries)
+
+
+def _beside(folder: Path, module: str, kind: str, name: str) -> Component:
+    """Where a component goes in a package that has this module: called after its kind or, if the
+    package has one of that kind, after both.
+    """
+    top = re.split(r"[.:]", module)[0]
+    for base in ("", "src/"):
+        if (folder / base / top).is_dir():
+            inside, dot, tests = f"{base}{top}/", ".", "tests/test_"
+        elif (folder / base / f"{top}.py").is_file():
+            inside, dot, tests = f"{base}{top}_", "_", f"tests/test_{top.removeprefix('pvd_')}_"
+        else:
+            continue
+        for stem in (kind, f"{name.replace('-', '_')}_{kind}"):
+            file, test = f"{inside}{stem}.py", f"{tests}{stem}.py"
+            if not (folder / file).exists() and not (folder / test).exists():
+                return Component(kind, name, f"{top}{dot}{stem}", file, test)
+        raise BadInput(f"{folder / file} or {folder / test} is there already; choose another name.")
+    raise BadInput(
+        f"{folder} has no module {top!r}, which its pyproject.toml names below "
+        "[project.entry-points.pvd]; mend that, or name a new folder with --to."
+    )
+
+
+def _project(folder: Path) -> dict[str, Any] | None:
+    """The table [project] of a package of plug-ins; None if there is none in the folder."""
+    try:
+        project = tomllib.loads((folder / "pyproject.toml").read_text("utf-8"))["project"]
+        return project if project["entry-points"]["pvd"].values() else None
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        return None
+
+
+# --- names and files ----------------------------------------------------------------------------
 
 
 def class_name(kind: str, name: str) -> str:
@@ -146,6 +259,22 @@ def _is_installed(distribution: str) -> bool:
     return True
 
 
+def all_of(names: Iterable[str]) -> str:
+    """`loss.mine`, or `teacher.mine, sampler.mine and loss.mine`."""
+    *others, last = names
+    return f"{', '.join(others)} and {last}" if others else last
+
+
+def _write(folder: Path, texts: Mapping[str, str]) -> None:
+    begun = folder.exists()
+    try:
+        for path, text in texts.items():
+            write_bytes(folder / path, text.encode())
+    except BadInput:  # no room, perhaps; with what was written the same command would be refused
+        _take_back(folder, texts, begun)
+        raise
+
+
 def _take_back(folder: Path, paths: Iterable[str], begun: bool) -> None:
     """Remove files that were just written, and the folders that are empty without them."""
     for path in paths:
@@ -171,6 +300,6 @@ def _check_empty(folder: Path) -> None:
     if not folder.is_dir():
         raise BadInput(f"{folder} is a file; name a new folder with --to.")
     raise BadInput(
-        f"{folder} is not empty; name a new folder with --to. A package that is there already "
-        "takes another plug-in as one more module and one more entry point in its pyproject.toml."
+        f"{folder} is not empty, and no package of plug-ins (its pyproject.toml would have "
+        "[project.entry-points.pvd]); name a new folder with --to."
     )

@@ -82,6 +82,12 @@ def test_evaluators_and_sources_are_offered_where_they_are_used(ask: Ask) -> Non
     assert ask("plugins", "check", "evaluator.") == evaluators
     assert set(ask("options", "")) >= {"run", "train", "exam", *KINDS}
     assert ask("plugins", "new", "t") == ["teacher"]
+    assert ask("plugins", "new", "teacher,s") == [
+        "teacher,student",
+        "teacher,sampler",
+        "teacher,source",
+    ]
+    assert ask("plugins", "new", "student,s") == ["student,sampler", "student,source"]  # each once
     assert ask("audit", "simulated", "gem") == ["gemini"]
     assert ask("compare", "--judges", "simulated,gem") == ["simulated,gemini"]
     assert ask("run", "--recipe", "") == ["default", "paper"]

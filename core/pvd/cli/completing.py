@@ -80,7 +80,10 @@ def plugins(ctx: click.Context, param: click.Parameter, incomplete: str) -> Item
 
 @_quiet
 def kinds(ctx: click.Context, param: click.Parameter, incomplete: str) -> Items:
-    return _begin(incomplete, KINDS)
+    """KIND[,KIND...], each once."""
+    before, comma, _ = incomplete.rpartition(",")
+    given = before.split(",")
+    return _begin(incomplete, [f"{before}{comma}{kind}" for kind in KINDS if kind not in given])
 
 
 @_quiet

@@ -65,21 +65,32 @@ def _wrapped(text: str, width: int, first: str = "", then: str = "    ") -> str:
 
 
 @plugins.command()
-@click.argument("kind", metavar="KIND", shell_complete=completing.kinds)
+@click.argument("kinds", metavar="KIND[,KIND...]", shell_complete=completing.kinds)
 @click.argument("name", metavar="NAME")
-@click.option("--to", type=click.Path(path_type=Path), help="An empty folder; else ./pvd-NAME.")
-def new(kind: str, name: str, to: Path | None) -> None:
-    """Write a package for a plug-in of yours, with tests, ready to install and to change.
+@click.option(
+    "--to", type=click.Path(path_type=Path), help="The package's folder; else ./pvd-NAME."
+)
+def new(kinds: str, name: str, to: Path | None) -> None:
+    """Write a package for plug-ins of yours, with tests, ready to install and to change.
 
-    KIND is teacher, student, sampler, loss, evaluator, source or observer; NAME is what users type
-    after it.
+    KIND is teacher, student, sampler, loss, evaluator, source or observer; several, with commas
+    between them, come in one package. NAME is what users type after it. Where the folder holds a
+    package already, new plug-ins are written beside its own, and none of its files is changed.
     """
     from pvd import scaffolding
 
-    package = scaffolding.new(kind, name, to)
-    click.echo(f"The package {package.distribution} of {kind}.{name} is in {package.folder}:")
+    package = scaffolding.new([kind.strip() for kind in kinds.split(",")], name, to)
+    names = scaffolding.all_of(it.full for it in package.components)
+    if package.entries:
+        click.echo(f"New in {package.folder}, for {names}:")
+    else:
+        click.echo(f"The package {package.distribution} of {names} is in {package.folder}:")
     for file in package.files:
         click.echo(f"  {file}")
+    if package.entries:
+        click.echo(f"Add to {package.folder / 'pyproject.toml'}, below [project.entry-points.pvd]:")
+        for line in package.entries:
+            click.echo(f"  {line}")
     click.echo("Next, in the environment of pvd:")
     for command in package.commands:
         click.echo(f"  {command}")
