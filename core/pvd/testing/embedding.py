@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pvd.isolation import checks
 from pvd.protocols import Student
+from pvd.testing.demands import require
 from pvd.testing.material import items
 
 if TYPE_CHECKING:
@@ -16,17 +17,25 @@ if TYPE_CHECKING:
     from pvd.pictures import Pictures
 
 PICKLES = (".pt", ".pth", ".bin", ".pkl", ".ckpt", ".pickle")
-TEXTS = ["a lamp", "somebody who sails", "a gift for a gardener, in green"]
+# In no order that somebody would bring them into: by letters, by length, equal ones together.
+TEXTS = ["somebody who sails", "a lamp", "a gift for a gardener, in green", "a lamp", "wine"]
+SIZES = ((64, 48), (48, 64), (96, 40), (48, 48), (40, 96), (80, 80))  # in no order, either
 HERE = list(range(6))
+TURNED = [3, 0, 5, 1, 4, 2]
+NEAR = 0.02  # by how much a number of an embedding moves where it is rounded otherwise
 
 
-def pictures_of(student: Student, count: int = 6, block: int = 32) -> Pictures:
-    """The first items, prepared so many at once."""
+def pictures_of(
+    student: Student, count: int = 6, block: int = 32, sizes: Sequence[tuple[int, int]] = ()
+) -> Pictures:
+    """The first items, prepared so many at once; of these sizes, if some are given."""
     from pvd.pictures import Memory, Pictures
     from pvd.pictures.shelf import joined
 
     shelf = items(count)
     images = [item.open() for item in shelf]
+    if sizes:
+        images = [image.resize(size) for image, size in zip(images, sizes, strict=True)]
     parts = [images[start : start + block] for start in range(0, count, block)]
     made = [checks.prepared(student, student.prepare(part), len(part)) for part in parts]
     return Pictures(shelf, Memory(joined(made)))
@@ -89,6 +98,18 @@ def set_back(student: Student, weights: Sequence[Tensor]) -> None:
 
 def apart(one: Tensor, other: Tensor) -> float:
     return float((one - other).abs().max())
+
+
+def require_in_place(what: str, rows: Tensor, alone: Tensor) -> None:
+    """AssertionError if a row is what another one is `alone`."""
+    for place, row in enumerate(rows):
+        if apart(row, alone[place]) > NEAR:
+            for other, one in enumerate(alone):
+                require(
+                    apart(row, one) > NEAR,
+                    f"{what} returns in row {place} what belongs into row {other}; return the rows "
+                    "in the order in which texts or pictures are handed in",
+                )
 
 
 def alike(first: Any, second: Any) -> bool:

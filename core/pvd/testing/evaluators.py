@@ -120,6 +120,25 @@ class EvaluatorContract(Contract):
             )
 
     @check
+    def test_values_in_order(self) -> None:
+        """gives its values in the order of the personas"""
+        evaluator, sat = self.component(), self.exam()
+        # Nobody can be told from the last one by the text.
+        people = (*sat.personas[:-1], replace(sat.personas[-1], text=sat.personas[0].text))
+        sat, order = replace(sat, personas=people), _turned(people)
+        here = evaluator.evaluate(sat)
+        there = evaluator.evaluate(shown(sat, order, range(len(sat.items))))
+        for name, one in here.items():
+            found = there[name].values if name in there else ()
+            if len(one.values) == len(found) == len(people):
+                pairs = zip(found, (one.values[place] for place in order), strict=True)
+                require(
+                    all(math.isclose(*pair, rel_tol=1e-6, abs_tol=1e-9) for pair in pairs),
+                    f"the values of {name} are not in the order of exam.personas: with these in "
+                    "another order they do not go along; systems are compared persona by persona",
+                )
+
+    @check
     def test_repeats(self) -> None:
         """gives the same numbers for the same exam"""
         evaluator = self.component()

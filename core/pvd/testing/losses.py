@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pvd.isolation import checks
@@ -174,6 +174,22 @@ class LossContract(Contract):
     def test_order_of_slates(self) -> None:
         """is the same whatever the order of the slates in the batch"""
         self._unmoved("the slates of the batch", judged_batch(RANKS, rows=[2, 0, 3, 1]))
+
+    @check
+    def test_order_of_pictures(self) -> None:
+        """is the same whatever the order of the pictures in the batch"""
+        import torch
+
+        batch, embeddings = judged_batch(RANKS)
+        order = torch.randperm(len(embeddings), generator=torch.Generator().manual_seed(3))
+        moved = replace(
+            batch,
+            embeddings=batch.embeddings[order],
+            pool_scores=batch.pool_scores[:, order],
+            in_slate=batch.in_slate[:, order],
+            references={name: one[order] for name, one in batch.references.items()},
+        )
+        self._unmoved("the pictures of the batch", (moved, embeddings))
 
     def _unmoved(self, what: str, moved: tuple[ScoredBatch, Tensor]) -> None:
         import torch

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import types
 import typing
-from collections.abc import Iterator
 from dataclasses import MISSING, fields, is_dataclass, make_dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -16,6 +15,7 @@ from pvd.protocols import Component, Source, Teacher
 C = TypeVar("C", bound=Component)
 
 PLAIN = (str, int, float, bool, Path)
+UNIONS = (types.UnionType, typing.Union)
 UNDERSTOOD = "str, int, float, bool, Path, Literal, X | None, tuple[X, ...] or a component"
 
 
@@ -30,7 +30,7 @@ def understood(annotation: Any) -> bool:
     """Whether a value of this type can be written in TOML, and read again."""
     annotation = plain(annotation)
     origin, args = typing.get_origin(annotation), typing.get_args(annotation)
-    if origin in (types.UnionType, typing.Union):
+    if origin in UNIONS:
         inner = [one for one in args if one is not type(None)]
         return len(inner) == 1 and understood(inner[0])
     if origin is tuple:
@@ -81,28 +81,3 @@ def again(component: C, **changed: Any) -> C:
     if isinstance(other, Teacher) and isinstance(component, Teacher):
         other.seed = component.seed
     return other
-
-
-def variations(component: C) -> Iterator[tuple[str, C]]:
-    """Each option that is a number, a switch or a choice with another value, where the component
-    takes one; and how to name the change."""
-    known = options.option_types(type(component))
-    for name, value in component.options().items():
-        for other in _others(plain(known[name]), value):
-            try:
-                yield f"{name}={other!r} instead of {value!r}", again(component, **{name: other})
-            except (ValueError, TypeError):  # as options.build takes them: no value for this option
-                continue
-            break
-
-
-def _others(annotation: Any, value: Any) -> list[Any]:
-    if typing.get_origin(annotation) is typing.Literal:
-        return [one for one in typing.get_args(annotation) if one != value]
-    if annotation is bool:
-        return [not value]
-    if annotation is int:
-        return [value + 1, value - 1]
-    if annotation is float:
-        return [value / 2 + 0.25, value + 1.0] if value != 0.5 else [0.25]
-    return []

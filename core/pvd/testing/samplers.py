@@ -10,13 +10,19 @@ from pvd.isolation import checks
 from pvd.protocols import Sampler
 from pvd.records import Ranking
 from pvd.testing.contract import Contract, called, check
-from pvd.testing.demands import require
+from pvd.testing.demands import require, skip
 from pvd.testing.material import Book, judgment, personas, pool
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from pvd.protocols import Pool
+
+
+# Personas of slots, in no order that somebody would bring them into: by id, from the first or the
+# last, or each persona's together.
+SLOTS = (1, 2, 0, 1, 1)
+SEEDS = 4  # draws in which a persona's rows would not always be the same by chance
 
 
 class SamplerContract(Contract):
@@ -46,6 +52,26 @@ class SamplerContract(Contract):
         same = pool()
         same.embeddings[:] = same.embeddings[0].clone()
         drawn(same, 5, "where all scores are equal")
+
+    @check
+    def test_rows_in_order(self) -> None:
+        """draws row i for the persona of slot i"""
+        sampler, looked = self.component(), False
+        for person in set(SLOTS):
+            moved: set[int] = set()
+            for seed in range(SEEDS):
+                before, after = (rows_of(sampler, _slots(who), 5, seed) for who in (None, person))
+                moved |= {row for row in range(len(SLOTS)) if not before[row].equal(after[row])}
+            looked = looked or bool(moved)
+            its = {row for row, who in enumerate(SLOTS) if who == person}
+            require(
+                not moved or moved & its,
+                f"other scores of the persona in slot {min(its)} change what is drawn for slot "
+                f"{', '.join(map(str, sorted(moved)))} alone; return row i for pool.personas[i], "
+                "also where a persona has several slots",
+            )
+        if not looked:
+            skip("what it draws does not depend on a persona's scores")
 
     @check
     def test_repeats(self) -> None:
@@ -98,6 +124,21 @@ class SamplerContract(Contract):
                         "are text and numbers finite",
                     )
         called("to write the notes as JSON", json.dumps, book)
+
+
+def _slots(turned: int | None) -> Pool:
+    """A pool of `SLOTS`; one persona, perhaps, likes best what it liked least."""
+    from torch.nn.functional import normalize
+
+    from pvd.drawing import SlotPool
+
+    given = pool(3)
+    texts = normalize(given.scores @ given.embeddings, dim=1)  # any, as long as they differ
+    if turned is not None:
+        texts[turned] *= -1
+    people = [given.personas[person] for person in SLOTS]
+    base = given.embeddings.flip(0)
+    return SlotPool(people, given.items, texts[list(SLOTS)], given.embeddings, base)
 
 
 def rows_of(sampler: Sampler, given: Pool, size: int, seed: int = 0) -> Tensor:

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from pvd.isolation import checks
+from pvd.protocols import Student
+from pvd.testing import changing
 from pvd.testing import options as own
 from pvd.testing.contract import called, check
-from pvd.testing.demands import require, skip
+from pvd.testing.demands import require
 from pvd.testing.embedding import (
     HERE,
+    NEAR,
+    SIZES,
     TEXTS,
+    TURNED,
     alike,
     apart,
     embedded,
     moved,
     pictures_of,
+    require_in_place,
 )
 from pvd.testing.learning import Learning
 from pvd.testing.material import items
@@ -56,12 +63,14 @@ class StudentContract(Learning):
 
     @check
     def test_rows_alone(self) -> None:
-        """embeds picture i by itself, whatever else is in the batch, in training too"""
+        """embeds picture i by itself, in its row, whatever else is in the batch, in training too"""
         student = self.loaded()
         pictures = pictures_of(student, 12)
         mend = "no batch norm, nothing that looks along the first axis"
         for train in (False, True):
             whole = embedded(student, pictures, HERE, train)
+            turned = embedded(student, pictures, TURNED, train)
+            require_in_place("embed_prepared()", turned, whole[TURNED])
             for row in (0, 5):
                 among = [row if place == row else place + 6 for place in HERE]
                 off = apart(embedded(student, pictures, among, train)[row], whole[row])
@@ -72,17 +81,21 @@ class StudentContract(Learning):
                 )
         # A batch of another size is rounded in other places, in bf16 from the third digit on.
         off = apart(embedded(student, pictures, [5])[0], embedded(student, pictures, HERE)[5])
-        require(off <= 0.02, f"a picture's embedding moves by {off:.2g} when it is alone; {mend}")
+        require(off <= NEAR, f"a picture's embedding moves by {off:.2g} when it is alone; {mend}")
 
     @check
     def test_texts_alone(self) -> None:
-        """embeds text i by itself, whatever else is asked with it"""
+        """embeds text i by itself, in its row, whatever else is asked with it"""
+        import torch
+
         student = self.loaded()
         whole = student.embed_texts(TEXTS)
-        for row, text in enumerate(TEXTS):
-            off = apart(student.embed_texts([text])[0], whole[row])
+        alone = torch.cat([student.embed_texts([text]) for text in TEXTS])
+        require_in_place("embed_texts()", whole, alone)
+        for one, by_itself in zip(whole, alone, strict=True):
+            off = apart(one, by_itself)
             require(
-                off <= 0.02,
+                off <= NEAR,
                 f"the embedding of a text moves by {off:.2g} when it is embedded alone; a search "
                 "embeds one query at a time (mind the padding's mask)",
             )
@@ -103,6 +116,8 @@ class StudentContract(Learning):
     @check
     def test_prepared(self) -> None:
         """prepares tensors with a row a picture, which can be kept on disk"""
+        from pvd.pictures.kept import DIGESTS, ONLY
+
         student = self.loaded()
         prepared = checks.prepared(student, student.prepare([i.open() for i in items(3)]), 3)
         fields = prepared if isinstance(prepared, Mapping) else {"": prepared}
@@ -113,7 +128,7 @@ class StudentContract(Learning):
                 f"{which} carries a gradient; it is constant, made once: put `with "
                 "torch.no_grad():` around it",
             )
-        taken = fields.keys() & {"digests"} or (fields.keys() == {"prepared"} and fields.keys())
+        taken = fields.keys() & {DIGESTS} or (fields.keys() == {ONLY} and fields.keys())
         require(
             not taken,
             f"prepare() names a tensor {', '.join(taken or ())!r}, as the cache does its own; "
@@ -122,12 +137,15 @@ class StudentContract(Learning):
 
     @check
     def test_prepares_alone(self) -> None:
-        """prepares picture i by itself, whatever else is prepared with it"""
+        """prepares picture i by itself, in its row, whatever else is prepared with it"""
         student = self.loaded()
-        together, alone = pictures_of(student), pictures_of(student, block=1)
-        off = apart(embedded(student, together), embedded(student, alone))
+        together, alone = (
+            embedded(student, pictures_of(student, block=block, sizes=SIZES)) for block in (32, 1)
+        )
+        require_in_place("prepare()", together, alone)
+        off = apart(together, alone)
         require(
-            off <= 0.02,
+            off <= NEAR,
             f"an embedding moves by {off:.2g} when its picture is prepared alone; what is kept of "
             "a picture must not depend on those beside it",
         )
@@ -163,20 +181,27 @@ class StudentContract(Learning):
         """has another prepare_key where an option changes what is prepared"""
         import torch
 
-        student, rows = self.loaded(), torch.arange(6)
-        key, before = student.prepare_key(), pictures_of(student).take(rows)
-        seen = 0
-        for change, other in own.variations(student):
+        def keyed(student: Student) -> tuple[str, Any]:
+            return student.prepare_key(), pictures_of(student).take(torch.arange(6))
+
+        student = self.loaded()
+        known, seen = keyed(student), set[str]()
+        for change in changing.changes(student):
+            if change.option in seen and not change.each:
+                continue
             try:
+                if change.before is not student:
+                    change.before.load("cpu")
+                key, before = known if change.before is student else keyed(change.before)
+                other = change.after()
                 other.load("cpu")
-                after = pictures_of(other).take(rows)
+                new_key, after = keyed(other)
             except Exception:  # no value for this option, or no weights for it here
                 continue
-            seen += 1
             require(
-                other.prepare_key() != key or alike(before, after),
-                f"with {change} prepare() returns something else under the same prepare_key(); put "
-                "the option into the key",
+                new_key != key or alike(before, after),
+                f"with {change.what} prepare() returns something else under the same "
+                "prepare_key(); put the option into the key, and what is in its file",
             )
-        if not seen:
-            skip("it has no option with a value that could be changed here")
+            seen.add(change.option)
+        changing.skip_if_left(student, seen)

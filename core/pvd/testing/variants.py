@@ -13,7 +13,6 @@ from pvd.failures import Malformed, Refused
 from pvd.isolation import checks
 from pvd.protocols import Teacher
 from pvd.records import Item, Persona, Ranking, Reply, Request, Slate
-from pvd.testing import options as own
 
 # No reader can find a ranking in these.
 NOTHING = ("", " ", "no idea", "null", "[]", "{}")
@@ -66,15 +65,6 @@ def _turned(persona: Persona) -> dict[str, Any]:
         if isinstance(value, dict):
             found[name] = {k: -v if isinstance(v, int | float) else v for k, v in value.items()}
     return found
-
-
-def teachers(teacher: Teacher, seed: int) -> Iterator[tuple[str, Teacher]]:
-    """The teacher with another seed, and with each option changed; and what was changed."""
-    other = own.again(teacher)
-    other.seed = seed
-    yield "the seed", other
-    for what, changed in own.variations(teacher):
-        yield f"the option {what}", changed
 
 
 def replies(reply: Reply) -> Iterator[Reply]:

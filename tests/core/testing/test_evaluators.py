@@ -110,6 +110,30 @@ class EarlyPersonas(Rank):
         return {"rank": self.plain([r / (1 + n) for n, r in enumerate(self.ranks(exam))])}
 
 
+class ById(Rank):
+    """Brings its values into the order of the ids."""
+
+    def ranks(self, exam: pvd.Exam) -> list[float]:
+        ids = [persona.id for persona in exam.personas]
+        return [rank for _, rank in sorted(zip(ids, super().ranks(exam), strict=True))]
+
+
+class ByValue(Rank):
+    """Brings its values into an order of their own."""
+
+    def ranks(self, exam: pvd.Exam) -> list[float]:
+        return sorted(super().ranks(exam))
+
+
+class ByText(Rank):
+    """Brings the values together of those who say the same."""
+
+    def ranks(self, exam: pvd.Exam) -> list[float]:
+        texts = [persona.text for persona in exam.personas]
+        rows = zip(texts, super().ranks(exam), strict=True)
+        return [rank for _, rank in sorted(rows, key=lambda row: texts.index(row[0]))]
+
+
 class Moody(Rank):
     """Has a generator of its own."""
 
@@ -175,6 +199,9 @@ BROKEN = [
     ("test_higher_is_better", Broken(Lower, "turn its sign, higher is better")),
     ("test_order_of_items", Broken(EarlyItems, "with the items in another order")),
     ("test_order_of_personas", Broken(EarlyPersonas, "with the personas in another order")),
+    ("test_values_in_order", Broken(ById, "the values of rank are not in the order of exam.pers")),
+    ("test_values_in_order", Broken(ByValue, "in another order they do not go along")),
+    ("test_values_in_order", Broken(ByText, "systems are compared persona by persona")),
     ("test_repeats", Broken(Moody, "take what is drawn from exam.seed")),
     ("test_ties", Broken(Standard, "where all scores are equal: it returned 'rank' = nan")),
     ("test_changes_nothing", Broken(Doubling, "it changes exam.scores, which every other")),

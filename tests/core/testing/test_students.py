@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from caught import Broken, assert_caught, own_checks, verdicts, wrong
 
 import pvd
 from pvd.testing import StudentContract
+
+PRICES = Path(__file__).with_name("prices.json")  # of colours
 
 
 @dataclass(kw_only=True)
@@ -203,6 +206,99 @@ class Forgetful(Linear):
         return "linear"
 
 
+@dataclass(kw_only=True)
+class Toned(Linear):
+    """Has a text in its options that its key does not know."""
+
+    tone: str = "bright"
+
+    def prepare(self, images: Sequence[Any]) -> Any:
+        return super().prepare(images) + len(self.tone) / 100
+
+
+@dataclass(kw_only=True)
+class Cut(Linear):
+    """Has a choice that its key knows in part."""
+
+    cut: Literal["no", "left", "both"] = "no"
+
+    def prepare(self, images: Sequence[Any]) -> Any:
+        return super().prepare(images) * (1 + (self.cut == "both"))
+
+    def prepare_key(self) -> str:
+        return f"{super().prepare_key()} {self.cut == 'left'}"
+
+
+@dataclass(kw_only=True)
+class Priced(Linear):
+    """Has a file among its options, of which its key knows the name."""
+
+    prices: Path = PRICES
+
+    def prepare(self, images: Sequence[Any]) -> Any:
+        return super().prepare(images) + float(json.loads(self.prices.read_text())["red"])
+
+    def prepare_key(self) -> str:
+        return f"{super().prepare_key()} {self.prices}"
+
+
+@dataclass(kw_only=True)
+class Exact(Priced):
+    """Knows all of its options in its key."""
+
+    tone: str = ""
+    least: int | None = None
+    bins: tuple[float, ...] = (0.5,)
+
+    def prepare(self, images: Sequence[Any]) -> Any:
+        more = len(self.tone) + (self.least or 0) + sum(self.bins)
+        return super().prepare(images) + more
+
+    def prepare_key(self) -> str:
+        options = [self.tone, self.least, self.bins, self.prices.read_text()]
+        return f"{super().prepare_key()} {options}"
+
+
+@dataclass(kw_only=True)
+class Weights(Linear):
+    """Has options for which there is one value alone."""
+
+    model: str = "linear"
+    folder: Path = PRICES.parent
+
+    def __post_init__(self) -> None:
+        if self.model != "linear":
+            raise pvd.kit.BadInput(f"There is no model {self.model!r}; take 'linear'.")
+
+
+class ByLength(Linear):
+    """Embeds short texts first."""
+
+    def embed_texts(self, texts: Sequence[str]) -> Any:
+        return super().embed_texts(sorted(texts, key=len))
+
+
+class Together(Linear):
+    """Embeds equal texts together."""
+
+    def embed_texts(self, texts: Sequence[str]) -> Any:
+        return super().embed_texts(sorted(texts, key=list(texts).index))
+
+
+class DarkFirst(Linear):
+    """Embeds dark pictures first."""
+
+    def embed_prepared(self, prepared: Any, *, train: bool = False) -> Any:
+        return super().embed_prepared(prepared[prepared.sum(1).argsort()])
+
+
+class SmallFirst(Linear):
+    """Prepares small pictures first."""
+
+    def prepare(self, images: Sequence[Any]) -> Any:
+        return super().prepare(sorted(images, key=lambda image: image.width * image.height))
+
+
 class Detached(Linear):
     """Loses the way back."""
 
@@ -342,6 +438,19 @@ BROKEN = [
     ("test_prepare_key", Broken(Personal, "from one object to the next with the same options")),
     ("test_prepare_key", Broken(Moving, r"prepare\(\) depends on what learns", None)),
     ("test_prepare_key_of_options", Broken(Forgetful, "with side=5 instead of 4 .*put the option")),
+    ("test_prepare_key_of_options", Broken(Toned, "with tone='bright-other' instead of")),
+    ("test_prepare_key_of_options", Broken(Cut, "with cut='both' instead of 'no'")),
+    (
+        "test_prepare_key_of_options",
+        Broken(Priced, r"with other contents of prices.json \(prices\) .* what is in its file"),
+    ),
+    (
+        "test_texts_alone",
+        Broken(ByLength, r"embed_texts\(\) returns in row 0 what belongs into row"),
+    ),
+    ("test_texts_alone", Broken(Together, "returns in row 2 what belongs into row 1; return the")),
+    ("test_rows_alone", Broken(DarkFirst, r"embed_prepared\(\) returns in row \d what belongs")),
+    ("test_prepares_alone", Broken(SmallFirst, r"prepare\(\) returns in row 0 what belongs into")),
     ("test_learns", Broken(Detached, "no gradient leads from embed_prepared")),
     ("test_learns", Broken(Elsewhere, "no parameter gets a gradient", None)),
     ("test_learns", Broken(Joint, "a training step moved the texts")),
@@ -366,5 +475,12 @@ def test_every_check_catches_something() -> None:
     assert {check for check, _ in BROKEN} == own_checks(StudentContract)
 
 
-def test_a_good_one_passes() -> None:
-    assert not wrong(verdicts(StudentContract, Linear))
+@pytest.mark.parametrize("student", [Linear, Exact, Weights])
+def test_a_good_one_passes(student: type[pvd.Student]) -> None:
+    found = verdicts(StudentContract, student)
+    assert not wrong(found)
+    said = found["test_prepare_key_of_options"]
+    if student is Weights:
+        assert said == "of model, folder no other value could be tried here; side may change"
+    else:
+        assert said is None

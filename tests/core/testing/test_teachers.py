@@ -7,8 +7,9 @@ import re
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from random import Random
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import pytest
 from caught import Broken, assert_caught, own_checks, verdicts, wrong
@@ -16,6 +17,8 @@ from caught import Broken, assert_caught, own_checks, verdicts, wrong
 import pvd
 from pvd import kit
 from pvd.testing import Skipped, TeacherContract, personas
+
+PRICES = Path(__file__).with_name("prices.json")  # of colours
 
 
 @dataclass(kw_only=True)
@@ -99,6 +102,33 @@ class MixedPairs(Mixed):
     capabilities = pvd.Capabilities(batch=2)
 
 
+class ById(Simple):
+    """Answers in the order of the personas' ids."""
+
+    capabilities = pvd.Capabilities(batch=8)
+
+    def rank(self, slates: Sequence[pvd.Slate]) -> Sequence[pvd.Ranking]:
+        return super().rank(sorted(slates, key=lambda slate: slate.persona.id))
+
+
+class ByIdInPairs(ById):
+    """Does it with two, from the last id."""
+
+    capabilities = pvd.Capabilities(batch=2)
+
+    def rank(self, slates: Sequence[pvd.Slate]) -> Sequence[pvd.Ranking]:
+        return super().rank(slates)[::-1]
+
+
+class ByText(ById):
+    """Answers what is asked for one persona together."""
+
+    def rank(self, slates: Sequence[pvd.Slate]) -> Sequence[pvd.Ranking]:
+        texts = [slate.persona.text for slate in slates]
+        together = sorted(slates, key=lambda slate: texts.index(slate.persona.text))
+        return Simple.rank(self, together)
+
+
 class Moody(Simple):
     """Makes up preferences, each time others."""
 
@@ -153,6 +183,69 @@ class Turning(Raw):
     def order(self, slate: pvd.Slate) -> pvd.Ranking:
         found = super().order(slate)
         return replace(found, tiers=found.tiers[::-1]) if self.turned else found
+
+
+@dataclass(kw_only=True)
+class Sorting(Raw):
+    """Ranks by a column that its requests do not name; there must be one of that name."""
+
+    column: str = "colour"
+
+    def order(self, slate: pvd.Slate) -> pvd.Ranking:
+        keys = [item.attributes[self.column] for item in slate.items]
+        return pvd.Ranking.from_order(sorted(range(len(keys)), key=keys.__getitem__))
+
+    def body(self, slate: pvd.Slate) -> dict[str, Any]:
+        return {**super().body(slate), "items": [dict(item.attributes) for item in slate.items]}
+
+
+@dataclass(kw_only=True)
+class Ways(Raw):
+    """Has a choice that its requests know in part."""
+
+    way: Literal["as it is", "so", "turned"] = "as it is"
+
+    def order(self, slate: pvd.Slate) -> pvd.Ranking:
+        found = super().order(slate)
+        return replace(found, tiers=found.tiers[::-1]) if self.way == "turned" else found
+
+    def body(self, slate: pvd.Slate) -> dict[str, Any]:
+        return {**super().body(slate), "so": self.way == "so"}
+
+
+@dataclass(kw_only=True)
+class Priced(Raw):
+    """Has a file among its options, of which its requests know the name."""
+
+    prices: Path = PRICES
+
+    def order(self, slate: pvd.Slate) -> pvd.Ranking:
+        prices = json.loads(self.prices.read_text())
+        worth = [prices.get(item.attributes.get("colour"), 0) for item in slate.items]
+        return pvd.Ranking.from_order(sorted(range(len(worth)), key=worth.__getitem__))
+
+    def body(self, slate: pvd.Slate) -> dict[str, Any]:
+        colours = [dict(item.attributes) for item in slate.items]
+        return {**super().body(slate), "items": colours, "prices": str(self.prices)}
+
+
+@dataclass(kw_only=True)
+class Exact(Priced):
+    """Says in its requests what is in the file."""
+
+    def body(self, slate: pvd.Slate) -> dict[str, Any]:
+        return {**super().body(slate), "prices": self.prices.read_text()}
+
+
+@dataclass(kw_only=True)
+class Pinned(Raw):
+    """Has an option for which there is one value alone."""
+
+    model: str = "one"
+
+    def __post_init__(self) -> None:
+        if self.model != "one":
+            raise ValueError("there is one model")
 
 
 class Seeded(Raw):
@@ -283,6 +376,13 @@ class Placed(Simple):
         return [-float(place) for place in range(len(items))]
 
 
+class Named(Simple):
+    """Brings its utilities into the order of the titles."""
+
+    def utilities(self, persona: pvd.Persona, items: Sequence[pvd.Item]) -> Sequence[float]:
+        return [float((item.title or "")[-1]) for item in sorted(items, key=lambda i: i.id)]
+
+
 @dataclass(kw_only=True)
 class Twofold(pvd.CompositeTeacher):
     """Asks another one twice, and takes the first answer."""
@@ -381,6 +481,9 @@ BROKEN = [
     ("test_answers", Broken(Infinite, r"a ranking has the utilities \(inf")),
     ("test_answers_in_order", Broken(Mixed, r"answer\(\) mixes up the questions of one call")),
     ("test_answers_in_order", Broken(MixedPairs, "each to its own")),
+    ("test_answers_in_order", Broken(ById, "in the order of the requests")),
+    ("test_answers_in_order", Broken(ByIdInPairs, "in the order of the requests")),
+    ("test_answers_in_order", Broken(ByText, "in the order of the requests")),
     ("test_repeats", Broken(Moody, r"from pvd.kit.stream\(self.seed, persona id")),
     (
         "test_request_repeats",
@@ -395,7 +498,13 @@ BROKEN = [
     ("test_request_differs", Broken(Sorted, "order of the items, .* put the items in order", None)),
     ("test_request_differs", Broken(Once, "does not depend on the repeat number")),
     ("test_request_covers_the_reply", Broken(Hidden, "the reply changes with the pictures")),
-    ("test_request_covers_the_reply", Broken(Turning, "with the option turned=True instead of")),
+    ("test_request_covers_options", Broken(Turning, "the reply changes with turned=True instead")),
+    ("test_request_covers_options", Broken(Sorting, "with column='size' instead of 'colour'")),
+    ("test_request_covers_options", Broken(Ways, "with way='turned' instead of 'as it is'")),
+    (
+        "test_request_covers_options",
+        Broken(Priced, r"with other contents of prices.json \(prices\), and the request's digest"),
+    ),
     ("test_request_covers_the_reply", Broken(Seeded, "the reply changes with the seed, and")),
     ("test_reads_again", Broken(Counting, r"read\(\) makes another ranking of it now")),
     ("test_reads_again", Broken(Client, r"read\(\) before connect\(\) raises AttributeError")),
@@ -418,6 +527,7 @@ BROKEN = [
     ),
     ("test_utilities", Broken(Endless, r"utilities\(\) has numbers that are not finite")),
     ("test_utilities", Broken(Placed, "depends on where it stands in the list")),
+    ("test_utilities", Broken(Named, "depends on where it stands in the list")),
     ("test_questions", Broken(Secretive, "declare it as an option of the type pvd.Teacher")),
     ("test_combines", Broken(Full, r"combine\(\) of answers that place one .* raises TypeError")),
     (
@@ -439,9 +549,15 @@ def test_every_check_catches_something() -> None:
     assert {check for check, _ in BROKEN} == own_checks(TeacherContract)
 
 
-@pytest.mark.parametrize("teacher", [Simple, Raw, Twofold, Batches])
+@pytest.mark.parametrize("teacher", [Simple, Raw, Twofold, Batches, Exact, Pinned])
 def test_a_good_one_passes(teacher: type[pvd.Teacher]) -> None:
-    assert not wrong(verdicts(TeacherContract, teacher))
+    found = verdicts(TeacherContract, teacher)
+    assert not wrong(found)
+    said = found["test_request_covers_options"]
+    if teacher is Pinned:
+        assert said == "of model no other value could be tried here"
+    else:
+        assert isinstance(said, Skipped) == (teacher is Twofold)
 
 
 # --- what is not asked ----------------------------------------------------------------------------
@@ -450,6 +566,7 @@ ASKING = {
     "test_answers",
     "test_reads_again",
     "test_request_covers_the_reply",
+    "test_request_covers_options",
     "test_damaged_replies",
 }
 
@@ -513,7 +630,11 @@ class Keyed(Raw):
 def test_what_cannot_be_asked_here_is_skipped(teacher: type[pvd.Teacher], why: str) -> None:
     found = verdicts(TeacherContract, teacher)
     assert not wrong(found)
-    asking = ASKING - ({"test_request_covers_the_reply"} if teacher is Person else set())
+    asking = ASKING - (
+        {"test_request_covers_the_reply", "test_request_covers_options"}
+        if teacher is Person
+        else set()
+    )
     for check in asking:
         assert isinstance(found[check], Skipped), check
         assert re.search(why, str(found[check])), found[check]

@@ -1,0 +1,139 @@
+"""A component's options with other values, to see whether its keys follow."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import tempfile
+import typing
+from collections.abc import Callable, Iterator, Set
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+from pvd import options
+from pvd.errors import PvdError
+from pvd.protocols import Component
+from pvd.testing import options as own
+from pvd.testing.demands import skip
+
+C = TypeVar("C", bound=Component)
+
+WORDS = ("size", "colour")  # columns of the items of a check, if a text names one
+NOTHING: dict[type, Any] = {str: "", int: 0, float: 0.0, bool: False}  # where an option is None
+LARGE = 2**20  # bytes: a larger file is none that a change would be understood in
+NO_VALUE = (ValueError, TypeError, PvdError)  # as options.build takes them
+
+
+@dataclass(frozen=True)
+class Change(Generic[C]):
+    """One option with another value."""
+
+    option: str
+    what: str  #: in words
+    before: C  #: the component as it was, or with a copy of the file that the option names
+    after: Callable[[], C]  #: makes it with the other value, and writes that file anew
+    each: bool = False  #: worth a look, although another value of this option was looked at
+
+
+def changes(component: C) -> Iterator[Change[C]]:
+    """The options of a component with other values, as far as it can be made with them."""
+    known = options.option_types(type(component))
+    for name, value in component.options().items():
+        annotation = _bare(known[name])
+        if annotation is Path:
+            yield from _rewritten(component, name, value)
+        for other in _others(annotation, value):
+            with suppress(*NO_VALUE):
+                made = own.again(component, **{name: other})
+                what = f"{name}={other!r} instead of {value!r}"
+                each = typing.get_origin(annotation) is typing.Literal
+                yield Change(name, what, component, lambda made=made: made, each)  # type: ignore[misc]
+
+
+def skip_if_left(component: Component, seen: Set[str]) -> None:
+    """Skip the check, which is done, if it looked at some options only."""
+    left = [
+        name
+        for name, annotation in options.option_types(type(component)).items()
+        if name not in seen and not _is_component(_bare(annotation))
+    ]
+    if left:
+        skip(
+            f"of {', '.join(left)} no other value could be tried here"
+            + (f"; {', '.join(sorted(seen))} may change" if seen else "")
+        )
+
+
+def _bare(annotation: Any) -> Any:
+    """A type without its help, and without None."""
+    annotation = own.plain(annotation)
+    if typing.get_origin(annotation) in own.UNIONS:
+        return next(one for one in typing.get_args(annotation) if one is not type(None))
+    return annotation
+
+
+def _is_component(annotation: Any) -> bool:
+    inner = (typing.get_args(annotation) or (annotation,))[0]
+    return isinstance(inner, type) and issubclass(inner, Component)
+
+
+def _others(annotation: Any, value: Any) -> list[Any]:
+    """Other values of an option; each may be none that the component takes."""
+    origin, args = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin is typing.Literal:
+        return [one for one in args if one != value]
+    if origin is tuple:
+        last = value[-1] if value else None
+        other = [(*(value or ())[:-1], one) for one in _others(args[0], last)]
+        return [*other, value[:-1]] if value else other
+    if value is None:
+        value = NOTHING.get(annotation)
+    if annotation is str:
+        return [f"{value}-other".strip("-"), *(word for word in WORDS if word != value)]
+    if annotation is bool:
+        return [not value]
+    if annotation is int:
+        return [value + 1, value - 1]
+    if annotation is float:
+        return [value / 2 + 0.25, value + 1.0] if value != 0.5 else [0.25]
+    return []
+
+
+def _rewritten(component: C, name: str, path: Path | None) -> Iterator[Change[C]]:
+    """The component with a copy of the file, whose contents are changed under the same path."""
+    if path is None or not path.is_file() or path.stat().st_size > LARGE:
+        return
+    data, moments = path.read_bytes(), count()
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / path.name
+
+        def made(contents: bytes) -> C:
+            copy.write_bytes(contents)
+            # Within a tick of the clock, and of the same size, it would look unchanged.
+            os.utime(copy, ns=(0, next(moments) * 10**9))
+            return own.again(component, **{name: copy})
+
+        for other in _contents(data):
+            what = f"other contents of {path.name} ({name})"
+            with suppress(*NO_VALUE):
+                yield Change(name, what, made(data), lambda other=other: made(other))  # type: ignore[misc]
+
+
+def _contents(data: bytes) -> list[bytes]:
+    """What else may stand in such a file, if it is text."""
+    try:
+        text = data.decode()
+    except UnicodeDecodeError:
+        return []
+    found = [re.sub(r"\d", lambda digit: str(9 - int(digit[0])), text)]
+    with suppress(ValueError):
+        value = json.loads(text)
+        if isinstance(value, dict):
+            value = dict(zip(value, list(value.values())[::-1], strict=True))
+        found.append(json.dumps(value[::-1] if isinstance(value, list) else value))
+    found += ["\n".join(text.splitlines()[::-1]), f"{text}\nother"]
+    return [one.encode() for one in found if one != text]
