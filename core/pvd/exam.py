@@ -193,13 +193,14 @@ def evaluate(
 def gains(
     results: Mapping[str, Mapping[str, Estimate]], seed: int
 ) -> dict[str, dict[str, Estimate]]:
-    """What the distilled student gains over each control, paired over the personas."""
+    """What the distilled student gains over each control, paired over the personas; nothing where
+    an evaluator has no value for each of the same ones."""
     ours = results["distilled"]
     return {
         control: {
             name: estimates.difference(ours[name], theirs, derive(seed, "bootstrap"))
             for name, theirs in results[control].items()
-            if ours[name].values and theirs.values
+            if theirs.values and name in ours and len(ours[name].values) == len(theirs.values)
         }
         for control in CONTROLS
     }

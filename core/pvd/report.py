@@ -51,6 +51,7 @@ def render(metrics: Mapping[str, Any], usage: Mapping[str, Any], gallery: Mappin
     exam, rounds = metrics["exam"], metrics["rounds"]
     names = (*(name for name in SYSTEMS if name in exam["systems"]), *exam["systems"])
     systems = {name: exam["systems"][name] for name in names}
+    measured = sorted({n: None for row in systems.values() for n in row}, key=_place)
     charts = [
         figures.percentiles(exam["people"], exam["items"]),
         figures.reach(exam["people"], exam["items"]),
@@ -70,7 +71,8 @@ def render(metrics: Mapping[str, Any], usage: Mapping[str, Any], gallery: Mappin
         memory=memory(metrics),
         measure=measure(exam),
         systems=systems,
-        metrics=sorted({n: None for row in systems.values() for n in row}, key=_place),
+        metrics=[name for name in measured if not is_own(name)],
+        own=[name for name in measured if is_own(name)],
         metric_label=metric_label,
         places=decimals(systems.values()),
         about_system=SYSTEMS,

@@ -283,6 +283,39 @@ def test_of_equal_arms_at_most_6_percent_of_families_find_a_difference(own: Comp
     assert found < plain
 
 
+def hits(rng: np.random.Generator, arms: int, personas: int, rate: float, k: int) -> list[Grid]:
+    """Equal arms of five seeds in a measure of somebody's own: the share of hits among k, whose
+    chance varies, as a logit, between personas, arms, seeds and runs (docs/method.md)."""
+    middle = math.log(rate / (1 - rate)) + 1.5 * rng.normal(size=personas)
+    found = []
+    for _ in range(arms):
+        own = middle + 0.7 * rng.normal(size=personas) + 0.3 * rng.normal(size=(5, 1))
+        chance = 1 / (1 + np.exp(-own - 0.7 * rng.normal(size=(5, personas))))
+        found.append(rng.binomial(k, chance) / k)
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("k", "rate", "personas"), [(1, 0.02, 20), (5, 0.5, 49)])
+def test_of_equal_arms_verdicts_by_hits_are_on_the_careful_side(
+    k: int, rate: float, personas: int
+) -> None:
+    """Few personas and rare hits are far from normal; differences of equal arms are symmetrical."""
+    rng = np.random.default_rng(15)
+    different, covered, told = 0, 0, 0
+    for _ in range(REPLAYS // 2):
+        one, two, three = hits(rng, 3, personas, rate, k)
+        verdicts = [c.verdict for c in compare([two - one, three - one, three - two], 1, 0)]
+        different += "better" in verdicts or "worse" in verdicts
+        if np.ptp(two - one):
+            interval = analyse(two - one).interval()
+            told += 1
+            covered += interval.low <= 0 <= interval.high
+    assert different / (REPLAYS // 2) <= 0.06
+    assert covered / told >= 0.93
+    assert told > REPLAYS / 3
+
+
 def test_verdicts() -> None:
     rng = np.random.default_rng(13)
     noise = [draw(rng, CLOTHES, 6, 49) for _ in range(3)]

@@ -1,12 +1,13 @@
 """Means with bootstrap intervals, and their paired differences."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 
-from pvd import Estimate, estimates
+from pvd import Estimate, estimates, exam
 
 Sample = npt.NDArray[np.float64]
 
@@ -121,3 +122,16 @@ def test_a_difference_needs_the_same_personas() -> None:
 
     with pytest.raises(ValueError, match="same personas"):
         estimates.difference(a, b, 0)
+
+
+def test_a_gain_needs_a_value_for_each_of_the_same_personas() -> None:
+    """An evaluator may have none for a system, or for other personas of it."""
+    whole, some = (estimates.mean([1.0, 2.0, 4.0][:n], 0, "all") for n in (3, 2))
+    bare = replace(whole, values=())
+    control = {"a": whole, "b": some, "c": bare, "d": whole, "e": some}
+    results = dict.fromkeys(exam.CONTROLS, control)
+    results["distilled"] = {"a": whole, "b": whole, "c": bare, "e": some}
+
+    found = exam.gains(results, seed=0)
+    assert list(found) == list(exam.CONTROLS)
+    assert all(list(gains) == ["a", "e"] for gains in found.values())

@@ -488,6 +488,27 @@ def test_a_strangers_system_and_metric_are_shown() -> None:
     assert "0.123" in text
 
 
+def test_many_measures_of_plug_ins_have_a_row_each() -> None:
+    """As columns they would stand one upon the other."""
+    metrics, usage, gallery = sample(gallery=0)
+    before = render(metrics, usage, gallery)
+    assert "plug-ins measured" not in before
+    names = [f"label-{n}@10" for n in range(5)]
+    for part, value in (("systems", 0.3), ("gains", 0.1)):
+        for numbers in metrics["exam"][part].values():
+            numbers.update(dict.fromkeys(names, estimate(value, 0.05)))
+    metrics["exam"]["chance"]["label-3@10"] = 0.25
+    page = render(metrics, usage, gallery)
+
+    results = page[page.index("<h2>Results") : page.index("What plug-ins measured")]
+    assert "label-" not in results
+    rows = page[page.index("What plug-ins measured") :]
+    for name in names:
+        assert rows.count(f'<th scope="row">{name}</th>') == 2, "what it got, what it gained"
+    assert "+0.100\n<small>0.050 to 0.155" in rows
+    assert rows.count(">0.250<") == 1
+
+
 def test_captions_follow_the_numbers() -> None:
     metrics, usage, gallery = sample(gallery=0)
     for person in metrics["exam"]["people"]:
