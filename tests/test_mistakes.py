@@ -446,6 +446,7 @@ CASES: dict[str, Case] = {
     "a negative seed": option("--seed", "-1"),
     "a negative limit of the costs": option("--max-cost", "-1"),
     "a limit of the costs that is no number": option("--max-cost", "nan"),
+    "a share that is none": option("-o", "split.test=0"),
     "an endless limit of the costs": option("--max-cost", "inf"),
     "a negative limit of the calls": option("--max-calls", "-1"),
     "no request a minute": option("-o", "ask.requests_per_minute=0"),

@@ -16,6 +16,7 @@ from datetime import date, time
 from pathlib import Path
 from typing import Any, TypeVar
 
+from pvd.bounds import Bound, bound_of
 from pvd.discovery import KINDS, check_whole, nearest, registry
 from pvd.errors import BadInput, PluginError, UnknownName
 from pvd.isolation import calling, origin_of
@@ -307,6 +308,7 @@ class Option:
     help: str
     annotation: Any = field(default=None, compare=False)  # the type itself
     value: Any = field(default=None, compare=False)  # the default; MISSING where there is none
+    bound: Bound | None = field(default=None, compare=False)  # which numbers it takes
 
 
 def describe(cls: type) -> list[Option]:
@@ -316,7 +318,8 @@ def describe(cls: type) -> list[Option]:
         annotation, help = _plain(annotations[f.name])
         with calling(cls, f"the default of its option {f.name}"):
             value = f.default if f.default_factory is MISSING else f.default_factory()
-        found.append(Option(f.name, _spell(annotation), _said(value), help, annotation, value))
+        bound, said = bound_of(annotations[f.name]), _said(value)
+        found.append(Option(f.name, _spell(annotation), said, help, annotation, value, bound))
     return found
 
 

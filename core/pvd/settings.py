@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
+from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pvd import contents, options
+from pvd.bounds import Amount, Bound, Count, Number, Several, Share, bound_of
 from pvd.discovery import registry, unknown
 from pvd.errors import BadInput, UnknownName, UsageError
 from pvd.options import Table
@@ -46,20 +47,20 @@ OPERATIONAL = (".timeout", ".batch", ".port")  # of a teacher, however deep: how
 class Streams:
     """Seeds of the random streams; each derives from `seed` unless set alone."""
 
-    split: Annotated[int | None, "which personas and items are held out"] = None
-    exam: Annotated[int | None, "tournaments and intervals"] = None
-    teacher: Annotated[int | None, "the teacher's own randomness, if it has any"] = None
-    judge: Annotated[int | None, "the judge's"] = None
-    draw: Annotated[int | None, "personas, items and orders of slates, in validation too"] = None
-    train: Annotated[int | None, "batches, augmentation, dropout"] = None
+    split: Annotated[Number | None, "which personas and items are held out"] = None
+    exam: Annotated[Number | None, "tournaments and intervals"] = None
+    teacher: Annotated[Number | None, "the teacher's own randomness, if it has any"] = None
+    judge: Annotated[Number | None, "the judge's"] = None
+    draw: Annotated[Number | None, "personas, items and orders of slates, in validation too"] = None
+    train: Annotated[Number | None, "batches, augmentation, dropout"] = None
 
 
 @dataclass(kw_only=True)
 class SplitSettings:
     """How personas and items without a split column are divided, by hash of the group."""
 
-    validation: Annotated[float, "share held out for choosing the round"] = 0.1
-    test: Annotated[float, "share held out for the exam"] = 0.2
+    validation: Annotated[Share, "share held out for choosing the round"] = 0.1
+    test: Annotated[Share, "share held out for the exam"] = 0.2
     group: Annotated[str | None, "attribute whose values are held out whole; else the id"] = None
 
 
@@ -67,18 +68,20 @@ class SplitSettings:
 class AskSettings:
     """How the teacher is asked; no part of any question."""
 
-    workers: Annotated[int | None, "calls at once, at most; the teacher's own number if none"] = (
+    workers: Annotated[Count | None, "calls at once, at most; the teacher's own number if none"] = (
         None
     )
-    requests_per_minute: Annotated[int | None, "sent at most; as many as are taken if none"] = None
-    tokens_per_minute: Annotated[int | None, "read and written at most, as far as known"] = None
+    requests_per_minute: Annotated[Count | None, "sent at most; as many as are taken if none"] = (
+        None
+    )
+    tokens_per_minute: Annotated[Count | None, "read and written at most, as far as known"] = None
     batch: Annotated[bool, "use the provider's batches: half the price, up to a day each"] = False
-    poll: Annotated[float, "seconds between looks at a batch"] = 60.0
-    attempts: Annotated[int, "orders in which a slate is shown before it counts as failed"] = 3
-    retries: Annotated[int, "times that a busy provider is called again"] = 8
-    patience: Annotated[float, "seconds that one call may wait for a busy provider"] = 300.0
-    deadline: Annotated[float | None, "seconds that one command may ask in all"] = None
-    failures: Annotated[float, "share of failed slates above which the run stops"] = 0.01
+    poll: Annotated[Amount, "seconds between looks at a batch"] = 60.0
+    attempts: Annotated[Count, "orders in which a slate is shown before it counts as failed"] = 3
+    retries: Annotated[Number, "times that a busy provider is called again"] = 8
+    patience: Annotated[Amount, "seconds that one call may wait for a busy provider"] = 300.0
+    deadline: Annotated[Amount | None, "seconds that one command may ask in all"] = None
+    failures: Annotated[Amount, "share of failed slates above which the run stops"] = 0.01
     allow_unpriced: Annotated[bool, "ask a teacher whose price nobody knows"] = False
     accept_model_change: Annotated[bool, "go on if another model answers under the same name"] = (
         False
@@ -89,22 +92,22 @@ class AskSettings:
 class TrainSettings:
     """The rounds: how much is asked, and how the student learns from it."""
 
-    rounds: Annotated[int, "rounds at most"] = 6
-    slates: Annotated[int, "slates drawn a round"] = 1600
-    size: Annotated[int, "items a slate"] = 5
-    steps: Annotated[int, "optimiser steps a round"] = 250
-    batch: Annotated[int, "slates a step"] = 64
-    chunk: Annotated[int | None, "pictures embedded at once; all of a step's if none"] = None
+    rounds: Annotated[Count, "rounds at most"] = 6
+    slates: Annotated[Count, "slates drawn a round"] = 1600
+    size: Annotated[Several, "items a slate"] = 5
+    steps: Annotated[Count, "optimiser steps a round"] = 250
+    batch: Annotated[Count, "slates a step"] = 64
+    chunk: Annotated[Count | None, "pictures embedded at once; all of a step's if none"] = None
     learning_rate: Annotated[
-        float | None, "of AdamW, in the first round; the student's if none"
+        Amount | None, "of AdamW, in the first round; the student's if none"
     ] = None
-    decay: Annotated[float, "factor on the learning rate from round to round"] = 0.7
-    weight_decay: Annotated[float, "of AdamW"] = 0.05
-    clip: Annotated[float, "the gradient's norm at most"] = 1.0
-    warmup: Annotated[int, "steps in which each round's rate rises to its value"] = 5
-    anchor: Annotated[float, "weight in the loss of the drift from the student before training"] = (
-        0.0
-    )
+    decay: Annotated[Amount, "factor on the learning rate from round to round"] = 0.7
+    weight_decay: Annotated[Amount, "of AdamW"] = 0.05
+    clip: Annotated[Amount, "the gradient's norm at most"] = 1.0
+    warmup: Annotated[Number, "steps in which each round's rate rises to its value"] = 5
+    anchor: Annotated[
+        Amount, "weight in the loss of the drift from the student before training"
+    ] = 0.0
     replay: Annotated[
         Literal["all", "last", "decay"],
         "train on all judgments so far, the last round's, or all with weight 0.5^age",
@@ -112,25 +115,25 @@ class TrainSettings:
     validate: Annotated[
         Literal["pairs", "mpr"], "choose the round by agreement on fixed slates, or by MPR"
     ] = "pairs"
-    validation_slates: Annotated[int, "uniform slates of held-out personas and items"] = 300
-    patience: Annotated[int, "rounds without improvement before the run stops"] = 3
+    validation_slates: Annotated[Count, "uniform slates of held-out personas and items"] = 300
+    patience: Annotated[Count, "rounds without improvement before the run stops"] = 3
 
 
 @dataclass(kw_only=True)
 class ExamSettings:
     """The exam's size and tournament."""
 
-    personas: Annotated[int | None, "personas at most; all held-out ones if none"] = 64
-    items: Annotated[int | None, "items at most; all held-out ones if none"] = None
-    group: Annotated[int, "items in a group of the single elimination"] = 5
+    personas: Annotated[Count | None, "personas at most; all held-out ones if none"] = 64
+    items: Annotated[Several | None, "items at most; all held-out ones if none"] = None
+    group: Annotated[Several, "items in a group of the single elimination"] = 5
     first_round: Annotated[
         Literal["own", "shared"],
         "groups of a tournament's first round: each persona's own, or the same for all, which "
         "providers that remember pictures answer for less",
     ] = "own"
-    repeats: Annotated[int, "tournaments played again on some personas, for stability"] = 1
-    repeat_personas: Annotated[int, "personas whose tournament is played again"] = 12
-    gallery: Annotated[int, "personas shown as pictures in the report"] = 6
+    repeats: Annotated[Number, "tournaments played again on some personas, for stability"] = 1
+    repeat_personas: Annotated[Number, "personas whose tournament is played again"] = 12
+    gallery: Annotated[Number, "personas shown as pictures in the report"] = 6
 
 
 @dataclass(kw_only=True)
@@ -148,12 +151,12 @@ class Settings:
     personas: Annotated[Source, "where the personas come from"]
     evaluators: Annotated[tuple[Evaluator, ...], "what is measured in the exam"]
     observers: Annotated[tuple[Observer, ...], "who is told what happens"] = ()
-    seed: Annotated[int, "of every random stream"] = 0
+    seed: Annotated[Number, "of every random stream"] = 0
     device: Annotated[str, "where the student runs, as torch names it"] = "cpu"
     store: Annotated[Path | None, "the answers' database; the user's cache folder if none"] = None
-    max_cost: Annotated[float | None, "dollars that the run may cost in all"] = None
-    max_calls: Annotated[int | None, "questions that the run may send in all"] = None
-    prepared_gb: Annotated[float, "gigabytes of prepared pictures on disk, at most; 0: memory"] = (
+    max_cost: Annotated[Amount | None, "dollars that the run may cost in all"] = None
+    max_calls: Annotated[Number | None, "questions that the run may send in all"] = None
+    prepared_gb: Annotated[Amount, "gigabytes of prepared pictures on disk, at most; 0: memory"] = (
         20.0
     )
     streams: Streams = field(default_factory=Streams)
@@ -189,21 +192,12 @@ class Settings:
         return {k: v for k, v in contents.digests(parts).items() if not unrecorded(k)}
 
     def __post_init__(self) -> None:
-        train, exam, split = self.train, self.exam, self.split
-        _at_least(0, self, "seed", "max_cost", "max_calls", "prepared_gb")
-        _at_least(0, self.streams, *(f.name for f in fields(Streams)))
-        _at_least(1, train, "rounds", "slates", "steps", "batch", "validation_slates", "patience")
-        _at_least(1, train, "chunk")
-        _at_least(2, train, "size")
-        _at_least(0, train, "learning_rate", "decay", "weight_decay", "clip", "warmup", "anchor")
-        _at_least(1, exam, "personas")
-        _at_least(2, exam, "items", "group")
-        _at_least(0, exam, "repeats", "repeat_personas", "gallery")
-        _at_least(1, self.ask, "workers", "attempts", "requests_per_minute", "tokens_per_minute")
-        _at_least(0, self.ask, "retries", "patience", "deadline", "failures", "poll")
-        if not (split.validation > 0 and split.test > 0 and split.validation + split.test < 1):
+        for section in (self, self.streams, self.split, self.ask, self.train, self.exam):
+            _check_bounds(section)
+        split = self.split
+        if not split.validation + split.test < 1:
             raise BadInput(
-                "split.validation and split.test must be above 0 and leave something to train on: "
+                "split.validation and split.test must leave something to train on: "
                 f"their sum is {split.validation + split.test:g}."
             )
         if not any("mpr" in evaluator.chance(2) for evaluator in self.evaluators):
@@ -265,13 +259,20 @@ def components(value: Any) -> Iterator[Component]:
                 yield from components(member)
 
 
-def _at_least(low: int, section: object, *names: str) -> None:
-    for name in names:
+@cache  # types are resolved from text
+def _bounds(cls: type) -> dict[str, Bound]:
+    found = {name: bound_of(kind) for name, kind in options.option_types(cls).items()}
+    return {name: bound for name, bound in found.items() if bound}
+
+
+def _check_bounds(section: object) -> None:
+    cls: type = type(section)
+    for name, bound in _bounds(cls).items():
         value = getattr(section, name)
-        if value is not None and not low <= value < math.inf:  # NaN is neither
-            where = type(section).__name__.removesuffix("Settings").lower()
-            bound = "a finite number" if value == math.inf else f"at least {low}"
-            raise BadInput(f"{where}.{name} must be {bound}, not {value}.".removeprefix("."))
+        if value is not None and not bound.takes(value):
+            where = cls.__name__.removesuffix("Settings").lower()
+            wanted = bound.wanted(value)
+            raise BadInput(f"{where}.{name} must be {wanted}, not {value}.".removeprefix("."))
 
 
 def recipes() -> list[str]:

@@ -232,7 +232,7 @@ def test_it_and_the_settings_agree_about_every_type(run: Any, section: str) -> N
     for option, value in itertools.product(options.describe(cls), VALUES):
         right = wrong(run, {section: {option.name: value}}) == []
         try:
-            options.fill(cls, {option.name: value}, section)
+            resolve(recipe("default"), {section: {option.name: value}})
         except BadInput:
             assert not right, (option.name, value)
             continue
@@ -240,6 +240,47 @@ def test_it_and_the_settings_agree_about_every_type(run: Any, section: str) -> N
         assert right or forgiven, (option.name, value)
         taken += right
     assert taken
+
+
+BOUNDED = [
+    pytest.param(section, option, id=f"{section}.{option.name}".lstrip("."))
+    for section, cls in {"": Settings, **SECTIONS}.items()
+    for option in options.describe(cls)
+    if option.bound
+]
+
+
+def takes(table: dict[str, Any]) -> bool:
+    try:
+        resolve(recipe("default"), table)
+    except BadInput:
+        return False
+    return True
+
+
+AROUND = [-1, -0.5, 0, 0.5, 1, 1.5, 2, 3]
+
+
+@pytest.mark.parametrize(("section", "option"), BOUNDED)
+def test_it_and_the_settings_refuse_the_same_numbers(
+    run: Any, section: str, option: Option
+) -> None:
+    """But for infinity and NaN, which are no numbers in JSON."""
+    taken = []
+    for value in AROUND:
+        table = {section: {option.name: value}} if section else {option.name: value}
+        if takes(table):
+            taken.append(value)
+        assert (wrong(run, table) == []) == (value in taken), value
+    assert 0 < len(taken) < len(AROUND)
+
+
+def test_every_number_of_the_settings_has_a_bound() -> None:
+    """Whoever adds one thinks about which values it takes."""
+    described = [o for cls in (Settings, *SECTIONS.values()) for o in options.describe(cls)]
+    numbers = [o for o in described if {"int", "float"} & set(o.type.split(" | "))]
+    assert len(numbers) > 30
+    assert [o.name for o in numbers if not o.bound] == []
 
 
 def test_a_plugin_file_is_known_if_it_is_given(tmp_path: Path) -> None:

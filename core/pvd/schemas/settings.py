@@ -129,6 +129,8 @@ class _Writer:
 
     def _option(self, option: Option) -> JSON:
         found = self._typed(option.annotation)
+        if option.bound is not None:
+            found |= option.bound.schema()
         if option.help:
             found["description"] = option.help
         if option.value is not MISSING and not is_dataclass(option.value):
