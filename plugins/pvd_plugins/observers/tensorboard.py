@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Self
 
 import pvd
 from pvd import kit
 
+from .events import Events
 from .slates import picture
-
-if TYPE_CHECKING:
-    from torch.utils.tensorboard import SummaryWriter
 
 VALIDATION = "rounds/validation"
 EXAM = "student, exam/mpr"
@@ -48,7 +46,7 @@ class TensorBoard(pvd.Observer):
     def __post_init__(self) -> None:
         if self.slates < 0:
             raise ValueError(f"slates must be at least 0, not {self.slates}")
-        self._writer: SummaryWriter | None = None
+        self._events: Events | None = None
 
     def __enter__(self) -> Self:
         kit.need("tensorboard", self.extra)
@@ -82,8 +80,9 @@ class TensorBoard(pvd.Observer):
     def on_judgment(self, judgment: pvd.Judgment) -> None:
         if self._shown < self.slates:
             self._shown += 1
-            tag, at = f"slates/{self._shown}", self._steps * self._finished
-            self._log.add_image(tag, picture(judgment), at, dataformats="HWC")
+            log, shown = self._log, picture(judgment)
+            image = log.make.image(f"slates/{self._shown}", shown, dataformats="HWC")
+            log.add(image, self._steps * self._finished)
 
     @pvd.hookimpl
     def on_step(self, step: pvd.Step) -> None:
@@ -114,38 +113,36 @@ class TensorBoard(pvd.Observer):
         for control, gains in metrics["exam"]["gains"].items():
             for measure, found in gains.items():
                 self._write(f"student, gain over {control}", _interval(measure, found), at)
-        self._log.add_text("exam", _table(systems), at)
+        self._log.add(self._log.make.text("exam", _table(systems)), at)
         self._hyperparameters(at)
         self._log.flush()
 
     # --- how it is written ------------------------------------------------------------------
 
     @property
-    def _log(self) -> SummaryWriter:
+    def _log(self) -> Events:
         """The file that is written to, made with the first event that is worth one."""
-        return self._writer or self._open()
+        return self._events or self._open()
 
-    def _open(self, purge: int | None = None) -> SummaryWriter:
+    def _open(self, purge: int | None = None) -> Events:
         """A new file. From the step `purge` on it stands in the place of the earlier ones."""
-        from torch.utils.tensorboard import SummaryWriter
-
         self._close()
         if purge is not None:
             self._goes_on = False
             self._told = {(tag, at) for tag, at in self._told if at < purge}
-        log = self._writer = SummaryWriter(str(self._folder), purge_step=purge)
+        log = self._events = Events(self._folder, purge)
         band = ["Margin", [VALIDATION, f"{VALIDATION}, low", f"{VALIDATION}, high"]]
-        log.add_custom_scalars({ROUNDS: {"validation, with its interval": band}})
+        log.add(log.make.custom_scalars({ROUNDS: {"validation, with its interval": band}}))
         return log
 
     def _close(self) -> None:
-        if self._writer is not None:
-            self._writer.close()
-        self._writer = None
+        if self._events is not None:
+            self._events.close()
+        self._events = None
 
     def _write(self, group: str, values: Mapping[str, float], at: int) -> None:
         for name, value in values.items():
-            self._log.add_scalar(f"{group}/{name}", value, at)
+            self._log.add(self._log.make.scalar(f"{group}/{name}", value), at)
 
     def _finish(self, result: pvd.RoundResult) -> None:
         """A round's numbers, at the step after which it was validated."""
@@ -170,16 +167,14 @@ class TensorBoard(pvd.Observer):
 
     def _hyperparameters(self, at: int) -> None:
         """For the table that compares runs; `add_hparams` would make another run of them."""
-        from torch.utils.tensorboard.summary import hparams
-
         found = {
             name: value if type(value) in (int, float) else _text(value)
             for name, value in _flat(self._settings)
             if name.partition(".")[0] not in ASIDE
         }
         shown = dict.fromkeys((EXAM, VALIDATION), 0.0)  # only their tags count
-        for summary in hparams(found, shown):  # type: ignore[no-untyped-call]
-            self._log._get_file_writer().add_summary(summary, at)  # type: ignore[no-untyped-call]
+        for summary in self._log.make.hparams(found, shown):
+            self._log.add(summary, at)
 
 
 def _told(folder: Path) -> set[tuple[str, int]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import resource
 import signal
 import subprocess
 import sys
@@ -308,8 +309,7 @@ def test_an_exam_that_is_sat_again_is_no_second_one(tmp_path: Path) -> None:
         with Command(tmp_path, rounds) as watchers:
             watchers.tell("on_report", metrics=metrics(rounds))
     log = read(tmp_path / "tensorboard")
-    # Files of one second are read by name, where .10 comes before .9: in this order or another.
-    assert sorted(scalars(log, "student, exam/mpr")) == [(5, 60.0), (10, 60.0)]
+    assert scalars(log, "student, exam/mpr") == [(5, 60.0), (10, 60.0)]
     assert len(log.Tensors("exam/text_summary")) == 2
 
 
@@ -344,6 +344,26 @@ def test_a_run_that_starts_over_leaves_nothing_of_the_old_log(tmp_path: Path) ->
         watchers.tell("on_round", result=result(0))
     assert scalars(read(logs / "run"), "rounds/validation") == [(0, 0.0)]
     assert not run.exists()
+
+
+def test_a_full_disk_is_one_sentence(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """A limit of the size of files stands for it: what fails is the same write."""
+    said: list[str] = []
+    watchers = Watchers([], said.append)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with watchers.joined_by([pvd.load("observer", "tensorboard")]):
+        watchers.begin(tmp_path)
+        watchers.tell("on_ready", settings=SETTINGS, rounds=[result(0)])
+        (log,) = (tmp_path / "tensorboard").iterdir()
+        resource.setrlimit(resource.RLIMIT_FSIZE, (log.stat().st_size, before[1]))
+        try:
+            for step in range(3):
+                watchers.tell("on_step", step=Step(1, step, 0.5, 1.0))
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    (line,) = said
+    assert line.endswith(" is switched off: OSError: [Errno 27] File too large")
+    assert capfd.readouterr().err == ""
 
 
 def test_a_command_with_nothing_to_tell_makes_no_file(tmp_path: Path) -> None:
