@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pvd import estimates, tournament
 from pvd.asking import Desk
 from pvd.catalog import bounded
 from pvd.errors import BadInput, PartialResult
 from pvd.isolation import checks
+from pvd.isolation.origin import is_ours, place_known
 from pvd.protocols import Evaluator, Teacher
 from pvd.records import Estimate, Exam, Item, Persona
+from pvd.report import RANKS, is_own
 from pvd.scoring import cosines
 from pvd.settings import ExamSettings
 from pvd.streams import derive, generator, stream
@@ -21,6 +23,7 @@ from pvd.tournament import Bracket
 if TYPE_CHECKING:
     from torch import Tensor
 
+Number = TypeVar("Number")
 CONTROLS = ("zero-shot", "persona-blind", "shuffled-persona")
 
 
@@ -186,8 +189,26 @@ def evaluate(
         )
         results[system] = {}
         for evaluator in evaluators:
-            results[system] |= checks.estimates(evaluator, evaluator.evaluate(sat))
+            found = checks.estimates(evaluator, evaluator.evaluate(sat))
+            results[system] |= named(evaluator, found)
     return results
+
+
+def chance(evaluators: Sequence[Evaluator], items: int) -> dict[str, float]:
+    """What a ranking by lot gets among so many items, by the names of `evaluate`."""
+    return {k: v for one in evaluators for k, v in named(one, one.chance(items)).items()}
+
+
+def named(evaluator: Evaluator, numbers: Mapping[str, Number]) -> dict[str, Number]:
+    """A plug-in's numbers by their names in results. Where one is called like ours, as nDCG@10 by
+    somebody's own labels may be, the plug-in's name comes before it; percentile ranks keep theirs,
+    since another evaluator may bring them in place of ours."""
+    if is_ours(place_known(evaluator)):
+        return dict(numbers)
+    return {
+        name if is_own(name) or name in RANKS else f"{evaluator.label} {name}": number
+        for name, number in numbers.items()
+    }
 
 
 def gains(

@@ -22,6 +22,7 @@ METRICS = {
     "hit": ("hit", 1),
     "drift": ("drift", 3),
 }
+RANKS = ("mpr", "mpr_true")  # in points of percentile rank, which the words are about
 SYSTEMS = {
     "random": "the items in random order",
     "zero-shot": "the student before training",

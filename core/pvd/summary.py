@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,7 @@ from pvd.exam import Paper
 from pvd.images import jpeg
 from pvd.percentiles import percentile_ranks
 from pvd.prompting import PromptedTeacher, source
-from pvd.protocols import Evaluator, Teacher
+from pvd.protocols import Teacher
 from pvd.records import Estimate, Judgment, Tokens, added
 from pvd.settings import components
 from pvd.streams import stream
@@ -78,7 +78,7 @@ def metrics(
             "group": settings.exam.group,
             "judgments": paper.judgments,
             "lost": paper.lost,
-            "chance": _chance(settings.evaluators, len(paper.items)),
+            "chance": exam.chance(settings.evaluators, len(paper.items)),
             "stability": paper.stability,
             **sitting(paper, scores, results, seed),
         },
@@ -128,10 +128,6 @@ def values(paper: Paper, results: Mapping[str, Mapping[str, Estimate]]) -> dict[
 
 def _plain(found: Mapping[str, Estimate]) -> dict[str, Any]:
     return {name: plain(estimate) for name, estimate in found.items()}
-
-
-def _chance(evaluators: Sequence[Evaluator], items: int) -> dict[str, float]:
-    return {k: v for evaluator in evaluators for k, v in evaluator.chance(items).items()}
 
 
 def _people(paper: Paper, scores: Mapping[str, Tensor]) -> list[dict[str, Any]]:

@@ -247,7 +247,7 @@ def _about(design: Design, papers: Sequence[Paper]) -> dict[str, Any]:
         "items": items,
         "student": "" if any(f.path == "student" for f in design.factors) else base.student.label,
         "catalog": Path(base.catalog.path).name or base.catalog.label,
-        "chance": {k: v for one in base.evaluators for k, v in one.chance(items).items()},
+        "chance": exam.chance(base.evaluators, items),
         "simulated": sorted({t.label for t in design.teachers if t.capabilities.simulated}),
         "asked": sorted({teacher.label for teacher in design.teachers}),
     }

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from pvd import crossed, estimates
 from pvd.comparing.design import Design
-from pvd.comparing.marking import RANKS, TRAINED, Curve, Sheet
+from pvd.comparing.marking import TRAINED, Curve, Sheet
 from pvd.comparing.viewing import View
 from pvd.crossed import FEW_SEEDS
 from pvd.estimates import plain
 from pvd.records import Estimate
+from pvd.report import RANKS
 
 if TYPE_CHECKING:
     import numpy.typing as npt

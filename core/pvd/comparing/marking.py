@@ -13,7 +13,7 @@ from pvd.errors import BadInput
 from pvd.exam import Paper
 from pvd.protocols import Evaluator
 from pvd.records import Estimate
-from pvd.report import is_own
+from pvd.report import RANKS, is_own
 from pvd.scoring import cosines
 
 if TYPE_CHECKING:
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 TRAINED = ("distilled", "persona-blind", "shuffled-persona")  # vary with arm and seed
 FIXED = ("random", "zero-shot", "oracle")  # vary with the arm's student at most
-RANKS = ("mpr", "mpr_true")  # what a view may look at, and whatever a plug-in measures
 TEXT = "text"  # titles or captions, by the student's text tower
 
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 import pvd
-from pvd import kit
+from pvd import exam, kit
 from pvd.comparing import marking, viewing
 from pvd.comparing.design import Judge
 from pvd.comparing.transcripts import Stop, Transcript, captions
@@ -198,6 +198,7 @@ class Labelled(pvd.Evaluator):
         whole = kit.mean(values, exam.seed, "personas")
         found = {
             "precision@5": whole,
+            "ndcg@10": whole,
             "by winner": kit.mean([float(w) for w in exam.winners], exam.seed, "personas"),
             "bare": replace(whole, values=()),
             "ragged": kit.mean(values[: 3 + int(top.sum()) % 2], exam.seed, "some"),
@@ -253,6 +254,31 @@ def test_what_has_not_one_value_a_persona_is_left_out_and_named() -> None:
     labels = [view.label for view in viewing.views([Judge("a", {}, True, False)], [sheet])]
     assert labels[-1] == "precision@5"
     assert not {"bare", "ragged"} & set(labels)
+
+
+def test_a_strangers_number_that_is_called_like_ours_is_the_strangers() -> None:
+    """Relevance labels of one's own make another nDCG than the judge's utilities do."""
+    ours = pvd.load("evaluator", "grades")
+    rows = [[transcript(1)], [transcript(2)]]
+    sheet = marking.mark(paper(), rows, [*EVALUATORS, ours, Labelled(names=("ndcg@10",))], seed=0)
+    shown = viewing.views([Judge("a", {}, True, False)], [sheet])
+
+    assert [view.label for view in shown if view.is_own] == ["Labelled ndcg@10"]
+    theirs = sheet.marks[0].trained["distilled"]
+    assert not np.array_equal(theirs["ndcg@10"], theirs["Labelled ndcg@10"])
+
+
+@dataclass(kw_only=True)
+class Another(pvd.Evaluator):
+    def evaluate(self, exam: pvd.Exam) -> dict[str, pvd.Estimate]:
+        return {}
+
+    def chance(self, items: int) -> dict[str, float]:
+        return {"mpr": 50.0, "hit@5": 5 / items, "lift": 1.0}
+
+
+def test_what_the_lot_gets_goes_by_the_same_names() -> None:
+    assert exam.chance([Another()], 10) == {"mpr": 50.0, "Another hit@5": 0.5, "lift": 1.0}
 
 
 def test_a_measure_may_be_called_like_a_judge() -> None:
