@@ -709,187 +709,181 @@ def hurry(self):
 
 # --- nonsense ---------------------------------------------------------------------------------
 
-NONSENSE = [
-    # kind, a method's body, what is said of it
-    ("teacher", "def rank(self, slates): return None", "returned None from rank; it must return a"),
-    ("teacher", "def rank(self, slates): return []", "returned 0 rankings from rank; it must"),
-    ("teacher", "def rank(self, slates): return [[0, 1]] * len(slates)", "returned a list of 2 fr"),
-    (
-        "teacher",
-        "def rank(self, slates): return [pvd.Ranking.from_order([0, 0])] * len(slates)",
-        "returned from rank a ranking that cannot be used: ((0,), (0,)) does not fit a slate of "
-        "5 items; tiers hold distinct positions",
-    ),
-    (
-        "teacher",
-        "def rank(self, slates): return [pvd.Ranking(tiers=3)] * len(slates)",
-        "returned from rank the ranking 3; its tiers must be tuples of positions from 0 to 4",
-    ),
-    (
-        "teacher",
-        "def rank(self, slates):\n"
-        "    return [pvd.Ranking(((0,),), utilities=(float('nan'),) * 5)] * len(slates)",
-        "returned from rank a ranking that cannot be used: it has NaN among its utilities; give "
-        "numbers.",
-    ),
-    (
-        "teacher",
-        "def rank(self, slates):\n    import numpy\n"
-        "    return [pvd.Ranking(((0,),), utilities=(numpy.float32(1),) * 5)] * len(slates)",
-        "returned from rank a ranking that cannot be used: it has float32 among its utilities; "
-        "give Python's numbers, as Ranking.from_utilities does.",
-    ),
-    (
-        "teacher",
-        "def rank(self, slates):\n    return [pvd.Ranking.from_utilities([1.0] * 4)] * len(slates)",
-        "returned from rank a ranking that cannot be used: it has 4 utilities for 5 items; give ",
-    ),
-    (
-        "teacher",
-        "def rank(self, slates):\n"
-        "    return [pvd.Ranking.from_utilities([1.0, float('nan')])] * len(slates)",
-        "failed in rank: ValueError: there is NaN among the utilities; give numbers; mend or",
-    ),
-    (
-        "teacher",
-        "def rank(self, slates):\n"
-        "    return [pvd.Ranking(((0,),), attributes={'a': {1}})] * len(slates)",
-        "failed in rank: TypeError: Object of type set is not JSON serializable",
-    ),
-    ("teacher", "pass", "failed in rank: TypeError: Mine answers nothing; define rank(slates), or"),
-    (
-        "teacher",
-        "def answer(self, requests): return ['text'] * len(requests)",
-        "returned 'text' from answer for a request; it must return a list of",
-    ),
-    ("teacher", "def read(self, request, reply): return [0, 1]", "returned a list of 2 from read"),
-    ("teacher", "def connect(self): return 'ready'", "returned 'ready' from connect; it must retu"),
-    ("teacher", "def __enter__(self): pass", "returned None from __enter__; it must return self"),
-    ("teacher", "def request(self, slate): return {}", "returned a dict from request; it must"),
-    (
-        "teacher",
-        "def request(self, slate): return pvd.Request(slate, {'a': {1}})",
-        "returned from request a body that is no JSON (Object of type set is not JSON serializable",
-    ),
-    (
-        "teacher",
-        "def request(self, slate):\n    import random\n"
-        "    return pvd.Request(slate, {'a': random.random()})",
-        "returned two different requests for one slate; request must depend on",
-    ),
-    (
-        "teacher",
-        "def rank(self, slates):\n"
-        "    return [pvd.Ranking.from_order(range(len(slate.items))) for slate in slates]\n"
-        "def utilities(self, persona, items): return [1.0]",
-        "returned 1 numbers from utilities; it must return",
-    ),
-    ("sampler", "def draw(self, pool, size, rng): return None", "returned None from draw; it must"),
-    (
-        "sampler",
-        "def draw(self, pool, size, rng): return [[0] * size] * len(pool.personas)",
-        "returned a list of 12 from draw; it must return a tensor of 12 rows with 5 distinct",
-    ),
-    (
-        "sampler",
-        "def draw(self, pool, size, rng):\n    import torch\n"
-        "    return torch.zeros(len(pool.personas), size)",
-        "returned a Tensor of shape (12, 5) and torch.float32 from draw; it must return",
-    ),
-    (
-        "sampler",
-        "def draw(self, pool, size, rng):\n    import torch\n"
-        "    return torch.arange(size).expand(len(pool.personas), -1) + 9999",
-        "drew the row [9999, 10000, 10001, 10002, 10003]; it must return a tensor of 12 rows",
-    ),
-    ("loss", "def __call__(self, batch): return 0.5", "returned 0.5; it must return one number as"),
-    (
-        "loss",
-        "def __call__(self, batch): return batch.scores",
-        "returned a Tensor of shape (12, 5)",
-    ),
-    (
-        "loss",
-        "def __call__(self, batch): return batch.scores.detach().mean()",
-        "returned a number without a gradient; it must return one number",
-    ),
-    (
-        "source",
-        "def catalog(self, path): yield",
-        "returned a generator from catalog; it must return",
-    ),
-    ("source", "def catalog(self, path): return []", "returned a list of 0 from catalog; it must"),
-    (
-        "source",
-        "def catalog(self, path): return pvd.Catalog((pvd.Item(7, lambda: b''),))",
-        "returned an item of id 7 and attributes {} as item 1 of its catalogue; it must hold pvd.I",
-    ),
-    ("source", "def personas(self, path): return None", "returned None from personas; it must"),
-    ("source", "def personas(self, path): return ['me']", "returned 'me' as persona 1; it must"),
-    (
-        "source",
-        "def personas(self, path): return [pvd.Persona('a', None)]",
-        "returned None in persona 1; it must return a list of pvd.Persona",
-    ),
-    (
-        "student",
-        "def embed_texts(self, texts): return None",
-        "returned None from embed_texts; it m",
-    ),
-    (
-        "student",
-        "def embed_texts(self, texts): return 2 * Colours.embed_texts(self, texts)",
-        "returned from embed_texts rows whose length is off 1 by 1; it must return a tensor of 60",
-    ),
-    (
-        "student",
-        "def embed_prepared(self, prepared, train=False):\n"
-        "    return Colours.embed_prepared(self, prepared, train=train) * float('nan')",
-        "returned from embed_prepared rows whose length is off 1 by NaN or no length",
-    ),
-    (
-        "student",
-        "def embed_prepared(self, prepared, train=False):\n"
-        "    return Colours.embed_prepared(self, prepared, train=train)[:1].squeeze()",
-        "returned a Tensor of shape (64,) from embed_prepared; it must return a tensor of",
-    ),
-    (
-        "student",
-        "def embed_texts(self, texts):\n"
-        "    import torch\n    return torch.eye(1, 9).expand(len(texts), -1)",
-        "embeds texts into 9 numbers and images into 64; both must be of one width",
-    ),
-    (
-        "student",
-        "def prepare(self, images):\n    import torch\n    return torch.zeros(3)",
-        "returned a Tensor of shape (3",
-    ),
-    (
-        "student",
-        "def embed_prepared(self, prepared, train=False):\n"
-        "    found = Colours.embed_prepared(self, prepared, train=train)\n"
-        "    return found[:, 1:] if train else found",
-        "embeds texts into 64 numbers and images into 63 in training; both must be of one width",
-    ),
-    ("student", "def parameter_groups(self): return []", "returned nothing that learns from"),
-    (
-        "student",
-        "def parameter_groups(self): return [[1]]",
-        "returned a list of 1 from p",
-    ),
-    ("student", "def state(self): return []", "returned a list of 0 from state; it must return a"),
-]
+NONSENSE: dict[str, list[tuple[str, str]]] = {  # by the method: what it does, and what is said
+    "teacher: rank(self, slates)": [
+        ("return None", "returned None from rank; it must return a"),
+        ("return []", "returned 0 rankings from rank; it must"),
+        ("return [[0, 1]] * len(slates)", "returned a list of 2 fr"),
+        (
+            "return [pvd.Ranking.from_order([0, 0])] * len(slates)",
+            "returned from rank a ranking that cannot be used: ((0,), (0,)) does not fit a slate "
+            "of 5 items; tiers hold distinct positions",
+        ),
+        (
+            "return [pvd.Ranking(tiers=3)] * len(slates)",
+            "returned from rank the ranking 3; its tiers must be tuples of positions from 0 to 4",
+        ),
+        (
+            "return [pvd.Ranking(((0,),), utilities=(float('nan'),) * 5)] * len(slates)",
+            "returned from rank a ranking that cannot be used: it has NaN among its utilities; "
+            "give numbers.",
+        ),
+        (
+            "import numpy; return [pvd.Ranking(((0,),), utilities=(numpy.float32(1),) * 5)] * "
+            "len(slates)",
+            "returned from rank a ranking that cannot be used: it has float32 among its "
+            "utilities; give Python's numbers, as Ranking.from_utilities does.",
+        ),
+        (
+            "return [pvd.Ranking.from_utilities([1.0] * 4)] * len(slates)",
+            "returned from rank a ranking that cannot be used: it has 4 utilities for 5 items; "
+            "give ",
+        ),
+        (
+            "return [pvd.Ranking.from_utilities([1.0, float('nan')])] * len(slates)",
+            "failed in rank: ValueError: there is NaN among the utilities; give numbers; mend or",
+        ),
+        (
+            "return [pvd.Ranking(((0,),), attributes={'a': {1}})] * len(slates)",
+            "failed in rank: TypeError: Object of type set is not JSON serializable",
+        ),
+        (
+            "return super(Mine, self).rank(slates)",
+            "failed in rank: TypeError: Mine answers nothing; define rank(slates), or",
+        ),
+        (
+            "return [pvd.Ranking.from_order(range(len(slate.items))) for slate in slates]\n"
+            "def utilities(self, persona, items): return [1.0]",
+            "returned 1 numbers from utilities; it must return",
+        ),
+    ],
+    "teacher: answer(self, requests)": [
+        (
+            "return ['text'] * len(requests)",
+            "returned 'text' from answer for a request; it must return a list of",
+        ),
+    ],
+    "teacher: read(self, request, reply)": [
+        ("return [0, 1]", "returned a list of 2 from read"),
+    ],
+    "teacher: connect(self)": [
+        ("return 'ready'", "returned 'ready' from connect; it must retu"),
+    ],
+    "teacher: __enter__(self)": [
+        ("pass", "returned None from __enter__; it must return self"),
+    ],
+    "teacher: request(self, slate)": [
+        ("return {}", "returned a dict from request; it must"),
+        (
+            "return pvd.Request(slate, {'a': {1}})",
+            "returned from request a body that is no JSON (Object of type set is not JSON "
+            "serializable",
+        ),
+        (
+            "import random; return pvd.Request(slate, {'a': random.random()})",
+            "returned two different requests for one slate; request must depend on",
+        ),
+    ],
+    "sampler: draw(self, pool, size, rng)": [
+        ("return None", "returned None from draw; it must"),
+        (
+            "return [[0] * size] * len(pool.personas)",
+            "returned a list of 12 from draw; it must return a tensor of 12 rows with 5 distinct",
+        ),
+        (
+            "import torch; return torch.zeros(len(pool.personas), size)",
+            "returned a Tensor of shape (12, 5) and torch.float32 from draw; it must return",
+        ),
+        (
+            "import torch; return torch.arange(size).expand(len(pool.personas), -1) + 9999",
+            "drew the row [9999, 10000, 10001, 10002, 10003]; it must return a tensor of 12 rows",
+        ),
+        (
+            "import torch; return torch.ones(len(pool.personas), size, dtype=torch.bool)",
+            "returned a Tensor of shape (12, 5) and torch.bool from draw; it must return a tensor",
+        ),
+    ],
+    "loss: __call__(self, batch)": [
+        ("return 0.5", "returned 0.5; it must return one number as"),
+        ("return batch.scores", "returned a Tensor of shape (12, 5)"),
+        (
+            "return batch.scores.detach().mean()",
+            "returned a number without a gradient; it must return one number",
+        ),
+    ],
+    "source: catalog(self, path)": [
+        ("yield", "returned a generator from catalog; it must return"),
+        ("return []", "returned a list of 0 from catalog; it must"),
+        (
+            "return pvd.Catalog((pvd.Item(7, lambda: b''),))",
+            "returned an item of id 7 and attributes {} as item 1 of its catalogue; it must hold "
+            "pvd.I",
+        ),
+        (
+            "return pvd.Catalog((pvd.Item(' ', lambda: b''),))",
+            "returned an item of id ' ' and attributes {} as item 1 of its catalogue; it must hold",
+        ),
+    ],
+    "source: personas(self, path)": [
+        ("return None", "returned None from personas; it must"),
+        ("return ['me']", "returned 'me' as persona 1; it must"),
+        (
+            "return [pvd.Persona('a', None)]",
+            "returned None in persona 1; it must return a list of pvd.Persona",
+        ),
+    ],
+    "student: embed_texts(self, texts)": [
+        ("return None", "returned None from embed_texts; it m"),
+        (
+            "return 2 * Colours.embed_texts(self, texts)",
+            "returned from embed_texts rows whose length is off 1 by 1; it must return a tensor "
+            "of 60",
+        ),
+        (
+            "import torch; return torch.eye(1, 9).expand(len(texts), -1)",
+            "embeds texts into 9 numbers and images into 64; both must be of one width",
+        ),
+    ],
+    "student: embed_prepared(self, prepared, train=False)": [
+        (
+            "return Colours.embed_prepared(self, prepared, train=train) * float('nan')",
+            "returned from embed_prepared rows whose length is off 1 by NaN or no length",
+        ),
+        (
+            "return Colours.embed_prepared(self, prepared, train=train)[:1].squeeze()",
+            "returned a Tensor of shape (64,) from embed_prepared; it must return a tensor of",
+        ),
+        (
+            "found = Colours.embed_prepared(self, prepared, train=train); return found[:, 1:] if "
+            "train else found",
+            "embeds texts into 64 numbers and images into 63 in training; both must be of one "
+            "width",
+        ),
+    ],
+    "student: prepare(self, images)": [
+        ("import torch; return torch.zeros(3)", "returned a Tensor of shape (3"),
+    ],
+    "student: parameter_groups(self)": [
+        ("return []", "returned nothing that learns from"),
+        ("return [[1]]", "returned a list of 1 from p"),
+    ],
+    "student: state(self)": [
+        ("return []", "returned a list of 0 from state; it must return a"),
+    ],
+}
 
 
 @pytest.mark.parametrize(
-    ("kind", "body", "said"), NONSENSE, ids=[f"{said.partition(';')[0]}" for *_, said in NONSENSE]
+    ("method", "does", "said"),
+    [(method, *case) for method, cases in NONSENSE.items() for case in cases],
+    ids=lambda text: text.partition(";")[0],
 )
 def test_nonsense_is_one_sentence_where_it_is_received(
-    install: Install, kind: str, body: str, said: str
+    install: Install, method: str, does: str, said: str
 ) -> None:
-    base = "Good"
-    if kind == "teacher" and ("rank(" in body or body == "pass"):  # whose `answer` ranks
-        base = "pvd.Teacher"
+    kind, _, signature = method.partition(": ")
+    body = f"def {signature}: {does}"
+    base = "pvd.Teacher" if signature.startswith("rank(") else "Good"  # whose `answer` ranks
     install("bad-dist", component(kind, "bad", body, base), f"{kind}.bad")
     code, sentence = ran(*chosen(kind))
     assert sentence.startswith(f"Error: The plug-in {kind}.bad of bad-dist 1.0 {said}"), sentence

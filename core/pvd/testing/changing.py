@@ -63,8 +63,8 @@ def skip_if_left(component: Component, seen: Set[str]) -> None:
     ]
     if left:
         skip(
-            f"of {', '.join(left)} no other value could be tried here"
-            + (f"; {', '.join(sorted(seen))} may change" if seen else "")
+            f"no other value of {', '.join(left)} could be tried here"
+            + (f"; {', '.join(sorted(seen))} is in order" if seen else "")
         )
 
 

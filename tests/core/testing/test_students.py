@@ -481,6 +481,6 @@ def test_a_good_one_passes(student: type[pvd.Student]) -> None:
     assert not wrong(found)
     said = found["test_prepare_key_of_options"]
     if student is Weights:
-        assert said == "of model, folder no other value could be tried here; side may change"
+        assert said == "no other value of model, folder could be tried here; side is in order"
     else:
         assert said is None
