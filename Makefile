@@ -11,8 +11,9 @@ PIP = .venv/bin/python -m pip install --quiet --disable-pip-version-check --cons
 run: .venv/run
 	.venv/bin/pvd run
 
-# Two processes, a thread each: many tests wait for processes of their own.
-PYTEST = OMP_NUM_THREADS=1 .venv/bin/python -m pytest --numprocesses 2 --dist worksteal
+# Two processes, a thread each: many tests wait for processes of their own. What is compiled is kept
+# for these, whatever the shell says.
+PYTEST = PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 .venv/bin/python -m pytest --numprocesses 2 --dist worksteal
 
 test: .venv/test
 	$(PYTEST) -m 'not slow'

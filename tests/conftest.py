@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import runpy
 import socket
 import time
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pvd.discovery import registry
+from pvd_plugins.sources import boutique
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the command does, before torch comes
 
@@ -72,6 +75,27 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
     folder = tmp_path_factory.mktemp("cache")
     monkeypatch.setenv("PVD_CACHE_DIR", str(folder))
     return folder
+
+
+# Left alone, Python looks through all that torch and transformers loaded a hundred times a session.
+gc.set_threshold(10_000, 10, 20)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def swept() -> None:
+    """Garbage of earlier modules is collected here; what is alive by now is not looked at again."""
+    gc.collect()
+    gc.freeze()
+
+
+DRAWN = lru_cache(4096)(boutique._draw)
+
+
+@pytest.fixture(autouse=True)
+def drawn_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A product of the generated shop is drawn once for all tests; those of the shop itself
+    (test_boutique.py) draw it each time."""
+    monkeypatch.setattr(boutique, "_draw", DRAWN)
 
 
 @pytest.fixture

@@ -43,6 +43,11 @@ WORDS = [
 NAMED = re.compile(rf"\b({'|'.join(map(re.escape, sorted(WORDS, key=len)[::-1]))})(e?s)?\b", re.I)
 
 
+@pytest.fixture(autouse=True)
+def drawn_once() -> None:
+    """Not here: each picture is drawn anew."""
+
+
 def pixels(picture: bytes) -> Image.Image:
     return Image.open(io.BytesIO(picture)).convert("RGB")
 
