@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
@@ -380,3 +381,25 @@ def test_a_plug_in_that_calls_itself_without_end_is_one_sentence(tmp_path: Path)
     assert result.exit_code == 5
     (said,) = result.stderr.splitlines()
     assert f"sampler.endless of {file} failed in __init__: RecursionError: maximum" in said
+
+
+@pytest.mark.parametrize("words", [["train"], ["report"], ["search", "-k", "1"]])
+def test_a_name_that_is_too_long_is_one_sentence(words: list[str]) -> None:
+    result = pvd(words[0], "a" * 300, *(["a text"] if words[0] == "search" else []), *words[1:])
+    assert result.exit_code == 5
+    assert result.stderr.startswith("Error: [Errno 36] File name too long: 'aaa")
+    assert result.stderr.endswith("; give it a shorter name.\n")
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EROFS])
+def test_a_place_that_may_not_be_written_is_one_sentence(
+    monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def refuse(*args: object, **named: object) -> None:
+        raise OSError(number, os.strerror(number), "runs/one/rounds")
+
+    monkeypatch.setattr("pvd.pipeline.execute", refuse)
+    result = pvd("run")
+    assert result.exit_code == 5
+    assert result.stderr.splitlines()[-1].startswith(f"Error: [Errno {number}] ")
+    assert "'runs/one/rounds'; " in result.stderr

@@ -30,6 +30,16 @@ from pvd.errors import BadInput, Interrupted, MissingFile, PvdError
 from pvd.isolation.origin import TRACEBACK, memory_is_full, no_room
 from pvd.isolation.output import results_only
 
+ROOM = "make room, then give the same command again"
+MEND = {  # what a system refuses wherever a file is used, and what helps
+    errno.ENOSPC: ROOM,
+    errno.EDQUOT: ROOM,
+    errno.ENAMETOOLONG: "give it a shorter name",
+    errno.EACCES: "allow it, or name another place",
+    errno.EPERM: "allow it, or name another place",
+    errno.EROFS: "name another place",
+}
+
 
 class Commands(click.Group):
     """Every error that pvd raises on purpose becomes one sentence and its exit code."""
@@ -43,9 +53,9 @@ class Commands(click.Group):
         except PvdError as error:
             _end(ctx, error, error)
         except OSError as error:
-            if error.errno != errno.ENOSPC:
+            if error.errno not in MEND:
                 raise
-            _end(ctx, BadInput(f"{error}; make room, then give the same command again."), error)
+            _end(ctx, BadInput(f"{error}; {MEND[error.errno]}."), error)
         except (MemoryError, RuntimeError) as error:
             if not memory_is_full(error):
                 raise
