@@ -13,7 +13,7 @@ from pvd.catalog import Data
 from pvd.discovery import registry
 from pvd.errors import BadInput, UsageError
 from pvd.folder import read_json, sweep, write_bytes, write_json
-from pvd.settings import Settings, flat, unrecorded
+from pvd.settings import Settings, flat, followed, unrecorded
 
 FIRST = ("run.toml", "data.json", "skipped.jsonl")  # what a run folder has before anything else
 
@@ -77,7 +77,9 @@ def difference(settings: Settings, folder: Path, free: tuple[str, ...] = ()) -> 
     path = folder / "run.toml"
     if not path.exists():
         return ""
-    here, there = flat(_table(settings)), flat(options.read_toml(path))
+    begun = options.read_toml(path)
+    there = flat({"judge": begun.get("teacher"), **begun})  # who is not named is the teacher
+    here = flat({**_table(settings), **settings.whole()})
     differ = [
         name
         for name in {**here, **there}
@@ -144,9 +146,16 @@ def repeated(path: Path) -> options.Table:
     return configuration(path)
 
 
+def written(path: Path) -> options.Table:
+    """The tables of a TOML file. In a run folder of an older version a judge is named that nobody
+    had set: the teacher once more."""
+    table = options.read_toml(path)
+    return followed(table) if (path.parent / "data.json").exists() else table
+
+
 def configuration(path: Path) -> options.Table:
     """The tables of a TOML file, after the plug-in files that it names were loaded."""
-    table = options.read_toml(path)
+    table = written(path)
     table.pop("files", None)  # whoever goes on with a run compares them: see `changed`
     for file, digest in table.pop("plugins", {}).items():
         if registry.load_file(Path(file)) != digest:

@@ -18,7 +18,7 @@ from pvd import catalog, options
 from pvd.closing import SYSTEMS, TITLES, interval
 from pvd.errors import BadInput, MissingFile, PvdError
 from pvd.folder import read_object
-from pvd.identity import configuration
+from pvd.identity import configuration, written
 from pvd.ledger import Ledger
 from pvd.protocols import Source, Student
 from pvd.records import Item, Judgment, Persona, RoundResult
@@ -120,7 +120,7 @@ class Run:
     @property
     def settings(self) -> dict[str, Any]:
         """All settings, as keywords: `pvd.run(**run.settings, out="elsewhere")` repeats the run."""
-        table = options.read_toml(self.folder / RECORD)
+        table = written(self.folder / RECORD)
         plugins = list(table.pop("plugins", {}))
         table.pop("files", None)
         return {"plugins": plugins, **table} if plugins else table

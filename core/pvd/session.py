@@ -168,7 +168,7 @@ def opened_session(
         session.save_usage()  # before anything is asked: an account that nobody finds is lost
         desk.post.account = session.save_usage
         done = [ledger.result(n) for n in range(ledger.finished() + 1) if ledger.has(n, "done")]
-        session.watchers.tell("on_ready", settings=settings.table(), rounds=done)
+        session.watchers.tell("on_ready", settings=settings.whole(), rounds=done)
         try:
             yield session
         except BaseException:

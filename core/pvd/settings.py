@@ -171,12 +171,17 @@ class Settings:
         return own if own is not None else derive(self.seed, name) % 2**32
 
     def table(self) -> Table:
-        """The tables that make these settings again."""
+        """The tables that make these settings again. A judge that is the teacher once more is not
+        among them: it follows whoever teaches."""
+        return followed(self.whole())
+
+    def whole(self) -> Table:
+        """The same with the judge, whoever it is."""
         return dict(options.dump(self))
 
     def digest(self) -> str:
         """What the run's folder is named after: all that can change a question or a number."""
-        table = {k: v for k, v in flat(self.table()).items() if not unrecorded(k)}
+        table = {k: v for k, v in flat(self.whole()).items() if not unrecorded(k)}
         return digest_of([table, self.files(), *filter(None, [self.contents()])])
 
     def files(self) -> dict[str, str]:
@@ -211,6 +216,12 @@ class Settings:
                 f"The loss {self.loss.label} needs {', '.join(sorted(missing))}, which the "
                 f"teacher {self.teacher.label} does not give; choose another of the two."
             )
+
+
+def followed(table: Mapping[str, Any]) -> Table:
+    """The tables of all settings without the judge, if that is the teacher once more."""
+    same = "judge" in table and table["judge"] == table.get("teacher")
+    return {name: value for name, value in table.items() if not (same and name == "judge")}
 
 
 def unrecorded(name: str) -> bool:

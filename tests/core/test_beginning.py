@@ -156,7 +156,7 @@ def test_a_default_that_is_taken_out_of_its_comment_and_changed_counts(
     )
     assert read(path).train.rounds == 2
     assert read(path).table()["teacher"]["noise"] == 3.0
-    assert read(path).table()["judge"]["noise"] == 3.0  # the teacher again
+    assert read(path).whole()["judge"]["noise"] == 3.0  # the teacher again
 
 
 def test_a_run_goes_at_once(small_options: list[str], tmp_path: Path) -> None:

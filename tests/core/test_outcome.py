@@ -6,14 +6,17 @@ import json
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 import pvd
 import pvd.pipeline
 import pvd.testing
+from pvd.cli import main
 from pvd.errors import BadInput, MissingFile
 from pvd.progress import Silent
 from pvd.settings import recipe, resolve
@@ -73,6 +76,35 @@ def test_its_settings_repeat_it(done: pvd.Run, tmp_path: Path) -> None:
     again = pvd.run(out=tmp_path / "again", **done.settings)
     assert again.metrics == done.metrics
     assert again.settings == done.settings
+
+
+def as_older_versions_wrote(run: Path) -> dict[str, Any]:
+    """The run's record with the judge that nobody had set; and without it."""
+    import tomli_w
+
+    path = run / "run.toml"
+    table = tomllib.loads(path.read_text())
+    path.write_text(tomli_w.dumps(table | {"judge": table["teacher"]}))
+    return table
+
+
+def test_a_judge_that_nobody_set_is_not_in_the_record(
+    done: pvd.Run, small: Tables, tmp_path: Path
+) -> None:
+    assert "judge" not in done.settings
+    as_older_versions_wrote(done.folder)
+    old = pvd.Run.open(done.folder)
+    assert old.settings == done.settings, "nor in what a folder of an older version comes to"
+    # The same run goes on there, and `--config` with another teacher has another judge.
+    assert pvd.run(out=done.folder, seed=7, **small).metrics == done.metrics
+    runner, file = CliRunner(), str(done.folder / "run.toml")
+    words = ["run", "--config", file, "--teacher", "human", "--out", str(tmp_path / "b")]
+    plan = runner.invoke(main, [*words, "--dry-run", "--json"])
+    assert {part["teacher"] for part in json.loads(plan.stdout)["parts"]} == {"human"}
+    # One that was set stays, and is said.
+    plan = runner.invoke(main, [*words, "--judge", "simulated", "--dry-run"])
+    said = "The judge is simulated, another than the teacher, human; --judge changes it."
+    assert said in plan.stderr, plan.output
 
 
 def test_the_table_has_every_number_with_its_interval(done: pvd.Run) -> None:

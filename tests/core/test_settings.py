@@ -26,6 +26,26 @@ def test_a_judge_that_is_the_teacher_again_shares_no_teacher_with_it() -> None:
     assert len(set(inside)) == len(inside) == 6
 
 
+def test_a_judge_that_nobody_set_follows_whoever_teaches() -> None:
+    written = resolve(recipe("default"), {"teacher": {"use": "simulated", "noise": 2.0}}).table()
+    assert "judge" not in written
+    again = resolve(recipe("default"), written)
+    assert again.judge == again.teacher == pvd.load("teacher", "simulated", noise=2.0)
+    other = resolve(recipe("default"), written, {"teacher": {"use": "consistent", "of": "human"}})
+    assert other.judge == other.teacher == pvd.load("teacher", "consistent", of="human")
+
+
+def test_a_judge_that_was_set_stays() -> None:
+    written = resolve(recipe("default"), {"judge": {"noise": 2.0}}).table()
+    assert written["judge"]["noise"] == 2.0
+    assert resolve(recipe("default"), written, {"teacher": "human"}).judge.label == "simulated"
+
+
+def test_the_folders_name_does_not_depend_on_how_the_judge_is_written() -> None:
+    settings = resolve(recipe("default"))
+    assert resolve(settings.table()).digest() == resolve(settings.whole()).digest()
+
+
 def test_members_are_a_list_of_tables(tmp_path: Any) -> None:
     file = tmp_path / "run.toml"
     file.write_text("""

@@ -154,6 +154,8 @@ def run(
     settings = settings_from(config, recipe, given)
     folder = out or pipeline.default_folder(settings)
     shown = progress.for_terminal(quiet or as_json)
+    if (teacher := settings.teacher.label) != (judge := settings.judge.label):
+        shown.say(f"The judge is {judge}, another than the teacher, {teacher}; --judge changes it.")
     if dry_run:
         plan = pipeline.plan(settings, folder, shown, fresh)
         for line in looking.all_lacking(settings):

@@ -112,7 +112,8 @@ def _judged(folder: Path) -> Table | None:
     if not path.exists():
         return None
     begun = read_toml(path)
-    return {"judge": begun["judge"], "streams": {"judge": begun["streams"]["judge"]}}
+    judge = begun.get("judge", begun["teacher"])
+    return {"judge": judge, "streams": {"judge": begun["streams"]["judge"]}}
 
 
 def _beside(folder: Path, suffix: str) -> Path:

@@ -164,7 +164,7 @@ class Design:
         """Changes with anything that could change a number of the comparison."""
         whole = [*(self.settings(cell) for cell in self.cells)]
         whole += [self.examining(judge) for judge in self.judges]
-        tables = [{k: v for k, v in flat(s.table()).items() if not unrecorded(k)} for s in whole]
+        tables = [{k: v for k, v in flat(s.whole()).items() if not unrecorded(k)} for s in whole]
         files = [*filter(None, (settings.contents() for settings in whole))]
         return digest_of([tables, self.base.files(), self.margin, *files])
 

@@ -1,14 +1,15 @@
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from pvd import options
 from pvd.comparing.design import VARIED, Cell, Design, _factor, make
 from pvd.errors import BadInput, PvdError, UnknownName, UsageError
-from pvd.settings import recipe, resolve
+from pvd.settings import Settings, recipe, resolve
 
 NOISY = {"use": "simulated", "noise": 3.0}
 
@@ -135,10 +136,14 @@ def test_two_people_are_two_minds() -> None:
     ]
 
 
-def test_a_runs_own_record_is_a_configuration_like_any_other() -> None:
-    """It names its judge, which is its teacher once more: that is no wish for one judge alone."""
-    recorded = resolve(recipe("default")).table()
-    made = make((recipe("default"), recorded), {"teacher.noise": [1, 2]})
+@pytest.mark.parametrize("recorded", [Settings.table, Settings.whole])
+def test_a_runs_own_record_is_a_configuration_like_any_other(
+    recorded: Callable[[Settings], options.Table],
+) -> None:
+    """Older ones name the judge, who is the teacher once more: no wish for one judge alone."""
+    made = make(
+        (recipe("default"), recorded(resolve(recipe("default")))), {"teacher.noise": [1, 2]}
+    )
 
     assert [judge.label for judge in made.judges] == ["noise=1", "noise=2"]
 
