@@ -32,8 +32,8 @@ def lines(design: Design, personas: int) -> list[str]:
     level = 0.05 / len(questions(design))
     smallest = crossed.detectable(ASSUMED, seeds, personas, level=level)
     said.append(
-        "If differences spread as in docs/results.md, one of "
-        f"{smallest:.1f} points between two arms is found with 80 % power."
+        "If differences spread as in the project's study of samplers (docs/results.md in its "
+        f"sources), one of {smallest:.1f} points between two arms is found with 80 % power."
     )
     if 0 < design.margin < smallest:
         needed = crossed.seeds_needed(ASSUMED, personas, design.margin, level=level)
