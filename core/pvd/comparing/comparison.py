@@ -17,6 +17,7 @@ from pvd.asking import Desk, opened
 from pvd.catalog import Data
 from pvd.comparing import (
     cells,
+    continuing,
     findings,
     marking,
     outlook,
@@ -136,7 +137,7 @@ def _jobs(design: Design) -> int:
 
 def _read(design: Design, out: Path, progress: Progress) -> Data:
     """The data that all cells share, after every arm was held against them."""
-    cells.check(design, out)
+    continuing.check(design, out, out / RESULT)
     everything, personas, data = loading.read(design.base, progress)
     for teacher in design.teachers:
         loading.check_teacher(teacher, personas, everything)
