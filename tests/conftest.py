@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from pvd import figures
 from pvd.discovery import registry
 from pvd_plugins.sources import boutique
 
@@ -96,6 +97,29 @@ def drawn_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """A product of the generated shop is drawn once for all tests; those of the shop itself
     (test_boutique.py) draw it each time."""
     monkeypatch.setattr(boutique, "_draw", DRAWN)
+
+
+DRAWING = figures.svg
+
+
+def _sketch(paint: Callable[[Any], None], height: float) -> str:
+    from matplotlib.figure import Figure
+
+    paint(Figure(figsize=(figures.WIDTH, height)))
+    return "data:image/svg+xml;base64,PHN2Zy8+"  # <svg/>
+
+
+@pytest.fixture(autouse=True)
+def sketched(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A report's figures are composed, but neither laid out nor rendered: that would be half the
+    time of a small run."""
+    monkeypatch.setattr(figures, "svg", _sketch)
+
+
+@pytest.fixture
+def drawn(sketched: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For tests of the figures: they are what they are for a reader."""
+    monkeypatch.setattr(figures, "svg", DRAWING)
 
 
 @pytest.fixture

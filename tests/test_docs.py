@@ -6,8 +6,6 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Iterator
-from dataclasses import replace
-from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -18,17 +16,13 @@ from click.testing import CliRunner
 from fake import Fake
 from reader import ROOT, Block, Reader, blocks
 
-import pvd
-from pvd import figures
 from pvd.cli import main
 from pvd.comparing import cells
-from pvd_plugins.sources.boutique import Boutique
 from pvd_plugins.teachers import models
 from pvd_plugins.teachers.chat import Chat
 from pvd_plugins.teachers.hosted import Hosted
 
 FOLDERS = {"red": "dress", "green": "hat", "blue": "outwear", "yellow": "shoes"}  # the tutorial's
-catalog_of = Boutique.catalog
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 LONG = {  # with runs and comparisons of several components, or tests of their own
     *(ROOT / "docs/plugins").glob("[!i]*.md"),
@@ -89,24 +83,11 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def quick(own_cache: Path, prepared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What costs time and is tested elsewhere: the shop is drawn and prepared once for all pages,
-    reports have an empty figure, and the runs of a comparison are done in this process."""
+    """What costs time and is tested elsewhere: the shop is prepared once for all pages, and the
+    runs of a comparison are done in this process."""
     (own_cache / "prepared").symlink_to(prepared)
-    monkeypatch.setattr(Boutique, "catalog", drawn_once)
-    drawn = figures.svg(lambda figure: None, 1.0)
-    monkeypatch.setattr(figures, "svg", lambda paint, height: drawn)
     here = SimpleNamespace(Popen=Here, DEVNULL=subprocess.DEVNULL)
     monkeypatch.setattr(cells, "subprocess", here)
-
-
-@cache
-def drawn_shop(size: int, seed: int) -> pvd.Catalog:
-    items = catalog_of(Boutique(size=size, seed=seed))
-    return pvd.Catalog(tuple(replace(item, image=cache(item.read)) for item in items), items.name)
-
-
-def drawn_once(source: Boutique, path: str = "") -> pvd.Catalog:
-    return drawn_shop(source.size, source.seed)
 
 
 class Here:

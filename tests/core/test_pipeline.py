@@ -61,6 +61,7 @@ def test_the_values_behind_the_numbers(done: pvd.pipeline.Run) -> None:
             )
 
 
+@pytest.mark.usefixtures("drawn")
 def test_the_report_can_be_made_again(done: pvd.pipeline.Run) -> None:
     want = done.report.read_bytes()
     done.report.unlink()

@@ -222,6 +222,7 @@ def drawings(page: Page) -> list[str]:
     return [base64.b64decode(s[len(prefix) :]).decode() for s in sources if s.startswith(prefix)]
 
 
+@pytest.mark.usefixtures("drawn")
 def test_the_whole_report() -> None:
     html = render(*sample(gallery=6))
     page = Page(html)
@@ -234,6 +235,7 @@ def test_the_whole_report() -> None:
     assert len(html) < 1_500_000
 
 
+@pytest.mark.usefixtures("drawn")
 def test_same_input_same_bytes() -> None:
     assert render(*sample()) == render(*sample())
 
@@ -245,6 +247,7 @@ def test_input_stays_as_it_was() -> None:
     assert given == kept
 
 
+@pytest.mark.usefixtures("drawn")
 def test_hostile_words_stay_words() -> None:
     calm, attacked = Page(render(*sample())), Page(render(*sample(words=HOSTILE)))
     assert [tag for tag, _ in attacked.tags] == [tag for tag, _ in calm.tags]
@@ -256,6 +259,7 @@ def test_hostile_words_stay_words() -> None:
         assert "<img" not in drawing
 
 
+@pytest.mark.usefixtures("drawn")
 @pytest.mark.parametrize("words", ["$x_{$ \\frac", "\x00\x0b\ud800", "花瓶 ‮", "x" * 5000])
 def test_odd_words(words: str) -> None:
     from xml.etree import ElementTree
@@ -265,6 +269,7 @@ def test_odd_words(words: str) -> None:
         ElementTree.fromstring(drawing)
 
 
+@pytest.mark.usefixtures("drawn")
 def test_nothing_is_loaded_from_elsewhere() -> None:
     html = render(*sample())
     page = Page(html)
@@ -292,6 +297,7 @@ def test_thumbs_must_be_embedded_pictures() -> None:
     assert "b00" in Page(render(metrics, usage, gallery)).text
 
 
+@pytest.mark.usefixtures("drawn")
 def test_every_figure_has_a_caption_of_its_own() -> None:
     page = Page(render(*sample()))
     assert page.count("figure") == page.count("figcaption") == len(drawings(page)) == 5
@@ -541,6 +547,7 @@ def test_notes_without_a_figure_become_tables() -> None:
     assert "shelves" in page.text
 
 
+@pytest.mark.usefixtures("drawn")
 def test_bins_summed_over_slates_are_drawn_like_those_of_one() -> None:
     rounds: list[Data] = [
         {"round": 1, "slates": 10, "notes": {"bins": {

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from pvd import figures
 from pvd.auditing.wording import number
-from pvd.figures import GREY, LOOKS, Chart, legend, rule, svg
+from pvd.figures import GREY, LOOKS, Chart, legend, rule
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -45,7 +46,7 @@ def by_place(cards: Sequence[Card]) -> Chart | None:
     ]
     return Chart(
         "Rank by place",
-        svg(paint, 3.0 + 0.12 * len(shown)),
+        figures.svg(paint, 3.0 + 0.12 * len(shown)),
         f"Mean ranks at the first and the last place: {'; '.join(ends)}. Without bias every place "
         f"has the rank {number(middle, 1)}; above the line a place is favoured. What the items are "
         "worth is taken out. 95 % intervals.",
@@ -84,7 +85,7 @@ def reliability(cards: Sequence[Card]) -> Chart | None:
             said.append(f"{_short(card['label'])} is {sure} (slope {slope['value']:.2g})")
     return Chart(
         "How sure the utilities say it is, and how sure it is",
-        svg(paint, 3.0 + 0.12 * len(shown)),
+        figures.svg(paint, 3.0 + 0.12 * len(shown)),
         f"{'; '.join(said)}. On the dotted line what is predicted is what happens; below it the "
         "differences between utilities promise too much. 95 % intervals.",
     )

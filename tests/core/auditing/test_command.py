@@ -119,6 +119,7 @@ def test_the_same_command_prints_the_same_and_asks_nothing() -> None:
     assert again.stderr == ""
 
 
+@pytest.mark.usefixtures("drawn")
 @pytest.mark.slow
 @pytest.mark.usefixtures("shop")
 def test_the_same_seed_gives_the_same_bytes_also_from_the_store(
@@ -137,6 +138,7 @@ def test_the_same_seed_gives_the_same_bytes_also_from_the_store(
     assert "How long a call takes is unknown" in page
 
 
+@pytest.mark.usefixtures("drawn")
 @pytest.mark.usefixtures("shop")
 def test_the_page_loads_nothing_runs_nothing_and_shows_pictures() -> None:
     assert pvd("audit", "simulated", BIASED, *SMALL).exit_code == 0

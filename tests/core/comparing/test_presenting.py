@@ -258,6 +258,7 @@ def test_of_several_levels_the_highest_is_named_and_how_it_stands() -> None:
     assert "not resolved against slates=" in answer.headline
 
 
+@pytest.mark.usefixtures("drawn")
 def test_the_page_is_one_file_that_loads_and_runs_nothing(findings: dict[str, Any]) -> None:
     page = report.render(findings)
 
@@ -272,6 +273,7 @@ def test_the_page_is_one_file_that_loads_and_runs_nothing(findings: dict[str, An
         assert number in first
 
 
+@pytest.mark.usefixtures("drawn")
 def test_names_are_escaped_on_the_page(findings: dict[str, Any]) -> None:
     evil = "<script>alert(1)</script>"
     text = json.dumps(findings).replace("four-bin", evil)
@@ -281,6 +283,7 @@ def test_names_are_escaped_on_the_page(findings: dict[str, Any]) -> None:
     assert "&lt;script&gt;" in page
 
 
+@pytest.mark.usefixtures("drawn")
 def test_few_seeds_make_a_page_too() -> None:
     made = design(sampler=["uniform", "four-bin"], seeds=1)
     findings = found(made, {"judge": sheet([noise(1, 1), noise(1, 2)])})
@@ -291,6 +294,7 @@ def test_few_seeds_make_a_page_too() -> None:
     assert "Intervals are over personas, given these very seeds" in wording.how_sure(findings)
 
 
+@pytest.mark.usefixtures("drawn")
 def test_the_same_findings_give_the_same_page(findings: dict[str, Any]) -> None:
     assert report.render(findings) == report.render(findings)
 

@@ -236,6 +236,7 @@ def test_a_round_depends_on_its_seed_alone(by: str) -> None:
     assert found[0] != found[2]
 
 
+@pytest.mark.usefixtures("drawn")
 def test_the_reports_figure_shows_its_notes() -> None:
     pool = shelf(STEPS, 64)
     WithinBin(by="range").draw(pool, 5, seeded())
