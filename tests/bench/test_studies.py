@@ -63,6 +63,8 @@ def test_words_follow_from_the_numbers() -> None:
     assert "not resolved" in said[2]
     assert "same numbers" in said[3]
     assert [page.compared(one).startswith("**") for one in found] == [True, True] + [False] * 3
+    assert page.bold(found).endswith("is bold")
+    assert "none of them" in page.bold(found[2:])
     words = ["worse", "better", "not resolved", "not resolved"]
     assert page.counted(words) == "better at 1 of 4, worse at 1, not resolved at 2"
     assert page.listed(["a", "b", "c"]) == "a, b and c"

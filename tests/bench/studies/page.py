@@ -55,6 +55,13 @@ def compared(found: Comparison) -> str:
     return f"**{text}**" if found.verdict in ("better", "worse") else text
 
 
+def bold(found: Sequence[Comparison]) -> str:
+    """What is said of the bold ones of a table, which may be none."""
+    if any(one.verdict in ("better", "worse") for one in found):
+        return "What is told from no difference after it is bold"
+    return "After it none of them is told from no difference"
+
+
 def verdict(found: Comparison, b: str, a: str) -> str:
     """What a comparison B - A says, in a sentence."""
     low, high = found.estimate.low, found.estimate.high

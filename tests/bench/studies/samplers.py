@@ -87,6 +87,7 @@ def values(sheet: Sheet, items: int) -> dict[str, object]:
         "claim": said_of_claim([found[stop][claim].verdict for stop in STOPS]),
         "against": "; ".join(f"`{k}`: {page.counted(v)}" for k, v in against.items()),
         "family": len(pairs),
+        "bold": page.bold([one for stop in STOPS for one in found[stop]]),
         **economy(marks, start),
         "controls": page.table(
             ["after all answers, true MPR", *(f"less {name}" for name in CONTROLS)],

@@ -104,6 +104,7 @@ def values(marks: Mapping[str, Mark], tuned: Tunings) -> dict[str, object]:
             ],
         ),
         "family": len(pairs),
+        "bold": page.bold([one for metric in METRICS for one in found[metric]]),
         "verdicts": "\n".join(
             f"- {page.verdict(found['mpr_true'][n], b.capitalize(), a)}"
             for n, (b, a) in enumerate(pairs)
