@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pvd.report import MINUS, decimals, is_own, luck, measure, number
+from pvd.report import MINUS, decimals, headline, is_own, measure, number, otherwise
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -26,7 +26,7 @@ SYSTEMS = {
 }
 LOOKS = {"distilled": "bold", "chance": "dim"}
 BETWEEN = re.compile(
-    r"\S+(?: points?)? \([+\u2212\d][^()]* to [^()]*\)"
+    r"\S+(?: points?)? \([+\u2212\d][^()]* to [^()]*\)|[+\u2212][\d.,]+ to [+\u2212][\d.,]+"
 )  # a number and its interval
 Cells = tuple[str, list[str]]  # a row's name, and what stands in it
 JOINED = "\N{NO-BREAK SPACE}"
@@ -50,20 +50,15 @@ def show(metrics: Mapping[str, Any], report: Path) -> None:
     table(console, "system", heads, [(s, [row[n] for n in ours]) for s, row in rows.items()])
     if own:  # what a plug-in measures is left out in no window
         table(console, "measure", *measured(exam, own))
-    if metrics["best_round"] == 0:
-        say(
-            console,
-            "No round was better on the validation personas than the student before training, so "
-            "the result is the untrained student.",
-        )
-        console.print()
+    say(console, chosen(metrics))
+    for text in filter(None, (headline(metrics), otherwise(metrics))):
+        say(console, text)
+    console.print()
     name = measure(exam)
     say(console, f"Gain of the distilled student in {TITLES[name]}, paired over the personas:")
     for control, found in exam["gains"].items():
         value, low, high = (signed(found[name][end]) for end in ("value", "low", "high"))
         say(console, f"  over {SYSTEMS[control]:<16} {value:>6} ({low} to {high})")
-    if short := luck(exam):
-        say(console, f"The distilled student {short}.")
     if metrics.get("forgetting"):  # not in runs of older versions
         for line in forgotten(metrics["forgetting"]):
             say(console, line)
@@ -86,6 +81,17 @@ def show(metrics: Mapping[str, Any], report: Path) -> None:
         made_up = "These preferences are simulated: a made-up teacher, not people or a model."
         say(console, made_up)
     console.print(f"Report: {report}", soft_wrap=True)
+
+
+def chosen(metrics: Mapping[str, Any]) -> str:
+    """Which round's student sat the exam."""
+    best, rounds = metrics["best_round"], len(metrics["rounds"]) - 1
+    if best == 0:
+        return (
+            "No round was better on the validation personas than the student before training, so "
+            "the result is the untrained student."
+        )
+    return f"The distilled student is that of round {best} of {rounds}, the best in validation."
 
 
 def say(console: Console, text: str, style: str = "") -> None:
@@ -195,13 +201,14 @@ def change(estimate: Mapping[str, float], digits: int = 1) -> str:
 
 def forgotten(guard: Mapping[str, Any]) -> list[str]:
     """What the forgetting guard found."""
-    drift = f"Drift: {guard['drift']['value']:.3f}."
+    drift = f"Drift: {guard['drift']['value']:.3f}, how far an item's embedding moved (1 - cosine)."
     asked = guard["queries"]
     if asked is None:
-        return [f"{drift} Titles and attributes are too", "few to tell what was forgotten."]
+        return [drift, "Titles and attributes are too few to tell what was forgotten."]
     change = asked["change"]
     return [
         f"Plain {asked['kind']} find their items at percentile {asked['after']['value']:.1f};",
         f"  before {asked['before']['value']:.1f}, change {signed(change['value'])} "
-        f"({signed(change['low'])} to {signed(change['high'])}). {drift}",
+        f"({signed(change['low'])} to {signed(change['high'])}).",
+        drift,
     ]

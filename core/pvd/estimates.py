@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +31,29 @@ def mean(values: Sequence[float], seed: int, over: str) -> Estimate:
     means = np.concatenate([sample[some].mean(axis=1) for some in draws(seed, len(sample))])
     low, high = np.quantile(means, (0.025, 0.975))
     return Estimate(float(sample.mean()), float(low), float(high), over, tuple(sample.tolist()))
+
+
+def share(values: Sequence[float], seed: int, over: str) -> Estimate:
+    """The mean of percentages that are 0 or 100 for each persona, but where places are tied.
+
+    Where all of them are the same no resample is another, so that the bootstrap would be sure of
+    it; there the interval is Clopper and Pearson's.
+    """
+    found = mean(values, seed, over)
+    if found.low < found.high:
+        return found
+    low, high = clopper_pearson(found.value / 100 * len(values), len(values))
+    return replace(found, low=min(100 * low, found.value), high=max(100 * high, found.value))
+
+
+def clopper_pearson(hits: float, trials: float) -> tuple[float, float]:
+    """The exact 95 % interval of a share, from 0 to 1 (Biometrika 26, 1934). It has a width also
+    where nothing was hit, or everything."""
+    from scipy.stats import beta
+
+    low = float(beta.ppf(0.025, hits, trials - hits + 1)) if hits > 1e-9 else 0.0
+    high = float(beta.ppf(0.975, hits + 1, trials - hits)) if trials - hits > 1e-9 else 1.0
+    return low, high
 
 
 def _resamples(seed: int, count: int) -> Iterator[numpy.ndarray[Any, Any]]:

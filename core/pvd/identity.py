@@ -11,7 +11,7 @@ import pvd
 from pvd import contents, options, provenance
 from pvd.catalog import Data
 from pvd.discovery import registry
-from pvd.errors import BadInput, UsageError
+from pvd.errors import BadInput, MissingFile, UsageError
 from pvd.folder import read_json, sweep, write_bytes, write_json
 from pvd.settings import Settings, flat, followed, unrecorded
 
@@ -181,3 +181,15 @@ def check_same_data(data: Data, folder: Path) -> None:
             f"The catalogue or the personas changed since the run in {folder} began; restore them, "
             "or start over with --fresh."
         )
+
+
+def no_result(folder: Path) -> MissingFile:
+    """The sentence about a run that has none yet, with what brings one."""
+    if not (folder / "run.toml").exists():
+        return MissingFile(f"There is no run in {folder}; name the folder that `pvd run` wrote.")
+    so_far = f"; `pvd evaluate {folder}` examines what was learnt so far"
+    done = (folder / "rounds" / "001" / "done").exists()
+    return MissingFile(
+        f"There is no result in {folder} yet; give the same `pvd run` again, or `pvd run --config "
+        f"{folder / 'run.toml'} --out {folder}`: it goes on from there{so_far * done}."
+    )

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pvd.errors import BadInput, MissingFile, MissingPrerequisite, ProviderFailure
-from pvd.estimates import difference, mean
+from pvd.estimates import difference, mean, share
 from pvd.failures import (
     BatchFailed,
     Busy,
@@ -75,6 +75,7 @@ __all__ = [
     "read_text",
     "seconds",
     "secret",
+    "share",
     "stream",
     "torchvision_fits",
     "transformers",

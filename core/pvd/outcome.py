@@ -18,7 +18,7 @@ from pvd import catalog, options
 from pvd.closing import SYSTEMS, TITLES, interval
 from pvd.errors import BadInput, MissingFile, PvdError
 from pvd.folder import read_object
-from pvd.identity import configuration, written
+from pvd.identity import configuration, no_result, written
 from pvd.ledger import Ledger
 from pvd.protocols import Source, Student
 from pvd.records import Item, Judgment, Persona, RoundResult
@@ -82,9 +82,7 @@ class Run:
     def metrics(self) -> dict[str, Any]:
         """What metrics.json holds; MissingFile while there is no result."""
         if self._metrics is None:
-            raise MissingFile(
-                f"There is no result in {self.folder} yet; give `pvd evaluate {self.folder}` first."
-            )
+            raise no_result(self.folder)
         return dict(self._metrics)
 
     def table(self) -> list[dict[str, Any]]:

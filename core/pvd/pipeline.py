@@ -15,10 +15,10 @@ from typing import Any
 import pvd
 from pvd import exam, forgetting, options, provenance, report, rounds, scoring, summary, validation
 from pvd.discovery import registry
-from pvd.errors import BadInput, MissingFile
+from pvd.errors import BadInput
 from pvd.exam import Paper
 from pvd.folder import locked, read_object, replaced, sweep, write_bytes, write_json, write_lines
-from pvd.identity import check_same_run
+from pvd.identity import check_same_run, no_result
 from pvd.ledger import Ledger, judgment_row
 from pvd.money.plan import Plan
 from pvd.outcome import METRICS, Run, read_metrics
@@ -272,7 +272,7 @@ def write_report(folder: Path, metrics: dict[str, Any]) -> Path:
 def make_report(folder: Path) -> Path:
     """The report of a finished run once more; nothing is asked, loaded or computed."""
     if not (folder / METRICS).exists():
-        raise MissingFile(f"There is no result in {folder} yet; give `pvd evaluate` first.")
+        raise no_result(folder)
     return write_report(folder, read_metrics(folder))
 
 

@@ -67,6 +67,7 @@ def render(metrics: Mapping[str, Any], usage: Mapping[str, Any], gallery: Mappin
         usage=usage,
         gallery=gallery,
         headline=headline(metrics),
+        otherwise=otherwise(metrics),
         scope=scope(metrics),
         personal=personal(metrics),
         memory=memory(metrics),
@@ -92,15 +93,16 @@ def measure(exam: Mapping[str, Any]) -> str:
 
 
 def headline(metrics: Mapping[str, Any]) -> str:
-    """The result in one sentence, worded by whether the gain's interval excludes zero."""
+    """The result in one sentence: by which measure, worded by whether its gain's interval excludes
+    zero."""
     exam = metrics["exam"]
     name = measure(exam)
     gain = exam["gains"]["zero-shot"][name]
     before, after = (exam["systems"][system][name] for system in ("zero-shot", "distilled"))
     opening = {
-        "better": "helped: it places",
-        "unclear": "made no clear difference: it places",
-        "worse": "made it worse: it places",
+        "better": "helped",
+        "unclear": "made no clear difference",
+        "worse": "made it worse",
     }[verdict(gain, exam["personas"])]
     judge = "the simulated judge's" if metrics["simulated"] else "the judge's"
     what = "favourites" if name == "mpr_true" else "winner"
@@ -109,10 +111,31 @@ def headline(metrics: Mapping[str, Any]) -> str:
         interval = f"95 % interval {_interval(gain)}"
     short = luck(exam)
     return (
-        f"Training the {metrics['components']['student']['use']} student {opening} {judge} {what} "
+        f"Training the {metrics['components']['student']['use']} student {opening} in "
+        f"{metric_label(name)}: it places {judge} {what} "
         f"at percentile {number(after['value'], name)}, before {number(before['value'], name)} "
         f"(gain {signed(gain['value'], name)} points, {interval}){short and f', and {short}'}."
     )
+
+
+def otherwise(metrics: Mapping[str, Any]) -> str:
+    """Which other measures clearly say something else than the headline; nothing if none does."""
+    exam = metrics["exam"]
+    gains, name = exam["gains"]["zero-shot"], measure(exam)
+    told, places = verdict(gains[name], exam["personas"]), decimals(exam["systems"].values())
+    found: dict[str, list[str]] = {"better": [], "worse": []}
+    for other in sorted(gains, key=_place):
+        side = verdict(gains[other], exam["personas"])
+        if side not in (told, "unclear"):
+            value, low, high = (
+                signed(gains[other][end], other, places) for end in ("value", "low", "high")
+            )
+            found[side].append(
+                f"{metric_label(other).removesuffix(' %')} {value} ({low} to {high})"
+            )
+    sides = [f"clearly {side} in {', '.join(of)}" for side, of in found.items() if of]
+    it = f"By other measures it is {'; and '.join(sides)}"
+    return f"{it}: each by its own interval, before and after training." if sides else ""
 
 
 def luck(exam: Mapping[str, Any]) -> str:

@@ -169,8 +169,9 @@ def learn(session: Session, test: Test) -> RoundResult:
     load_round(session, round - 1)
     made = aged(ledger, round)
     lesson = _lesson(session, made)
-    seen = settings.train.steps * min(settings.train.batch, len(lesson))
-    stage = session.progress.stage("training", seen, "slates", _where(session, round))
+    stage = session.progress.stage(
+        "training", settings.train.steps, "steps", _where(session, round)
+    )
     with stage, session.team.at_work(do="train", round=round):
         loss = train_round(
             session.student,

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from pvd import closing
+from pvd.report import headline, otherwise
 
 PERFECT = {"value": 100.0, "low": 100.0, "high": 100.0}
 GOOD = {"value": 81.8, "low": 75.0, "high": 87.7}
@@ -32,6 +33,8 @@ METRICS: dict[str, Any] = {
     "seed": 0,
     "simulated": True,
     "best_round": 3,
+    "rounds": [{}] * 6,
+    "components": {"student": {"use": "tiny"}},
 }
 
 
@@ -110,7 +113,7 @@ def test_a_gain_that_ends_below_luck_says_so(capsys: pytest.CaptureFixture[str])
     assert "luck" not in " ".join(shown(capsys, metrics))
     bad = {"value": 35.4, "low": 30.1, "high": 41.0}
     metrics["exam"]["systems"]["distilled"] = dict.fromkeys(NUMBERS, bad)
-    assert "The distilled student is now worse than luck, 50.1." in shown(capsys, metrics)
+    assert "and is now worse than luck, 50.1." in " ".join(shown(capsys, metrics))
 
 
 @pytest.mark.parametrize("width", range(30, 90, 7))
@@ -127,9 +130,21 @@ def test_no_interval_is_broken_between_two_lines(
     assert not any(re.search(r"-\d", line.replace("100.0-", "")) for line in lines[15:])
 
 
+def test_the_terminal_has_the_reports_sentences(capsys: pytest.CaptureFixture[str]) -> None:
+    metrics = copy.deepcopy(METRICS)
+    metrics["exam"]["gains"]["zero-shot"]["mpr_true"] = {"value": 1.0, "low": -0.5, "high": 2.5}
+    metrics["exam"]["gains"]["zero-shot"]["mpr"] = {"value": 3.0, "low": 1.0, "high": 5.0}
+    said = " ".join(shown(capsys, metrics))
+    assert "Training the tiny student made no clear difference in true MPR" in headline(metrics)
+    assert otherwise(metrics).startswith(
+        "By other measures it is clearly better in MPR +3.0 (+1.0 to +5.0):"
+    )
+    assert f"{headline(metrics)} {otherwise(metrics)}" in said
+
+
 def test_a_run_that_brought_nothing_says_so(capsys: pytest.CaptureFixture[str]) -> None:
     metrics = copy.deepcopy(METRICS)
-    assert "untrained" not in " ".join(shown(capsys, metrics))
+    assert "is that of round 3 of 5, the best in validation." in " ".join(shown(capsys, metrics))
     metrics["best_round"] = 0
     said = " ".join(shown(capsys, metrics))
     assert "No round was better on the validation personas" in said
@@ -146,7 +161,7 @@ def test_gains_are_about_the_truth_where_it_is_known(capsys: pytest.CaptureFixtu
 
 
 @pytest.mark.parametrize("width", [60, 120])
-def test_what_was_forgotten_is_two_lines(
+def test_what_was_forgotten_is_said_with_what_drift_is(
     width: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", str(width))
@@ -160,11 +175,12 @@ def test_what_was_forgotten_is_two_lines(
     metrics["forgetting"] = {"queries": asked, "drift": {"value": 0.2049}}
     lines = shown(capsys, metrics)
     start = lines.index("Plain attribute values find their items at percentile 66.1;")
-    assert lines[start + 1] == "  before 71.2, change −5.1 (−8.0 to −2.2). Drift: 0.205."
+    assert lines[start + 1] == "  before 71.2, change −5.1 (−8.0 to −2.2)."
+    drift = "Drift: 0.205, how far an item's embedding moved (1 - cosine)."
+    assert " ".join(lines[start + 2 :]).startswith(drift)
     metrics["forgetting"]["queries"] = None
     lines = shown(capsys, metrics)
-    assert "Drift: 0.205. Titles and attributes are too" in lines
-    assert "few to tell what was forgotten." in lines
+    assert f"{drift} Titles and attributes are too few to tell" in " ".join(lines)
 
 
 @pytest.mark.parametrize("silent", [0, 3])

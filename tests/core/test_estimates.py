@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 import pytest
+from scipy.stats import binom
 
 from pvd import Estimate, estimates, exam
 
@@ -31,6 +32,36 @@ def test_by_hand(values: list[float], expected: tuple[float, float, float]) -> N
     assert (found.value, found.low, found.high) == pytest.approx(expected)
     assert found.values == tuple(values)
     assert found.over == "test"
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        # (1 - p)^29 = 2.5 % for p = 11.94 %: the rule of three's exact cousin.
+        ([0.0] * 29, (0, 0, 11.944)),
+        ([100.0] * 29, (100, 88.056, 100)),
+        # The lot gives each one half a hit; one of two is between 1 - sqrt(.975) and sqrt(.975).
+        ([50.0, 50.0], (50, 1.258, 98.742)),
+        # Where they differ, it is the mean.
+        ([0.0, 0.0, 0.0, 100.0, 100.0, 100.0], (50, 100 / 6, 500 / 6)),
+    ],
+)
+def test_a_share_is_never_sure(values: list[float], expected: tuple[float, float, float]) -> None:
+    found = estimates.share(values, seed=0, over="test")
+
+    assert (found.value, found.low, found.high) == pytest.approx(expected, abs=0.001)
+    assert (found.values, found.over) == (tuple(values), "test")
+
+
+@pytest.mark.parametrize(("hits", "trials"), [(0, 5), (2, 9), (9, 9), (30, 100)])
+def test_the_ends_of_a_share_leave_its_hits_a_fortieth_each(hits: int, trials: int) -> None:
+    low, high = estimates.clopper_pearson(hits, trials)
+
+    if hits:
+        assert binom.sf(hits - 1, trials, low) == pytest.approx(0.025)
+    if hits < trials:
+        assert binom.cdf(hits, trials, high) == pytest.approx(0.025)
+    assert (low == 0, high == 1) == (hits == 0, hits == trials)
 
 
 def test_for_many_values_it_is_the_normal_interval() -> None:

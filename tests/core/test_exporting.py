@@ -138,7 +138,7 @@ def test_what_is_not_finished_is_not_exported(done: Run, tmp_path: Path) -> None
     with pytest.raises(MissingFile, match=r"no run in .*student; name the folder of a finished"):
         pvd.export(done.folder / "student", tmp_path / "out")
     (done.folder / "metrics.json").unlink()
-    with pytest.raises(MissingFile, match=r"no result in .* yet; give `pvd evaluate .*run` first"):
+    with pytest.raises(MissingFile, match=r"no result in .* yet; give the same `pvd run` again"):
         pvd.export(done.folder, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 

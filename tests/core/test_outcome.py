@@ -192,8 +192,23 @@ def test_a_run_that_is_under_way(small: Tables, tmp_path: Path) -> None:
     assert "no result yet" in repr(run)
     assert "no result yet" in run._repr_html_()
     for read in (lambda: run.metrics, lambda: run.winners, run.table, lambda: run.student):
-        with pytest.raises(MissingFile, match=r"no result in .* yet; give `pvd evaluate"):
+        with pytest.raises(
+            MissingFile, match=r"no result in .* yet; give the same `pvd run` again"
+        ):
             read()
+    words = [
+        ["report"],
+        ["export", "--to", str(tmp_path / "a")],
+        ["index", "--to", str(tmp_path / "b")],
+    ]
+    for command, *more in words:
+        more += ["--catalog", "boutique"] * (command == "index")
+        result = CliRunner().invoke(main, [command, str(run.folder), *more])
+        assert result.exit_code == 4
+        assert f"no result in {run.folder} yet; give the same `pvd run` again" in result.stderr
+    (tmp_path / "run" / "rounds" / "001" / "done").touch()
+    with pytest.raises(MissingFile, match=rf"; `pvd evaluate {run.folder}` examines what was"):
+        run.metrics  # noqa: B018
     with pytest.raises(
         MissingFile, match=r"exam/test\.jsonl: the exam of this run was not asked yet"
     ):

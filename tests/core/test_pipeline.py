@@ -67,7 +67,9 @@ def test_the_report_can_be_made_again(done: pvd.pipeline.Run) -> None:
     done.report.unlink()
     assert pvd.pipeline.make_report(done.folder) == done.report
     assert done.report.read_bytes() == want
-    with pytest.raises(MissingFile, match=r"There is no result in .*nowhere yet; give `pvd eval"):
+    with pytest.raises(
+        MissingFile, match=r"There is no run in .*nowhere; name the folder that `pvd"
+    ):
         pvd.pipeline.make_report(done.folder / "nowhere")
 
 

@@ -24,6 +24,7 @@ from pvd.report import (
     memory,
     note_tables,
     number,
+    otherwise,
     personal,
     render,
     scope,
@@ -316,9 +317,9 @@ def test_every_figure_has_a_caption_of_its_own() -> None:
 @pytest.mark.parametrize(
     ("gain", "low", "high", "wording"),
     [
-        (29.9, 25.1, 34.6, "Training the tiny student helped: it"),
-        (0.7, -1.2, 2.6, "made no clear difference: it places"),
-        (-6.3, -9.1, -3.5, "made it worse: it places"),
+        (29.9, 25.1, 34.6, "Training the tiny student helped in"),
+        (0.7, -1.2, 2.6, "made no clear difference in"),
+        (-6.3, -9.1, -3.5, "made it worse in"),
     ],
 )
 def test_headline(
@@ -334,7 +335,7 @@ def test_headline(
     assert ("the judge's own order gets 100.0" in about) == (metric == "mpr_true")
     page = Page(render(metrics, usage, gallery)).text
     assert about in page
-    assert wording in said
+    assert f"{wording} {'true ' * (metric == 'mpr_true')}MPR: it places" in said
     assert what in said
     assert f"95 % interval {number(low, 'mpr')} to {number(high, 'mpr')})." in said
     assert signed(gain, "mpr") + " points" in said
@@ -342,6 +343,51 @@ def test_headline(
     metrics["simulated"] = False
     assert "simulated judge" not in headline(metrics)
     assert "are simulated" not in Page(render(metrics, usage, gallery)).text
+
+
+def gained(**found: tuple[float, float, float]) -> Data:
+    """A run whose gains over the untrained student are these."""
+    metrics, _, _ = sample()
+    names = {"hit_5": "hit@5", "ndcg_10": "ndcg@10"}
+    metrics["exam"]["gains"]["zero-shot"] = {
+        names.get(name, name): {"value": value, "low": low, "high": high, "over": ""}
+        for name, (value, low, high) in found.items()
+    }
+    return metrics
+
+
+@pytest.mark.parametrize(
+    ("metrics", "said"),
+    [
+        (
+            gained(mpr_true=(2, -1, 5), ndcg_10=(0.03, 0.01, 0.05), mpr=(4, 1, 7)),
+            "By other measures it is clearly better in MPR +4.0 (+1.0 to +7.0), nDCG@10 +0.030 "
+            "(+0.010 to +0.050): each by its own interval, before and after training.",
+        ),
+        (
+            gained(mpr_true=(2, -1, 5), mpr=(4, 1, 7), hit_5=(-9, -12, -3)),
+            "By other measures it is clearly better in MPR +4.0 (+1.0 to +7.0); and clearly worse "
+            "in hit@5 −9.0 (−12.0 to −3.0): each by its own interval, before and after training.",
+        ),
+        (gained(mpr_true=(4, 1, 7), mpr=(2, -1, 5), hit_5=(9, 3, 12)), ""),
+        (
+            gained(mpr_true=(4, 1, 7), mpr=(-4, -7, -1)),
+            "By other measures it is clearly worse in MPR −4.0 (−7.0 to −1.0): each by its own "
+            "interval, before and after training.",
+        ),
+    ],
+)
+def test_measures_that_clearly_say_something_else_are_named(metrics: Data, said: str) -> None:
+    assert otherwise(metrics) == said
+
+
+def test_the_page_says_what_other_measures_say() -> None:
+    metrics, usage, gallery = sample()
+    metrics["exam"]["gains"] |= gained(mpr_true=(2, -1, 5), mpr=(4, 1, 7))["exam"]["gains"] | {
+        name: metrics["exam"]["gains"][name] for name in ("persona-blind", "shuffled-persona")
+    }
+    assert otherwise(metrics)
+    assert otherwise(metrics) in Page(render(metrics, usage, gallery)).text
 
 
 @pytest.mark.parametrize("metric", ["mpr", "mpr_true"])

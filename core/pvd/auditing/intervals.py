@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from pvd.estimates import clopper_pearson
 from pvd.records import Estimate
 
 if TYPE_CHECKING:
@@ -78,8 +79,7 @@ def share(above: Array, below: Array, units: float, over: str) -> Estimate | Non
     Clopper and Pearson's interval for as many independent answers as the variance between personas
     is worth, at most `units` (Korn & Graubard, Survey Methodology 24, 1998).
     """
-    import numpy as np
-    from scipy.stats import beta, t
+    from scipy.stats import t
 
     found = linearised(above, below)
     if found is None or units < 2:
@@ -88,10 +88,8 @@ def share(above: Array, below: Array, units: float, over: str) -> Estimate | Non
     value = min(max(value, 0.0), 1.0)
     worth = min(value * (1 - value) / error**2, units) if error > 1e-12 else units
     worth *= (float(t.ppf((1 + LEVEL) / 2, units - 1)) / quantile(groups)) ** 2
-    hits, tail = value * worth, (1 - LEVEL) / 2
-    low = beta.ppf(tail, hits, worth - hits + 1) if hits > 1e-9 else 0.0
-    high = beta.ppf(1 - tail, hits + 1, worth - hits) if worth - hits > 1e-9 else 1.0
-    return Estimate(value, float(np.minimum(low, value)), float(np.maximum(high, value)), over)
+    low, high = clopper_pearson(value * worth, worth)
+    return Estimate(value, min(low, value), max(high, value), over)
 
 
 def deviation(squares: Array, freedom: Array, over: str) -> Estimate | None:

@@ -73,6 +73,7 @@ def render(metrics: Mapping[str, Any], mixed: Mapping[str, Any] | None, facts: F
         about_system=report.SYSTEMS,
         judge_is=report.same(metrics["components"]["teacher"], metrics["components"]["judge"]),
         headline=report.headline(shown),
+        otherwise=report.otherwise(shown),
         scope=report.scope(shown),
         personal=report.personal(shown),
         memory=report.memory(shown),

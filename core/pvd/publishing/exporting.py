@@ -13,7 +13,7 @@ import pvd
 from pvd import provenance
 from pvd.errors import BadInput, MissingFile, MissingPrerequisite, UsageError
 from pvd.folder import read_json, read_lines, replaced, write_bytes, write_json
-from pvd.identity import configuration
+from pvd.identity import configuration, no_result
 from pvd.ledger import Ledger
 from pvd.loading import check_device
 from pvd.options import Table
@@ -89,9 +89,7 @@ def _result(run: Path) -> bytes:
     try:
         return (run / METRICS).read_bytes()
     except FileNotFoundError:
-        raise MissingFile(
-            f"There is no result in {run} yet; give `pvd evaluate {run}` first."
-        ) from None
+        raise no_result(run) from None
 
 
 def _check_free(to: Path, run: Path) -> None:

@@ -66,7 +66,7 @@ def train_round(
     if mark is not None:
         mark.resume(optimizer)
         mark = None  # as large as all that learns
-    progress.advance(len(losses) * min(settings.batch, len(lesson)))
+    progress.advance(len(losses))
     for step in range(len(losses), settings.steps):
         start = time.monotonic()
         rows = _batch(len(lesson), settings.batch, step, seed, round)
@@ -79,7 +79,7 @@ def train_round(
         team.sum_gradients(learning)
         norm = torch.nn.utils.clip_grad_norm_([*learning, *own], settings.clip)
         optimizer.step()
-        progress.advance(len(rows))
+        progress.advance()
         speed = len(rows) / (time.monotonic() - start)
         on_step(Step(round, step, losses[-1], speed, rate * warm, float(norm)))
         if bookmark is not None:

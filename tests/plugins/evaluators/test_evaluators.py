@@ -123,6 +123,15 @@ def test_hits_are_shares_of_the_personas() -> None:
     assert (found["hit@1"].value, found["hit@2"].value) == (50, 75)
 
 
+def test_no_hit_at_all_is_not_sure_for_other_personas() -> None:
+    found = Hits(at=(1, 2)).evaluate(sat([[3.0, 2.0, 1.0]] * 29, [1] * 29))
+
+    assert (found["hit@1"].value, found["hit@1"].low) == (0, 0)
+    assert found["hit@1"].high == pytest.approx(100 * (1 - 0.025 ** (1 / 29)))
+    assert found["hit@2"].low == pytest.approx(100 * 0.025 ** (1 / 29))
+    assert (found["hit@2"].value, found["hit@2"].high) == (100, 100)
+
+
 def test_a_list_as_long_as_the_catalogue_says_nothing() -> None:
     evaluator = Hits(at=(1, 5, 20))
 
