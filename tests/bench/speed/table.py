@@ -36,7 +36,28 @@ def cells(row: Row) -> list[str]:
     ]
 
 
-HEAD = ["work", "against", "ours", "theirs", "ratio (range)", "goal", "met", "floor, share"]
+HEAD = ["work", "beside", "ours", "the other's", "ours is (range)", "of it products"]
+
+
+def columns(row: Row) -> list[str]:
+    """One line for who reads the page: how fast, and not which goal."""
+    work, against, ours, theirs, ratio, *_ = cells(row)
+    times, _, spread = ratio.partition(" ")
+    told = f"{times} times {'its time' if row.at_most else 'as fast'} {spread}"
+    return [work, against, ours, theirs, told, f"{row.share:.0%}"]
+
+
+def goals(rows: Sequence[Row]) -> str:
+    """What had been aimed at, and was not reached."""
+    missed = [
+        f"{row.work}, beside {row.against.partition(' ')[0].strip(',')}: {row.ratio:.2f}, not {row.goal:g}"
+        for row in rows
+        if not row.met
+    ]
+    reached = (
+        f"{len(rows) - len(missed)} of the {len(rows)} goals that were set before are reached."
+    )
+    return f"{reached} Missed: {'; '.join(missed)}." if missed else reached
 
 
 def spoken(seconds: float) -> str:
@@ -49,7 +70,8 @@ def spoken(seconds: float) -> str:
 def markdown(rows: Sequence[Row], peaks: Mapping[str, float], about: str) -> str:
     """The table, where it was measured, and the peaks of memory."""
     lines = [about, "", _line(HEAD), _line(["---"] * len(HEAD))]
-    lines += [_line(cells(row)) for row in rows]
+    lines += [_line(columns(row)) for row in rows]
+    lines += ["", goals(rows)]
     told = {name: f"{peak:.1f} GB" for name, peak in peaks.items()}
     lines += ["", PEAKS.format(**told)] if told else []
     return "\n".join(lines) + "\n"
