@@ -50,7 +50,7 @@ def columns(row: Row) -> list[str]:
 def goals(rows: Sequence[Row]) -> str:
     """What had been aimed at, and was not reached."""
     missed = [
-        f"{row.work}, beside {row.against.partition(' ')[0].strip(',')}: {row.ratio:.2f}, not {row.goal:g}"
+        f"{row.work}, beside {row.against.split()[0].strip(',')}: {row.ratio:.2f}, not {row.goal:g}"
         for row in rows
         if not row.met
     ]
