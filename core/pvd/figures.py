@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
+from pvd.money.amounts import count
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -74,9 +76,9 @@ def percentiles(people: Sequence[Mapping[str, Any]], items: int) -> Chart | None
     return Chart(
         "The winner's percentile for each persona, before and after training",
         svg(paint, 3.0),
-        f"The judge's winner moved up for {up} of {len(pairs)} personas and down for {down}; "
-        f"the median percentile went from {middle[0]:.1f} to {middle[1]:.1f}. One line is one "
-        "persona: hollow before training, filled after; dotted where it moved down.",
+        f"The judge's winner moved up for {up} of {count(len(pairs), 'persona')} and down for "
+        f"{down}; the median percentile went from {middle[0]:.1f} to {middle[1]:.1f}. One line is "
+        "one persona: hollow before training, filled after; dotted where it moved down.",
     )
 
 

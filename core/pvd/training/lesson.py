@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from pvd.errors import BadInput
+from pvd.money.amounts import count
 from pvd.pictures import Pictures
 from pvd.protocols import ScoredBatch
 from pvd.records import Judgment
@@ -53,8 +54,8 @@ class Lesson:
         says = [bool(j.ranking.pairs(len(j.slate.items))) for j in self.judgments]
         if not any(says):
             raise BadInput(
-                f"The {len(kept)} judgments state no pair (all ties, or nothing placed); "
-                "there is nothing to learn from."
+                f"Of {count(len(kept), 'judgment')} none states a pair (all ties, or nothing "
+                "placed); there is nothing to learn from."
             )
         self.pictures, self.base = pictures, base
         width = max(len(j.slate.items) for j in self.judgments)
