@@ -21,6 +21,8 @@ from pvd.discovery import nearest, registry
 from pvd.errors import MissingFile, UsageError
 
 if TYPE_CHECKING:
+    from pvd.progress import Progress
+    from pvd.protocols import Source
     from pvd.records import Catalog
     from pvd.search.index import Hit, Index
 
@@ -81,9 +83,9 @@ def index(
     if approximate:
         need("usearch.index", "search")  # now, and not after hours of embedding
     shown = progress.for_terminal(quiet or as_json)
-    tables = _assigned(assignments)
+    tables = _assigned(assignments, "student", "catalog")
     origin = _origin(student)
-    items = _items(catalog, student, tables.get("catalog", {}))
+    items = _items(catalog, student, tables.get("catalog", {}), shown)
     with _student_folder(student, tables.get("student", {}), device) as source:
         made = Index.create(folder, source, origin=origin, device=device)
         added, bad = made.add(items, shard=mine, progress=shown)
@@ -144,40 +146,58 @@ def _origin(student: str) -> str:
     return "as published, not trained"
 
 
-def _assigned(assignments: Sequence[str]) -> options.Table:
+def _assigned(assignments: Sequence[str], *parts: str) -> options.Table:
     table: options.Table = {}
     for text in assignments:
         table = options.merge(table, options.assignment(text))
-    if unknown := sorted(table.keys() - {"student", "catalog"}):
-        raise UsageError(f"-o sets student.KEY or catalog.KEY here, not {unknown[0]}.")
+    if unknown := sorted(table.keys() - set(parts)):
+        keys = " or ".join(f"{part}.KEY" for part in parts)
+        raise UsageError(f"-o sets {keys} here, not {unknown[0]}.")
     return table
 
 
-def _items(catalog: str | None, student: str, given: Mapping[str, Any]) -> Catalog:
-    """The catalogue that was named, or that of the run."""
+def _items(
+    catalog: str | None, student: str, given: Mapping[str, Any], shown: Progress | None = None
+) -> Catalog:
+    """The catalogue that was named, read as the run read its own if both have one source; or that
+    of the run."""
     from pvd import catalog as reading
     from pvd.identity import configuration
-    from pvd.protocols import Source
 
     run = Path(student) / "run.toml"
+    tables: list[Any] = []
+    if run.is_file():
+        tables.append(configuration(run)["catalog"])
     if catalog is not None:
-        table: Any = source_table(catalog, "catalog")
-    elif run.is_file():
-        table = configuration(run)["catalog"]
-    else:
+        tables.append(source_table(catalog, "catalog"))
+    if not tables:
         raise UsageError("Say what is to be embedded: --catalog PATH.")
-    source = options.build(
-        "source", options.merge({"catalog": table}, {"catalog": given})["catalog"], "catalog"
-    )
-    assert isinstance(source, Source)
+    source = _source(*tables, given)
+    if shown and len(tables) > 1:
+        own = _source(tables[1], given).options()
+        if taken := {k: v for k, v in source.options().items() if v != own.get(k)}:
+            said = ", ".join(f"catalog.{key}={value}" for key, value in taken.items())
+            shown.say(f"As in {student}: {said}; -o sets another one.")
     return reading.read(source)
+
+
+def _source(*tables: Mapping[str, Any]) -> Source:
+    """The source of these tables, the last the strongest."""
+    from pvd.protocols import Source
+
+    table: options.Table = {}
+    for over in tables:
+        table = options.merge(table, {"catalog": over})
+    source = options.build("source", table["catalog"], "catalog")
+    assert isinstance(source, Source)
+    return source
 
 
 @contextmanager
 def _student_folder(student: str, given: Mapping[str, Any], device: str) -> Iterator[Path]:
     """The folder of a student: that of a run, of an export, or of one that is only named."""
     import pvd
-    from pvd.identity import configuration
+    from pvd.identity import configuration, no_result
     from pvd.loading import check_device
     from pvd.pipeline import save_student
 
@@ -190,6 +210,8 @@ def _student_folder(student: str, given: Mapping[str, Any], device: str) -> Iter
             configuration(path / "run.toml")  # loads the plug-in files of the run
             path = path / "student"
         if not (path / "pvd.json").is_file():
+            if path.parent == Path(student):
+                raise no_result(path.parent)
             raise MissingFile(f"There is no student in {student}; a finished run has one.")
         yield path
         return
@@ -206,6 +228,13 @@ def _student_folder(student: str, given: Mapping[str, Any], device: str) -> Iter
 @click.option("-k", "count", default=12, show_default=True, help="How many hits a text gets.")
 @click.option("--html", type=Place(), help="Write a page with the pictures.")
 @_catalog
+@click.option(
+    "-o",
+    "assignments",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="An option of the source of --catalog: catalog.KEY; repeatable.",
+)
 @click.option("--approximate", is_flag=True, help="Ask the graph: faster, and a few hits missed.")
 @_device
 @plugin_files
@@ -216,6 +245,7 @@ def search(
     count: int,
     html: Path | None,
     catalog: str | None,
+    assignments: tuple[str, ...],
     approximate: bool,
     device: str,
     as_json: bool,
@@ -228,7 +258,10 @@ def search(
 
     check_device(device)
     opened = Index.open(folder, device)
-    items = None if catalog is None else {item.id: item for item in _items(catalog, "", {})}
+    given = _assigned(assignments, "catalog").get("catalog", {})
+    if given and catalog is None:
+        raise UsageError("-o says how --catalog is read; name one.")
+    items = None if catalog is None else {item.id: item for item in _items(catalog, "", given)}
     found = opened.search(texts, count, approximate=approximate)
     if opened.unfinished:
         click.echo(f"{folder} is not whole: `pvd index` was interrupted, or is at work.", err=True)
@@ -269,6 +302,7 @@ def _show(text: str, hits: Sequence[Hit]) -> None:
     from rich.table import Table
     from rich.text import Text
 
+    from pvd.closing import unpadded
     from pvd.search.hits import about, printable
 
     def clean(value: str) -> Text:
@@ -290,4 +324,4 @@ def _show(text: str, hits: Sequence[Hit]) -> None:
         table.add_row(str(hit.rank), f"{hit.score:.3f}", clean(hit.id), name)
     console.print()
     console.print(clean(text), style="bold")
-    console.print(table if hits else "The index is empty.")
+    unpadded(console, table if hits else "The index is empty.")

@@ -14,8 +14,9 @@ from contextlib import contextmanager
 from functools import wraps
 from typing import Any
 
-from pvd.errors import PvdError
+from pvd.errors import BadInput, PvdError
 from pvd.failures import BatchFailed, Busy, Gone, Malformed, Refused, Rejected
+from pvd.isolation.arguments import LOOKS
 from pvd.isolation.checks import check_type
 from pvd.isolation.origin import Origin, failed, origin_of
 
@@ -136,12 +137,21 @@ def _is_ours(method: Callable[..., Any]) -> bool:
 
 def _guarded(name: str, method: Callable[..., Any], owner: type | None) -> Callable[..., Any]:
     """The frame around a method; of a static one, that is given no component, with its class."""
+    takes, wrong = LOOKS.get(name, ("", None))
+    place = 0 if owner else 1
 
     @wraps(method)
     def call(*args: Any, **kwargs: Any) -> Any:
         self: Any = owner or args[0]
         if _is_at_work(self):
             return method(*args, **kwargs)
+        if wrong and (len(args) > place or takes in kwargs):
+            given = args[place] if len(args) > place else kwargs[takes]
+            if why := wrong(given):
+                # A plug-in that called it is to blame: the frame around that one says so.
+                raise TypeError(why) if _here.stack else BadInput(f"{why}.")
+            if name == "embed_texts" and not len(given):  # of how many numbers, one text tells
+                return call(*args[:place], ["a text"])[:0]
         # As `calling`, without what a context manager costs: some are called for each question.
         _here.stack.append(self)
         try:

@@ -39,12 +39,13 @@ class Student(Component):
     @abstractmethod
     def embed_texts(self, texts: Sequence[str]) -> Tensor:
         """[P, D], unit length, without a gradient. A warning that it gives (a text cut off) is
-        shown once, and noted in the report."""
+        shown once, and noted in the report. A plug-in is never called with a bare text, which is
+        refused, nor with no texts, for which [0, D] is returned."""
 
     @abstractmethod
     def prepare(self, images: Sequence[Image]) -> Prepared:
-        """What training and embedding read instead of the image; constant per image, so that it
-        is cached: pixels, or the activations below the first trained block."""
+        """What training and embedding read instead of the image, of one at least; constant per
+        image, so that it is cached: pixels, or the activations below the first trained block."""
 
     @abstractmethod
     def prepare_key(self) -> str:

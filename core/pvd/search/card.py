@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pvd
-from pvd.errors import BadInput
+from pvd.errors import BadInput, MissingFile
 from pvd.folder import read_json, write_json
 
 CARD = "index.json"
@@ -41,6 +41,19 @@ def card_of(folder: Path) -> dict[str, Any]:
     ):
         raise _damaged(path)
     return card
+
+
+def no_index(folder: Path) -> MissingFile:
+    """What to say of a folder without an index: what it holds instead, and how to make one."""
+    if (folder.parent / CARD).is_file():
+        return MissingFile(f"There is no index in {folder}; open {folder.parent}.")
+    what, mend = "", "make one with `pvd index`."
+    if (folder / "run.toml").is_file():
+        what, mend = ", it is a run", f"make one of it with `pvd index {folder} --to found`."
+    elif (folder / "pvd.json").is_file():
+        mend = f"make one of it with `pvd index {folder} --catalog PATH --to found`."
+        what = ", it is a student"
+    return MissingFile(f"There is no index in {folder}{what}; {mend}")
 
 
 def _damaged(path: Path) -> BadInput:

@@ -13,7 +13,7 @@ from pvd.records import Item
 from pvd.search.index import Hit, Index
 
 SIDE = 320  # pixels of a thumbnail
-ABOUT = 60  # letters of what stands below a picture
+ABOUT, EACH = 100, 32  # letters of what stands below a picture, and of one value there
 TURNS = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
 
 
@@ -66,9 +66,13 @@ def printable(text: str) -> str:
 
 
 def about(hit: Hit) -> str:
-    """What is known of a hit but its title, in one short line."""
-    text = ", ".join(value for name, value in hit.attributes.items() if value and name != "split")
-    return text if len(text) <= ABOUT else text[: ABOUT - 1] + "…"
+    """What is known of a hit but its title, in one short line, with the columns' names."""
+    known = {name: value for name, value in hit.attributes.items() if value and name != "split"}
+    return _cut(", ".join(f"{name}: {_cut(value, EACH)}" for name, value in known.items()), ABOUT)
+
+
+def _cut(text: str, most: int) -> str:
+    return text if len(text) <= most else text[: most - 1] + "…"
 
 
 def _thumb(hit: Hit, items: Mapping[str, Item] | None) -> str:

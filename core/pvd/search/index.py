@@ -14,22 +14,29 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import accumulate
+from itertools import accumulate, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, overload
 
 import pvd
 from pvd import scoring
-from pvd.errors import BadInput, MissingFile, UsageError
+from pvd.errors import BadInput, UsageError
 from pvd.folder import read_json, write_json
 from pvd.progress import Progress, Silent
 from pvd.records import Item, check_distinct, digest_of
 from pvd.search import exact, graph
-from pvd.search.card import CARD, card_of, check_new, write_card
+from pvd.search.card import CARD, card_of, check_new, no_index, write_card
 from pvd.search.exact import Found
 from pvd.search.fingerprint import carry, identity, weights
 from pvd.search.indexing import WHOLE, Batch, Shard, alone, collected, embedded
 from pvd.search.parts import SUFFIX, Part, Row, normalized
+from pvd.search.queries import (
+    check_count,
+    check_items,
+    check_texts,
+    check_vectors,
+    checked_batch,
+)
 
 if TYPE_CHECKING:
     from numpy import ndarray
@@ -75,7 +82,7 @@ class Index:
         """The index in a folder; its student is loaded, on the device, when a text is searched."""
         folder = Path(folder)
         if not (folder / CARD).is_file():
-            raise MissingFile(f"There is no index in {folder}; make one with `pvd index`.")
+            raise no_index(folder)
         return cls(folder, card_of(folder), device)
 
     @classmethod
@@ -161,6 +168,28 @@ class Index:
         """Changes when a vector or a row changes."""
         return digest_of([part.digest for part in self.parts])
 
+    def vectors(self) -> Iterator[tuple[list[Row], ndarray]]:
+        """All vectors, in blocks: some rows, and [n, D] in float32 of unit length, at most 1024 at
+        once in memory. For other engines: the product of one and a text's is the cosine that
+        `search` finds. What changes meanwhile is not seen.
+        """
+        for part in self.parts:
+            rows = part.rows()
+            for start in range(0, len(part), exact.BLOCK):
+                try:
+                    some = normalized(part.vectors[start : start + exact.BLOCK]).float().numpy()
+                except BadInput:
+                    raise part.damaged() from None
+                yield list(islice(rows, len(some))), some
+
+    def __repr__(self) -> str:
+        whose, origin = self.card["student"], self.card.get("origin")
+        student = f"student {whose['name'].partition('.')[2]}" if whose else "no student"
+        said = (
+            f"{len(self):,} items{', not whole' * self.unfinished}, width {self.width}, {student}"
+        )
+        return f"<pvd.Index {self.folder}: {said}{f' ({origin})' * bool(origin)}>"
+
     # --- searching --------------------------------------------------------------------------
 
     @cached_property
@@ -189,20 +218,13 @@ class Index:
         """
         if isinstance(query, str):
             return self.search([query], k, approximate=approximate)[0]
-        if k < 1:
-            raise UsageError(f"k must be at least 1, not {k}.")
+        check_count(k)
         if isinstance(query, list | tuple):
             if not query:
                 return []
-            for text in query:
-                _check_text(text)
-            self.told = []
-            query = scoring.embed_texts(self.student, list(query), self.told)
-        if query.ndim != 2 or query.shape[1] != self.width:
-            raise BadInput(
-                f"The vectors to search with have the shape {list(query.shape)}, and the index "
-                f"has vectors of width {self.width}; give [Q, {self.width}] of the same student."
-            )
+            texts, self.told = check_texts(query), []
+            query = scoring.embed_texts(self.student, texts, self.told)
+        check_vectors(query, self.width)
         queries = normalized(query).float().numpy()
         found = self.positions(queries, k, approximate)
         return [[self._hit(*place, rank) for rank, place in enumerate(f, 1)] for f in found]
@@ -235,6 +257,7 @@ class Index:
         """Embed the items that are not in it yet: how many were, and those whose pictures cannot
         be used, each with the reason. Up to 1 % may be bad. Killed, the same call goes on.
         """
+        check_items(items, "add takes a list of items (pvd.Item)")
         check_distinct((item.id for item in items), "items")
         bad: list[tuple[Item, str]] = []
         with self._changing(shard):
@@ -255,7 +278,8 @@ class Index:
 
     def _new(self, batches: Iterable[Batch]) -> Iterator[Batch]:
         known = set(self.ids())
-        for items, vectors in batches:
+        for batch in batches:
+            items, vectors = checked_batch(batch)
             for item in items:
                 if item.id in known:
                     raise BadInput(
@@ -314,10 +338,3 @@ class Index:
             "at another precision), so that nothing can be added; it can be searched, or made anew "
             "in another folder."
         )
-
-
-def _check_text(text: str) -> None:
-    if not text.strip():
-        raise UsageError("A text is blank; write what is searched for.")
-    if any("\ud800" <= letter <= "\udfff" for letter in text):
-        raise UsageError(f"The text {text!r} is not UTF-8; set the terminal to UTF-8.")
