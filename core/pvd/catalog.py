@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from pvd.errors import BadInput
 from pvd.isolation import checks
+from pvd.money.amounts import count
 from pvd.protocols import Source
 from pvd.records import Catalog, Item, Persona, digest_of
 from pvd.settings import ExamSettings, SplitSettings
@@ -138,17 +139,18 @@ def check_sizes(data: Data, size: int, settings: ExamSettings) -> str | None:
         ("validation", 2, "raise split.validation"),
         ("test", 2, "raise split.test"),
     ):
-        count = data.items.counts()[part]
-        if count < least:
+        there = data.items.counts()[part]
+        if there < least:
             raise BadInput(
-                f"The part {part!r} has {count} of {sum(data.items.counts().values())} items, too "
+                f"The part {part!r} has {there} of {sum(data.items.counts().values())} items, too "
                 f"few for a slate of {least}; bring more, or {mend}."
             )
     people = min(len(data.people.test), settings.personas or math.inf)
     shelf = min(len(data.items.test), settings.items or math.inf)
     if people >= FEW_PERSONAS and shelf >= FEW_ITEMS:
         return None
-    return f"The exam is small ({people} personas, {shelf} items): its intervals will be wide."
+    size = f"{count(people, 'persona')}, {count(int(shelf), 'item')}"
+    return f"The exam is small ({size}): its intervals will be wide."
 
 
 def _novelty(people: Split, group: str | None) -> tuple[str, str]:

@@ -38,8 +38,13 @@ def examine() -> list[Finding]:
         _store(),
         _prepared(),
         *_plugins(),
-        *(Finding(name, True, "set" if os.environ.get(name) else "not set") for name in KEYS),
+        *map(_key, KEYS),
     ]
+
+
+def _key(name: str) -> Finding:
+    there = bool(os.environ.get(name))
+    return Finding(name, True, "set" if there else "not set", noted=not there)
 
 
 def _packages() -> list[Finding]:

@@ -48,6 +48,7 @@ RESERVED_OF = {"teacher": {"seed", "capabilities", "store_folder"}, "source": {"
 # As it is typed after --teacher, and stands in the names of run folders.
 NAME = re.compile(r"[A-Za-z0-9]+([-_.][A-Za-z0-9]+)*")
 PLURAL = {"loss": "losses"} | {kind: kind + "s" for kind in KINDS if kind != "loss"}
+MANY, ALIKE = 30, 5  # names of which not all are listed, but so many
 
 
 @dataclass(frozen=True)
@@ -258,10 +259,16 @@ class Registry:
 
 
 def unknown(kind: str, name: str, known: Iterable[str], also: Iterable[str] = ()) -> str:
-    """The sentence for a name that does not exist: the nearest one, here or in `also`, and all."""
+    """The sentence for a name that does not exist: the nearest one, here or in `also`, and all, or
+    those that are most like it where they are many."""
     names = list(known)
     near = nearest(name, [*names, *also])
-    return f"There is no {kind} {name!r}{near} There are: {', '.join(names) or 'none'}."
+    if len(names) > MANY:
+        alike = difflib.get_close_matches(name, names, n=ALIKE, cutoff=0.0)
+        there = f"There are {len(names):,}, such as {', '.join(alike)}."
+    else:
+        there = f"There are: {', '.join(names) or 'none'}."
+    return f"There is no {kind} {name!r}{near} {there}"
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

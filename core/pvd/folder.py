@@ -238,10 +238,13 @@ def read_array(path: Path) -> Tensor:
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Keep a second process out of a run folder. The lock of a dead process is free again."""
+    """Keep a second process out of a run folder. The lock of a dead process is free again. What is
+    begun here and leaves nothing, since it was refused, leaves no folder either.
+    """
     from filelock import FileLock, Timeout
 
     lock = FileLock(folder / ".lock", timeout=0)
+    made = [path for path in (folder, *folder.parents) if not path.exists()]
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock.acquire()
@@ -256,7 +259,13 @@ def locked(folder: Path) -> Iterator[None]:
     try:
         yield
     finally:
+        with suppress(OSError):  # whoever removed it meanwhile was right
+            if made and [path.name for path in folder.iterdir()] == [".lock"]:
+                (folder / ".lock").unlink()
         lock.release()
+        with suppress(OSError):  # from the inside out, as far as they are empty
+            for path in made:
+                path.rmdir()
 
 
 def check_holds_only(folder: Path, names: set[str], what: str) -> None:

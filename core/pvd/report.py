@@ -310,7 +310,8 @@ def show(value: Any) -> str:
     if value is None:
         return DASH
     if isinstance(value, float):
-        return f"{value:.4g}".replace("-", MINUS)
+        grouped = 1000 <= abs(value) < 1e9
+        return f"{value:{',.0f' if grouped else '.4g'}}".replace("-", MINUS)
     if isinstance(value, int) and not isinstance(value, bool):
         return f"{value:,}".replace("-", MINUS)
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -11,6 +11,7 @@ from pvd import drawing, validation
 from pvd.drawing import Drawn, Shop
 from pvd.errors import PartialResult, UsageError
 from pvd.ledger import BOOKMARK, VIEW, Ledger
+from pvd.money.amounts import count
 from pvd.records import Estimate, Judgment, RoundResult
 from pvd.session import Session
 from pvd.training import Aged, Bookmark, Lesson, train_round
@@ -25,8 +26,8 @@ def label(session: Session) -> int:
     round = ledger.finished() + 1
     if round > most:
         raise UsageError(
-            f"All {most} rounds of {session.folder} are done; give `pvd evaluate`, or begin a run "
-            "with a higher train.rounds."
+            f"{session.folder} has done its {count(most, 'round')}; give `pvd evaluate`, or begin "
+            "a run with a higher train.rounds."
         )
     if not ledger.has(round, "judgments.jsonl"):
         load_round(session, round - 1)
@@ -96,8 +97,8 @@ def check_failures(session: Session, failed: int, asked: int, where: str) -> Non
     """Raise PartialResult if more slates brought no answer than the settings allow."""
     if failed > session.settings.ask.failures * asked:
         raise PartialResult(
-            f"{failed} of {asked} slates of {where} brought no answer that can be used, more than "
-            f"ask.failures allows; the last reason: {session.desk.last_failure}."
+            f"{failed} of {count(asked, 'slate')} of {where} brought no answer that can be used, "
+            f"more than ask.failures allows; the last reason: {session.desk.last_failure}."
         )
 
 

@@ -327,6 +327,39 @@ def test_with_yes_what_is_found_is_taken(shop: Path, monkeypatch: pytest.MonkeyP
     assert "k" not in re.findall(r'"([^"]*)"', Path("run.toml").read_text())
 
 
+def test_where_nothing_is_proposed_enter_is_told_so(
+    shop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(beginning, "_somebody_is_there", lambda: True)
+    words = ["init", "--student", "tiny", "--device", "cpu"]
+    result = CliRunner().invoke(main, words, input="\n\n\nhuman\n")
+    assert result.exit_code == 0, result.output
+    said = " ".join(result.stderr.split())
+    why = "Choose one; none is proposed, since no key is in the environment. The teacher simulated"
+    assert f"{why} needs `tastes` for each persona" in said
+    assert "Teacher: Nothing is proposed here: type one." in said
+    assert read(Path("run.toml")).teacher.label == "human"
+
+
+@pytest.mark.parametrize("width", range(40, 101, 6))
+def test_a_command_to_copy_stays_on_one_line(
+    width: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    command = "pip install 'pvd-distill[hf]'"
+    beginning._say(f"One with published weights needs a package that is missing: {command}.")
+    lines = capsys.readouterr().err.splitlines()
+    assert sum(command in line for line in lines) == 1
+    assert max(map(len, lines)) <= width
+
+
+def test_what_the_recipe_says_is_a_default_like_any_other(shop: Path) -> None:
+    init("--yes", "--teacher", "human", "--student", "tiny")
+    text = Path("run.toml").read_text()
+    assert '\n# evaluators = ["mpr", "hits", "grades"]' in text
+    assert [one.label for one in read(Path("run.toml")).evaluators] == ["mpr", "hits", "grades"]
+
+
 def test_without_a_key_nobody_is_proposed_who_could_not_know(shop: Path) -> None:
     result = init("--yes")
     assert result.exit_code == 2

@@ -126,6 +126,17 @@ def test_every_number_is_there_at_any_width(
     assert "$0" not in out
 
 
+@pytest.mark.parametrize(("width", "tables"), [(60, 2), (80, 1)])
+def test_a_table_that_fits_is_one(
+    path: Path, width: int, tables: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    fill(path, 1, teacher="cheap", model="cheap")
+    out = done("info")
+    assert out.count("teacher, model") == tables
+    assert out.count("cheap") == tables, "a model that is called like its teacher is named once"
+
+
 def test_a_store_of_free_answers_shows_no_tokens(path: Path) -> None:
     fill(path, 1, teacher="simulated", model="", tokens=Tokens(), dollars=0.0)
     out = done("info")

@@ -16,7 +16,9 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from strangers import COLOURS
 
+from pvd import testing
 from pvd.cli import main
 
 
@@ -107,6 +109,43 @@ def test_doctor_finds_this_environment_in_order() -> None:
     result = pvd("doctor")
     assert result.exit_code == 0, result.output
     assert "torch" in result.stdout
+    (key,) = [line for line in result.stdout.splitlines() if "OPENAI_API_KEY" in line]
+    assert key.split() == ["note", "OPENAI_API_KEY", "not", "set"]
+
+
+def test_a_key_that_is_set_is_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "k")
+    (key,) = [line for line in pvd("doctor").stdout.splitlines() if "OPENAI_API_KEY" in line]
+    assert key.split() == ["ok", "OPENAI_API_KEY", "set"]
+
+
+def test_a_run_that_is_refused_leaves_no_folder(
+    small_options: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for item in testing.items(60):
+        Path(f"{item.id}.png").write_bytes(item.read())
+    Path("people.txt").write_text("".join(f"{p.text}\n" for p in testing.personas(40)))
+    before, paid = sorted(tmp_path.iterdir()), ["--teacher", "openai", "--max-cost", "1"]
+    own = ["-p", str(COLOURS), "--student", "colours", "--catalog", ".", "--personas", "people.txt"]
+    for place in ([], ["--out", "a/b"]):
+        assert "No key: set" in pvd("run", *own, *paid, *place).stderr
+        drawn = pvd("run", *small_options, *paid, *place)
+        assert "only serves to try things out" in drawn.stderr
+        assert sorted(tmp_path.iterdir()) == before
+    Path("mine").mkdir()
+    pvd("run", *own, *paid, "--out", "mine")
+    assert not list(Path("mine").iterdir()), "what was there stays, as it was"
+
+
+def test_help_says_what_each_command_is_for_by_task(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    lines = pvd("--help").stdout.splitlines()
+    assert max(map(len, lines)) <= 80
+    listed = [line for line in lines[lines.index("Begin:") :] if line.startswith("  ")]
+    assert all(line.endswith(".") and not line.endswith("...") for line in listed)
+    shown = {name for name, command in main.commands.items() if not command.hidden}
+    assert sorted(line.split()[0] for line in listed) == sorted(shown), "each one once"
 
 
 def test_check_reports_a_broken_contract(tmp_path: Path) -> None:
@@ -211,7 +250,10 @@ def test_what_would_be_sent_is_shown_word_by_word() -> None:
     assert '"persona"' in pvd("prompt", "render").stdout, "a teacher without words: its request"
     nobody = pvd("prompt", "render", "--persona", "nobody")
     assert nobody.exit_code == 5
-    assert "There is no persona 'nobody'" in nobody.stderr
+    said = nobody.stderr
+    assert "There is no persona 'nobody'" in said
+    assert "There are 240, such as " in said
+    assert len(said.split(" such as ")[1].split(", ")) == 5, "not all of them"
 
 
 FULL = Path("/dev/full")

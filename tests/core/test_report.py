@@ -624,9 +624,10 @@ def test_settings_are_dotted_as_the_command_line_takes_them() -> None:
 
 
 def test_cells() -> None:
-    values = (None, True, 1234, 0.123456, [1, "a"], "x" * 200)
+    values = (None, True, 1234, 1076.0, 14188.25, 0.123456, [1, "a"], "x" * 200)
     shown = [show(value) for value in json.loads(json.dumps(values))]
-    assert shown == ["\N{EN DASH}", "true", "1,234", "0.1235", '[1, "a"]', "x" * 159 + "…"]
+    numbers = ["1,234", "1,076", "14,188", "0.1235"]
+    assert shown == ["\N{EN DASH}", "true", *numbers, '[1, "a"]', "x" * 159 + "…"]
 
 
 def guarded(change: float, half: float = 1.0, text: str = "beige") -> Data:

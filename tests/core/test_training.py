@@ -510,7 +510,7 @@ def test_a_loss_that_is_no_number_stops_the_run(number: float) -> None:
 def test_judgments_without_a_pair_teach_nothing(
     found: list[Judgment], ages: list[int], replay: str
 ) -> None:
-    with pytest.raises(BadInput, match="state no pair"):
+    with pytest.raises(BadInput, match="none states a pair"):
         lesson(found, ages, replay)
 
 

@@ -129,8 +129,14 @@ class Beginning:
         choices = tuple(Choice(n, about("teacher", n), n in ready) for n in names)
         note = "* Its key is in the environment." if ready else ""
         own = self._own("teacher")
-        if (self._drawn or not ready) and self._will_do("teacher", own):
-            return Proposal(own, choices, note)
+        if self._drawn or not ready:
+            try:
+                self._tried("teacher", own)
+                return Proposal(own, choices, note)
+            except PvdError as error:
+                why = str(error)
+        if not ready:
+            note = f"Choose one; none is proposed, since no key is in the environment. {why}"
         return Proposal(next(iter(ready), None), choices, note)
 
     def _student(self) -> Proposal:

@@ -95,7 +95,7 @@ def _lines(settings: Settings, path: Path) -> Iterator[str]:
     yield ""
     described = options.describe(Settings)
     plain = [o for o in described if not _is_table(o)]
-    yield from _section(plain, settings, folder)
+    yield from _section(plain, settings, folder, resolve(recipe("default")))
     if files := settings.files():
         yield from ("", "[plugins]", *(f"{_toml(f)} = {_toml(d)}" for f, d in files.items()))
     for option in sorted((o for o in described if _is_table(o)), key=_place):
@@ -141,12 +141,16 @@ def _help(option: Option) -> str:
     return f"{option.help} ({choices})" if option.help and choices else option.help or choices
 
 
-def _section(described: list[Option], owner: object, folder: Path) -> list[str]:
-    """A line for each setting, with its help behind it, or above where that grows too long."""
+def _section(
+    described: list[Option], owner: object, folder: Path, usual: Settings | None = None
+) -> list[str]:
+    """A line for each setting, with its help behind it, or above where that grows too long. What
+    has no default of its own may have one in the recipe, whose settings are the `usual` ones."""
     rows = []
     for option in described:
         value = getattr(owner, option.name)
-        known = option.value is not MISSING and options.dump(option.value) == options.dump(value)
+        default = getattr(usual, option.name) if usual else option.value
+        known = default is not MISSING and options.dump(default) == options.dump(value)
         shown = "none" if value is None else _compact(value, folder)
         rows.append(("# " * known + f"{option.name} = {_toml(shown)}", _help(option)))
     column = max([HELP, *(len(row) + 2 for row, _ in rows if len(row) < WIDTH // 2)])

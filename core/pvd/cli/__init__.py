@@ -16,6 +16,7 @@ from pvd import __version__
 from pvd.cli.auditing import audit
 from pvd.cli.beginning import init
 from pvd.cli.caching import cache
+from pvd.cli.checking import check
 from pvd.cli.comparing import cell, compare
 from pvd.cli.describing import schema
 from pvd.cli.exporting import export
@@ -39,10 +40,53 @@ MEND = {  # what a system refuses wherever a file is used, and what helps
     errno.EPERM: "allow it, or name another place",
     errno.EROFS: "name another place",
 }
+plugins.add_command(check)
+
+# What each is for, by task, in lines that 80 columns have room for.
+SECTIONS: dict[str, dict[click.Command, str]] = {
+    "Begin": {
+        init: "Write a commented run.toml for data of your own.",
+        doctor: "Say what is installed and what would work here.",
+        completion: "Print what lets your shell complete what you type.",
+    },
+    "Run": {
+        run: "Label, train and evaluate: a whole run, or the rest of one.",
+        label: "Draw and ask the next round of a run.",
+        train: "Train a run's student on all judgments so far.",
+        evaluate: "Let a run's best student so far sit the exam.",
+    },
+    "Look at results": {
+        report: "Write a run's report.html again.",
+        compare: "Teach a student in several ways, and say which is better.",
+        audit: "A report card of each teacher: noise, bias, price.",
+    },
+    "Use the student": {
+        index: "Embed a catalogue with a student.",
+        search: "Print what an index has for each text, best first.",
+        export: "Write a run's student with a model card, to publish it.",
+    },
+    "Questions and answers": {
+        prompt: "Show what a teacher would be sent; list the prompts.",
+        cache: "Look at kept answers and their cost; publish, take, delete.",
+    },
+    "Plug-ins and settings": {
+        plugins: "List all plug-ins; begin or check one of your own.",
+        show_options: "Show what can be set of a plug-in or a section.",
+        schema: "Print the JSON Schema of run.toml or of a result.",
+    },
+}
 
 
 class Commands(click.Group):
     """Every error that pvd raises on purpose becomes one sentence and its exit code."""
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """By task."""
+        wide = max(len(command.name or "") for section in SECTIONS.values() for command in section)
+        for title, section in SECTIONS.items():
+            with formatter.section(title):
+                rows = [(f"{command.name:<{wide}}", about) for command, about in section.items()]
+                formatter.write_dl(rows)
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -91,25 +135,8 @@ def main() -> None:
         ) from None
 
 
-for command in (
-    init,
-    run,
-    label,
-    train,
-    evaluate,
-    compare,
-    cell,
-    audit,
-    report,
-    export,
-    index,
-    search,
-    prompt,
-    cache,
-    plugins,
-    show_options,
-    schema,
-    completion,
-    doctor,
-):
-    main.add_command(command)
+for section in SECTIONS.values():
+    for command, about in section.items():
+        command.short_help = about
+        main.add_command(command)
+main.add_command(cell)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import shutil
 import sys
+import textwrap
 from collections.abc import Sequence
 from os.path import expanduser
 from pathlib import Path
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     from pvd.beginning.proposing import Beginning, Choice, Proposal
 
 COST = 5.0  # dollars that are proposed as the limit
+COMMAND = re.compile(r"pip install '[^']*'")  # which is copied as a whole
+JOINED = "\N{NO-BREAK SPACE}"
 WIDEST = 100  # columns of what is read
 INTRO = {
     "catalog": "Catalogue: a table of items and their pictures, a folder of these, or SOURCE:PATH",
@@ -135,7 +139,11 @@ def _ask(beginning: Beginning, name: str, proposal: Proposal) -> None:
     while True:
         word = "Catalogue" if name == "catalog" else name.capitalize()
         shown = f"{word} [{_line(proposal.answer)}]" if proposal.answer else word
-        answer = click.prompt(shown, proposal.answer, show_default=False, err=True)
+        # Without a default click would ask again, without a word.
+        answer = click.prompt(shown, proposal.answer or "", show_default=False, err=True)
+        if not answer:
+            _say("Nothing is proposed here: type one.")
+            continue
         if name in ("catalog", "personas"):
             answer = expanduser(answer)  # what a shell would do
         try:
@@ -178,7 +186,11 @@ def _line(text: str) -> str:
 
 
 def _say(text: str, indent: str = "  ") -> None:
-    click.echo(click.wrap_text(text, _columns(), indent, indent), err=True)
+    whole = COMMAND.sub(lambda found: found[0].replace(" ", JOINED), text)
+    lines = textwrap.wrap(
+        whole, _columns(), initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False
+    )
+    click.echo("\n".join(lines).replace(JOINED, " "), err=True)
 
 
 def _columns() -> int:

@@ -16,11 +16,13 @@ from pvd.errors import UsageError
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table
 
     from pvd.store.archive import Contents, Group
     from pvd.store.upkeep import Pruned
 
-WIDE = 100  # columns from which on all numbers stand in one table
+NAME = 24  # columns that a name has at least, if it needs them; numbers are never broken
+ENDLESS = 10_000  # columns
 Column = tuple[str, bool, Callable[["Group"], list[str]]]  # title, whether at the right, lines
 
 
@@ -101,11 +103,14 @@ def show(found: Contents) -> None:
     if not found.groups:
         click.echo("There are no answers in it.")
     else:
-        groups = [_ANSWERS, _TOKENS] if any(map(_spoke, found.groups)) else [_ANSWERS]
-        if console.width >= WIDE:
-            groups = [tuple(column for columns in groups for column in columns)]
-        for columns in groups:
-            _table(console, found.groups, columns)
+        parts = [_ANSWERS, _TOKENS] if any(map(_spoke, found.groups)) else [_ANSWERS]
+        tables = [_table(found.groups, tuple(column for part in parts for column in part))]
+        endless = console.options.update(max_width=ENDLESS)
+        if console.measure(tables[0], options=endless).minimum > console.width:
+            tables = [_table(found.groups, part) for part in parts]
+        for table in tables:
+            console.print()
+            console.print(table)
     if found.pending:
         _submissions(console, found)
     if found.runs:
@@ -119,22 +124,21 @@ def _spoke(group: Group) -> bool:
     return any(group.tokens.counts())
 
 
-def _table(console: Console, groups: list[Group], columns: tuple[Column, ...]) -> None:
+def _table(groups: list[Group], columns: tuple[Column, ...]) -> Table:
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, leading=1)
-    table.add_column("teacher, model", overflow="fold")
+    longest = max(len(name) for group in groups for name in (group.teacher, group.model))
+    table.add_column("teacher, model", overflow="fold", min_width=min(longest, NAME))
     for title, right, _ in columns:
         table.add_column(title, justify="right" if right else "left", no_wrap=True)
     for group in groups:
-        name = Text.assemble(
-            (group.teacher, "bold"), *([f"\n{group.model}"] if group.model else [])
-        )
+        model = group.model if group.model != group.teacher else ""
+        name = Text.assemble((group.teacher, "bold"), f"\n{model}" if model else "")
         table.add_row(name, *(Text("\n".join(lines(group))) for _, _, lines in columns))
-    console.print()
-    console.print(table)
+    return table
 
 
 def _count(group: Group) -> list[str]:

@@ -178,6 +178,7 @@ def label(
     """Draw and ask the next round of RUN; the options begin a run that is not there yet."""
     from pvd import pipeline, progress
     from pvd.following import leading
+    from pvd.money.amounts import count
 
     settings = settings_from(config, recipe, given, folder)
     shown = progress.for_terminal(quiet or as_json)
@@ -188,7 +189,7 @@ def label(
     if as_json:
         click.echo(json.dumps({"round": number, "judgments": made, "file": str(file)}))
     else:
-        click.echo(f"Round {number}: {made} judgments in {file}")
+        click.echo(f"Round {number}: {count(made, 'judgment')} in {file}")
 
 
 @click.command()

@@ -11,7 +11,7 @@ from pvd.asking import Desk
 from pvd.errors import UsageError
 from pvd.folder import read_object, write_json
 from pvd.money import quote
-from pvd.money.amounts import money
+from pvd.money.amounts import count, money
 from pvd.money.budget import Budget
 from pvd.money.plan import Plan
 from pvd.progress import Progress
@@ -77,9 +77,9 @@ def say_spent(desk: Desk, progress: Progress) -> None:
     usage, budget = desk.usage, desk.budget
     if not (usage.dollars or usage.unpriced or budget.max_cost is not None):
         return
-    unpriced = f", and {usage.unpriced:,} answers of unknown price" * bool(usage.unpriced)
+    unpriced = f", and {count(usage.unpriced, 'answer')} of unknown price" * bool(usage.unpriced)
     limit = "" if budget.max_cost is None else f" of {money(budget.max_cost)}"
     progress.say(
         f"Spent by this command: {money(usage.dollars)}{unpriced}; by the run so far: "
-        f"{money(budget.spent.dollars)}{limit}, for {budget.spent.calls:,} questions."
+        f"{money(budget.spent.dollars)}{limit}, for {count(budget.spent.calls, 'question')}."
     )
