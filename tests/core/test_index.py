@@ -10,6 +10,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -296,6 +297,64 @@ def test_an_open_index_is_not_disturbed_by_a_removal(tmp_path: Path) -> None:
     assert len(Index.open(tmp_path / "index")) == 5
 
 
+@pytest.mark.parametrize("batch", [7, 1500, 4000])
+def test_the_vectors_come_out_in_blocks(tmp_path: Path, batch: int) -> None:
+    """In the order of the rows, at unit length: their products are what a search finds."""
+    count = 4000 if batch > 7 else 40
+    index = filled(tmp_path / "index", clustered(count), batch)
+    blocks = list(index.vectors())
+    assert all(len(some) == len(block) <= exact.BLOCK for some, block in blocks)
+    assert [row for some, _ in blocks for row in some] == list(index.rows())
+    everything = np.concatenate([block for _, block in blocks])
+    assert (everything.dtype, everything.shape) == (np.float32, (count, WIDTH))
+    assert np.abs(np.linalg.norm(everything.astype(np.float64), axis=1) - 1).max() < 1e-6
+    query = rows(1, 5)
+    products = dict(zip(index.ids(), (everything @ query[0].numpy()).tolist(), strict=True))
+    for hit in index.search(query, count)[0]:
+        assert hit.score == pytest.approx(products[hit.id], abs=1e-6)
+
+
+def test_the_vectors_of_one_block_are_in_memory_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index = filled(tmp_path / "index", rows(3000))
+    asked: list[int] = []
+
+    def counted(vectors: Tensor) -> Tensor:
+        asked.append(len(vectors))
+        return parts.normalized(vectors)
+
+    monkeypatch.setattr("pvd.search.index.normalized", counted)
+    for number, (some, _) in enumerate(index.vectors(), 1):
+        assert len(asked) == number
+        assert len(some) == asked[-1]
+    assert sum(asked) == 3000
+
+
+def test_vectors_go_on_while_the_index_changes(tmp_path: Path) -> None:
+    index = filled(tmp_path / "index", rows(30), batch=10)
+    names = list(index.ids())
+    blocks = index.vectors()
+    found = [row.id for row in next(blocks)[0]]
+    index.remove(names[5:])
+    found += [row.id for some, _ in blocks for row in some]
+    assert found == names
+    assert [row.id for some, _ in index.vectors() for row in some] == names[:5]
+    assert list(Index.create(tmp_path / "empty", width=WIDTH).vectors()) == []
+
+
+def test_an_index_says_what_it_is(tmp_path: Path, colours: Path) -> None:
+    index = Index.create(tmp_path / "index", colours, origin="first")
+    index.add(testing.items(12))
+    width = index.width
+    said = f"<pvd.Index {tmp_path / 'index'}: 12 items, width {width}, student colours (first)>"
+    assert repr(index) == said
+    (tmp_path / "index/parts/.1of1.unfinished").touch()
+    assert "12 items, not whole, width" in repr(index)
+    bare = Index.create(tmp_path / "bare", width=4)
+    assert repr(bare) == f"<pvd.Index {tmp_path / 'bare'}: 0 items, width 4, no student>"
+
+
 # --- what is refused --------------------------------------------------------------------------
 
 
@@ -346,6 +405,65 @@ def test_another_preparation_of_pictures_is_refused(
         Index.create(tmp_path / "index", colours)
 
 
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        (3, f"search takes a text, a list of texts, or vectors [Q, {WIDTH}] of numpy or torch, not "
+            "3."),
+        (None, "of numpy or torch, not None."),
+        ((text for text in "ab"), "of numpy or torch, not a generator."),
+        ([0.1, 0.2], "of numpy or torch; in the list is 0.1."),
+        (["red", ["a"]], "of numpy or torch; in the list is a list of 1."),
+        (torch.eye(WIDTH)[0], f"have the shape [{WIDTH}], and the index has vectors of width"),
+        (torch.eye(3), "have the shape [3, 3], and the index has vectors of width"),
+    ],
+    ids=lambda value: repr(value)[:9],
+)  # fmt: skip
+def test_what_cannot_be_searched(tmp_path: Path, query: Any, said: str) -> None:
+    index = filled(tmp_path / "index", rows(3))
+    with pytest.raises(BadInput) as caught:
+        index.search(query)
+    assert said in str(caught.value)
+
+
+@pytest.mark.parametrize("k", ["3", 2.5, None, True])
+def test_k_is_a_number_of_hits(tmp_path: Path, k: Any) -> None:
+    index = filled(tmp_path / "index", rows(3))
+    with pytest.raises(UsageError, match="k must be a whole number, not "):
+        index.search(rows(1), k)
+    assert len(index.search(rows(1), np.int64(2))[0]) == 2
+
+
+@pytest.mark.parametrize(
+    ("items", "said"),
+    [
+        (pvd.Item("scarf", Path("a.png")), "not the item 'scarf' alone; write [item]."),
+        ("scarf", "not 'scarf'."),
+        (["scarf"], "and one of them is 'scarf'."),
+        (None, "not None."),
+    ],
+    ids=lambda value: repr(value)[:9],
+)
+def test_what_is_no_list_of_items(tmp_path: Path, items: Any, said: str) -> None:
+    index = Index.create(tmp_path / "index", width=WIDTH)
+    with pytest.raises(BadInput) as caught:
+        index.add(items)
+    assert str(caught.value) == f"add takes a list of items (pvd.Item), {said}"
+    with pytest.raises(BadInput, match="add_vectors takes a list of pairs of items and vectors"):
+        index.add_vectors([(items, rows(1))])
+
+
+@pytest.mark.parametrize(
+    "batches", [(things(["a", "b", "c"]), rows(3)), "ab", [(things(["a"]), [[1.0] * WIDTH])]],
+    ids=["no list of pairs", "a text", "no array"],
+)  # fmt: skip
+def test_what_are_no_batches(tmp_path: Path, batches: Any) -> None:
+    index = Index.create(tmp_path / "index", width=WIDTH)
+    with pytest.raises(BadInput, match=r"add_vectors takes a list of pairs .* of numpy or torch, "):
+        index.add_vectors(batches)
+    assert len(index) == 0
+
+
 def test_an_item_goes_in_once(tmp_path: Path, colours: Path) -> None:
     index = Index.create(tmp_path / "index", colours)
     with pytest.raises(BadInput, match="Two items have the id 'item-0'; give each an id of its"):
@@ -371,6 +489,8 @@ def test_stored_vectors_that_are_no_numbers_are_damage(tmp_path: Path, count: in
     path.with_suffix(".new").replace(path)
     with pytest.raises(BadInput, match=r"1of1-000002\.safetensors is damaged; delete it"):
         Index.open(index.folder).search(rows(1), 9)
+    with pytest.raises(BadInput, match=r"1of1-000002\.safetensors is damaged; delete it"):
+        list(Index.open(index.folder).vectors())
 
 
 def test_a_part_that_is_taken_away_while_an_index_is_opened(

@@ -22,6 +22,7 @@ import pvd
 from pvd import pictures, testing
 from pvd.cli import main
 from pvd.discovery import registry
+from pvd.pipeline import save_student
 from pvd.search.index import Index
 from pvd.search.indexing import WHOLE, Shard
 
@@ -263,6 +264,45 @@ def test_a_runs_own_catalogue_and_plug_ins(small_options: list[str]) -> None:
     assert hits[0].score == pytest.approx(
         float((student.embed_texts(["red shoes"]) @ block.T).detach()), abs=4e-3
     )
+
+
+def test_a_catalogue_is_read_as_the_run_read_its_own() -> None:
+    """The run's options of the source hold for another catalogue of that source, and are said."""
+    for path, column in (("shop.csv", "sku"), ("more.csv", "sku"), ("other.csv", "id")):
+        shop(60 if path == "more.csv" else 50)
+        lines = Path("shop.csv").read_text()
+        Path(path).write_text(lines.replace("id,", f"{column},", 1))
+    folder = Path("run")
+    save_student(loaded(), folder / "student")
+    table = Path("shop.csv").resolve()
+    (folder / "run.toml").write_text(
+        f'[catalog]\nuse = "table"\npath = "{table}"\nid = "sku"\nimage = "image"\n'
+    )
+    shop(50)
+    Path("shop.csv").write_text(Path("shop.csv").read_text().replace("id,", "sku,", 1))
+
+    assert done("index", "run", "--to", "own")["items"] == 50
+    more = invoke("index", "run", "--catalog", "more.csv", "--to", "more")
+    assert more.exit_code == 0, more.output
+    assert "60 items (60 added)" in more.stdout
+    assert "As in run: catalog.id=sku; -o sets another one." in more.stderr
+    other = ["index", "run", "--catalog", "other.csv", "--to", "other"]
+    refused = invoke(*other)
+    assert refused.exit_code == 5
+    assert "As in run: catalog.id=sku" in refused.stderr
+    assert "has no column 'sku'" in " ".join(refused.stderr.split())
+    told = invoke(*other, "-o", "catalog.id=id")
+    assert told.exit_code == 0, told.output
+    assert "As in run" not in told.stderr
+    folders = invoke("index", "run", "--catalog", "images", "--to", "folders")
+    assert folders.exit_code == 0, folders.output
+    assert "As in run" not in folders.stderr  # another source has options of its own
+
+
+def loaded() -> pvd.Student:
+    student = pvd.load("student", "colours")
+    student.load("cpu")
+    return student
 
 
 def test_drawn_items_have_no_file(tmp_path: Path) -> None:

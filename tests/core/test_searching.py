@@ -6,6 +6,7 @@ import base64
 import io
 import json
 import re
+import shutil
 import sys
 import warnings
 from dataclasses import replace
@@ -23,7 +24,7 @@ from pvd import testing
 from pvd.cli import main, searching
 from pvd.discovery import registry
 from pvd.errors import BadInput, MissingFile, UsageError
-from pvd.search import graph
+from pvd.search import graph, hits
 from pvd.search.index import Hit, Index
 
 COLOURS = Path(__file__).parents[2] / "examples/own_student.py"
@@ -185,6 +186,34 @@ def test_pictures_that_are_no_files_come_from_the_catalogue() -> None:
     assert "it is not in the catalogue" in other.stderr
 
 
+def test_what_is_known_of_a_hit_has_its_columns_names() -> None:
+    hit = Hit(1, "a", 0.5, None, None, {"colour": "red", "split": "test", "price": "44", "fit": ""})
+    assert hits.about(hit) == "colour: red, price: 44"
+    long = {"text": "word " * 30, "colour": "red"} | {f"size{n}": "wide" for n in range(9)}
+    said = hits.about(replace(hit, attributes=long))
+    assert said.startswith("text: word word")
+    assert "…, colour: red, size0: wide, " in said
+    assert len(said) == hits.ABOUT
+    assert said[-1] == "…"
+    invoke("search", "index", "blue", "-k", "1", "--html", "hits.html")
+    (best,) = Index.open("index").search("blue", 1)
+    for name, value in best.attributes.items():
+        assert f"{name}: {value}" in Page(Path("hits.html")).text
+
+
+def test_a_catalogue_of_other_columns_is_read_for_the_pictures() -> None:
+    rows = [json.loads(line) for line in Path("shop.jsonl").read_text().splitlines()]
+    renamed = [{"sku": row.pop("id"), **row} for row in rows]
+    Path("other.jsonl").write_text("".join(json.dumps(row) + "\n" for row in renamed))
+    words = ["search", "index", "red", "-k", "2", "--html", "hits.html", "--catalog", "other.jsonl"]
+    refused = invoke(*words)
+    assert "say which one it is with -o catalog.id=" in " ".join(refused.stderr.split())
+    read = invoke(*words, "-o", "catalog.id=sku")
+    assert read.exit_code == 0, read.output
+    assert read.stderr == ""
+    assert len(Page(Path("hits.html")).pictures()) == 2
+
+
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
@@ -194,10 +223,20 @@ def test_pictures_that_are_no_files_come_from_the_catalogue() -> None:
         (["index", "red", "--approximate"], 4, "There is no graph in index; give `pvd index`"),
         (["index", " "], 2, "A text is blank; write what is searched for."),
         (["index", "gr\udcfcn"], 2, "The text 'gr\\udcfcn' is not UTF-8; set the terminal to"),
+        (["run", "red"], 4, "There is no index in run, it is a run; make one of it with `pvd index "
+                            "run --to found`."),
+        (["index/student", "red"], 4, "There is no index in index/student; open index."),
+        (["away", "red"], 4, "it is a student; make one of it with `pvd index away --catalog PATH"),
+        (["index", "red", "-o", "catalog.size=3"], 2, "-o says how --catalog is read; name one."),
+        (["index", "red", "-o", "student.width=3", "--catalog", "boutique"], 2,
+         "-o sets catalog.KEY here, not student."),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
-)
+)  # fmt: skip
 def test_mistakes_get_one_sentence(words: list[str], code: int, said: str) -> None:
+    Path("run").mkdir()
+    Path("run/run.toml").touch()
+    shutil.copytree("index/student", "away")
     result = invoke("search", *words)
     assert result.exit_code == code, result.output
     assert said in " ".join(result.stderr.split())

@@ -169,9 +169,9 @@ class Index:
         return digest_of([part.digest for part in self.parts])
 
     def vectors(self) -> Iterator[tuple[list[Row], ndarray]]:
-        """All vectors, in blocks: some rows, and [n, D] in float32 of unit length, at most 1024 at
-        once in memory. For other engines: the product of one and a text's is the cosine that
-        `search` finds. What changes meanwhile is not seen.
+        """All vectors, for other engines, in blocks that follow each other: rows (`id`, `title`,
+        `image`, `attributes`) and as many vectors [n, D], float32, of unit length. A block of at
+        most 1024 is in memory at once. The product with a text's vector is the score of `search`.
         """
         for part in self.parts:
             rows = part.rows()
