@@ -296,13 +296,12 @@ def test_a_refused_fresh_run_costs_no_run(settings: Make, tmp_path: Path) -> Non
 def part(name: str, new: int, dollars: tuple[float, float, float] | None) -> Part:
     forecast = Forecast(Tokens(), Tokens(900, 12, images=600) * new, Tokens())
     batch = None if dollars is None else (dollars[0] / 2, dollars[1] / 2, dollars[2] / 2)
-    return Part(name, "gemini", new + 7, 7, 0, forecast, dollars, batch, 3)
+    return Part(name, "gemini", new + 7, 7, 0, forecast, dollars, batch, 3, new, 64)
 
 
 PLAN = Plan(
     parts=(part("exam", 5000, (1.0, 2.0, 30.0)), part("training", 10_000, (2.0, 4.0, 60.0))),
     prices=("Prices of 2026-11-20.",),
-    at_once=64,
     requests_per_minute=None,
     tokens_per_minute=None,
     has_batches=True,
@@ -312,9 +311,9 @@ PLAN = Plan(
 )
 
 
-def said(**changes: Any) -> str:
-    lines = quote.lines(replace(PLAN, **changes), width=70)
-    assert max(map(len, lines)) <= 70
+def said(width: int = 70, **changes: Any) -> str:
+    lines = quote.lines(replace(PLAN, **changes), width=width)
+    assert max(map(len, lines)) <= width
     return " ".join(" ".join(lines).split())
 
 
@@ -349,6 +348,51 @@ def test_what_bounds_it(changes: dict[str, Any], expected: str) -> None:
     import re
 
     assert re.search(expected, said(**changes))
+
+
+FREE = (0.0, 0.0, 0.0)
+SIMULATED = replace(part("exam", 200_000, FREE), teacher="simulated", away=0, at_once=0)
+
+
+def test_who_answers_on_this_machine_does_not_count_as_slow() -> None:
+    words = said(80, parts=(SIMULATED, *PLAN.parts), has_batches=False)
+    assert "Asking gemini takes about 12 min: at most 64 calls at once of 3 s each." in words
+    assert "$6.00: exam (gemini) $2.00, training (gemini) $4.00." in words, "and whose it is"
+    assert "$0.00" not in words
+    limited = said(80, parts=(SIMULATED, *PLAN.parts), requests_per_minute=1000)
+    assert "Asking takes about 3.6 hours: at most 64 calls" in limited, "all are held back"
+    free = said(parts=(SIMULATED,), paid=False, requests_per_minute=1000)
+    assert "Asking takes about 3.3 hours: at most 1,000 requests a minute." in free
+
+
+def test_who_takes_few_calls_holds_nobody_else_up() -> None:
+    slow = replace(PLAN.parts[0], teacher="claude", at_once=4)
+    words = said(80, parts=(slow, PLAN.parts[1]))
+    # 5000 questions of 3 s by 4, and 10,000 by 64.
+    assert "Asking takes about 1.2 hours: at most 4 (claude), 64 (gemini) calls at once" in words
+
+
+def test_one_batch_is_no_plural() -> None:
+    words = said(parts=(replace(PLAN.parts[0], submissions=1),))
+    assert "and 1 submission. It is answered within 24 hours, often sooner." in words
+    none = said(parts=(replace(PLAN.parts[0], submissions=0),))
+    assert "submission" not in none
+
+
+def test_each_teachers_questions_wait_for_its_own_calls(settings: Make, tmp_path: Path) -> None:
+    """The judge is free and takes one call at once; the teacher is paid and takes more."""
+    made = settings(teacher={"use": "gemini"}, judge={"use": "simulated"})
+    exam, *taught = pipeline.plan(made, tmp_path / "run").parts
+    calls = made.teacher.capabilities.workers
+
+    assert calls > 1
+    assert (exam.away, exam.at_once) == (0, 0)
+    assert exam.new > 0
+    assert [(part.away, part.at_once) for part in taught] == [(p.new, calls) for p in taught]
+    half = {"use": "ensemble", "members": ["gemini", "simulated"]}
+    mixed = pipeline.plan(settings(teacher=half, judge={"use": "simulated"}), tmp_path / "run")
+    for part in mixed.parts[1:]:
+        assert (part.away, part.at_once) == (part.new / 2, calls)
 
 
 def test_enough_money_is_no_matter() -> None:

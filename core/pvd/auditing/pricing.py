@@ -10,10 +10,10 @@ from pvd.asking.questions import Questions, answering, really_asked
 from pvd.auditing.questions import Sheet
 from pvd.auditing.teachers import Member
 from pvd.money.plan import Part, Plan
-from pvd.money.planning import Estimated, priced
+from pvd.money.planning import Estimated, away, priced
 from pvd.protocols import BatchTeacher, Teacher
 from pvd.records import Forecast, Slate
-from pvd.settings import Settings
+from pvd.settings import AskSettings, Settings
 from pvd.store import Store
 
 SAMPLE = 200  # questions whose tokens are estimated; the others take as many on average
@@ -24,9 +24,8 @@ def plan(settings: Settings, members: Sequence[Member], sheet: Sheet, desk: Desk
     asked = [one for member in members for one in answering(member.teacher)]
     ask = settings.ask
     return Plan(
-        parts=tuple(_part(member, sheet.all(), desk.post.store) for member in members),
+        parts=tuple(_part(member, sheet.all(), desk.post.store, ask) for member in members),
         prices=tuple(dict.fromkeys(one.prices() for one in asked if one.prices())),
-        at_once=min(ask.workers or one.capabilities.workers for one in asked),
         requests_per_minute=ask.requests_per_minute,
         tokens_per_minute=ask.tokens_per_minute,
         has_batches=any(isinstance(one, BatchTeacher) for one in asked),
@@ -40,7 +39,7 @@ def plan(settings: Settings, members: Sequence[Member], sheet: Sheet, desk: Desk
     )
 
 
-def _part(member: Member, slates: Sequence[Slate], store: Store) -> Part:
+def _part(member: Member, slates: Sequence[Slate], store: Store, ask: AskSettings) -> Part:
     """What is asked of one teacher: distinct questions, and a sample of the new ones."""
     by_teacher: dict[int, tuple[Teacher, list[Slate]]] = {}
     for slate in slates:
@@ -70,4 +69,5 @@ def _part(member: Member, slates: Sequence[Slate], store: Store) -> Part:
         dollars=priced(estimated, batch=False),
         batch_dollars=priced(estimated, batch=True),
         submissions=int(batches and bool(new)),
+        **away(estimated, ask),
     )

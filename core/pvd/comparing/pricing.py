@@ -78,7 +78,6 @@ def _together(plans: Sequence[Plan]) -> Plan:
         plans[0],
         parts=tuple(parts.values()),
         prices=tuple(dict.fromkeys(prices)),
-        at_once=min(one.at_once for one in plans),
         has_batches=any(one.has_batches for one in plans),
         paid=any(one.paid for one in plans),
         what="comparison",
@@ -96,6 +95,8 @@ def _added(one: Part, other: Part) -> Part:
         dollars=_sum(one.dollars, other.dollars),
         batch_dollars=_sum(one.batch_dollars, other.batch_dollars),
         submissions=max(one.submissions, other.submissions),  # cells hand in side by side
+        away=one.away + other.away,
+        at_once=min(filter(None, (one.at_once, other.at_once)), default=0),
     )
 
 

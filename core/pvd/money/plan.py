@@ -29,6 +29,8 @@ class Part:
     dollars: Dollars | None  # None: nobody knows the price
     batch_dollars: Dollars | None  # in batches, as far as the teacher has them
     submissions: int  # one after the other, in batches
+    away: int = 0  # new ones that a provider answers, so that their time is known
+    at_once: int = 0  # of them
 
     @property
     def new(self) -> int:
@@ -42,7 +44,6 @@ class Plan:
 
     parts: tuple[Part, ...]
     prices: tuple[str, ...]  # where they come from, of which day
-    at_once: int
     requests_per_minute: int | None
     tokens_per_minute: int | None
     has_batches: bool
@@ -71,14 +72,18 @@ class Plan:
 
     @property
     def hours(self) -> float:
-        """How long asking directly takes, at the limits that are set."""
-        tokens = sum((part.forecast for part in self.parts), Forecast()).expected
-        minutes = [self.new * SECONDS / 60 / self.at_once]
+        """How long asking directly takes, at the limits that are set, one part after the other.
+        What is answered on this machine takes no time that anybody knows."""
+        return sum(map(self._minutes, self.parts)) / 60
+
+    def _minutes(self, part: Part) -> float:
+        tokens = part.forecast.expected
+        minutes = [part.away * SECONDS / 60 / max(part.at_once, 1)]
         if self.requests_per_minute:
-            minutes.append(self.new / self.requests_per_minute)
+            minutes.append(part.new / self.requests_per_minute)
         if self.tokens_per_minute:
             minutes.append((tokens.input + tokens.output) / self.tokens_per_minute)
-        return max(minutes) / 60
+        return max(minutes)
 
     @property
     def submissions(self) -> int:

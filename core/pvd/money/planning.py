@@ -23,7 +23,7 @@ from pvd.ledger import Ledger
 from pvd.money.plan import Dollars, Part, Plan
 from pvd.protocols import BatchTeacher, Teacher
 from pvd.records import Forecast, Slate
-from pvd.settings import Settings
+from pvd.settings import AskSettings, Settings
 from pvd.store import Store
 from pvd.streams import derive, stream
 
@@ -47,7 +47,6 @@ def plan(
     return Plan(
         parts=tuple(getattr(planning, part)() for part in parts),
         prices=tuple(dict.fromkeys(one.prices() for one in asked if one.prices())),
-        at_once=min(ask.workers or one.capabilities.workers for one in asked),
         requests_per_minute=ask.requests_per_minute,
         tokens_per_minute=ask.tokens_per_minute,
         has_batches=any(_with_batches(one) for one in asked),
@@ -246,7 +245,17 @@ class _Planning:
             dollars=priced(samples, batch=False),
             batch_dollars=priced(samples, batch=True),
             submissions=submissions * _with_batches(teacher) if count.new else 0,
+            **away(samples, self._settings.ask),
         )
+
+
+def away(samples: Sequence[Estimated], ask: AskSettings) -> dict[str, int]:
+    """How many of the new questions providers answer, and how many of those at once: one who takes
+    few calls holds nobody up but itself."""
+    paid = [sample for sample in samples if sample[0].capabilities.paid]
+    asked = sum(len(forecasts) * times for _, forecasts, times in paid)
+    calls = (ask.workers or teacher.capabilities.workers for teacher, _, _ in paid)
+    return {"away": round(asked), "at_once": min(calls, default=0)}
 
 
 def priced(samples: Sequence[Estimated], batch: bool) -> Dollars | None:

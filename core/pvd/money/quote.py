@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import shutil
 import textwrap
+from collections.abc import Mapping, Sequence
 
 from pvd.money.amounts import count, duration, money, short
-from pvd.money.plan import HOURS, SECONDS, Plan
+from pvd.money.plan import HOURS, SECONDS, Part, Plan
 
 NARROW, WIDE = 50, 100  # columns
 
@@ -14,8 +15,6 @@ NARROW, WIDE = 50, 100  # columns
 def lines(plan: Plan, width: int = 0) -> list[str]:
     """A table of the parts, then dollars, hours, limits, and where the prices come from; as wide
     as the terminal."""
-    width = width or shutil.get_terminal_size((78, 24)).columns - 1
-    width = min(max(width, NARROW), WIDE)
     found = [f"The whole {plan.what}, as far as it is not done:", *_table(plan)]
     said = [*_money(plan), _batches(plan), _time(plan), *_limits(plan), *plan.prices]
     if plan.new and not plan.settled:
@@ -23,14 +22,19 @@ def lines(plan: Plan, width: int = 0) -> list[str]:
             "What later rounds will ask is not known yet and counted as new; questions that must "
             "be asked again come on top."
         )
-    for text in filter(None, said):
-        found += textwrap.wrap(text, width, break_long_words=False)
-    return found
+    return [*found, *wrapped([text for text in said if text], width)]
+
+
+def wrapped(paragraphs: Sequence[str], width: int = 0) -> list[str]:
+    """Their lines, as wide as the terminal, or less: long lines are hard to read."""
+    width = width or shutil.get_terminal_size((78, 24)).columns - 1
+    width = min(max(width, NARROW), WIDE)
+    lines = (textwrap.wrap(text, width, break_long_words=False) for text in paragraphs)
+    return [line for some in lines for line in some]
 
 
 def _table(plan: Plan) -> list[str]:
     waiting = any(part.waiting for part in plan.parts)
-    several = len({part.teacher for part in plan.parts}) > 1
     columns = ["questions", "stored", *["waiting"] * waiting, "new"]
     rows = [["", *columns, "tokens in", "pictures", "out"]]
     for part in plan.parts:
@@ -38,9 +42,7 @@ def _table(plan: Plan) -> list[str]:
         counts = [part.questions, part.stored, *[part.waiting] * waiting, part.new]
         rows.append(
             [
-                f"{part.name} ({part.teacher})"
-                if several and part.name != part.teacher
-                else part.name,
+                _label(part, plan),
                 *(f"{count:,}" for count in counts),
                 *map(short, (tokens.input, tokens.images, tokens.output)),
             ]
@@ -50,6 +52,12 @@ def _table(plan: Plan) -> list[str]:
         "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]).rstrip()
         for row in rows
     ]
+
+
+def _label(part: Part, plan: Plan) -> str:
+    """What the part is called; with who is asked, where several are."""
+    several = len({part.teacher for part in plan.parts}) > 1
+    return f"{part.name} ({part.teacher})" if several and part.name != part.teacher else part.name
 
 
 def _money(plan: Plan) -> list[str]:
@@ -62,8 +70,14 @@ def _money(plan: Plan) -> list[str]:
     if total is None:
         return ["Nobody knows what it costs."]
     low, expected, high = map(money, total)
-    each = [(part.name, part.batch_dollars if plan.batch else part.dollars) for part in plan.parts]
-    parts = ", ".join(f"{name} {money(price[1])}" for name, price in each if price)
+    prices = [part.batch_dollars if plan.batch else part.dollars for part in plan.parts]
+    parts = ", ".join(
+        f"{_label(part, plan)} {money(price[1])}"
+        for part, price in zip(plan.parts, prices, strict=True)
+        if price and price[1]
+    )
+    if not parts:  # whoever is paid has answered all
+        return ["The answers cost nothing."]
     said = [
         f"Expected to cost {expected}: {parts}.",
         f"At least {low}; at most {high}, if every answer were as long as it may be.",
@@ -77,30 +91,44 @@ def _money(plan: Plan) -> list[str]:
 
 
 def _batches(plan: Plan) -> str:
-    if not plan.has_batches or not plan.new:
+    if not plan.has_batches or not plan.new or not plan.submissions:
         return ""
     total = plan.dollars(batch=True)
     cost = "" if total is None or plan.batch else f" {money(total[1])}, and"
+    many = plan.submissions
+    begin = f"{'In batches' if plan.batch else 'With --batch'}:{cost} {count(many, 'submission')}"
+    if many == 1:
+        return f"{begin}. It is answered within {HOURS} hours, often sooner."
     waits = ", since each round of tournaments and of training waits for the last"
     waits = "" if plan.settled else waits
+    days = count(round(many * HOURS / 24), "day")
     return (
-        f"{'In batches' if plan.batch else 'With --batch'}:{cost} {plan.submissions} submissions "
-        f"one after the other{waits}. "
-        f"Each is answered within {HOURS} hours, often sooner: {plan.submissions * HOURS / 24:.0f} "
-        "days at most."
+        f"{begin} one after the other{waits}. Each is answered within {HOURS} hours, often sooner: "
+        f"{days} at most."
     )
 
 
 def _time(plan: Plan) -> str:
     limited = plan.requests_per_minute or plan.tokens_per_minute
-    if not plan.new or plan.batch or not (plan.paid or limited):
+    away = any(part.away for part in plan.parts)
+    if not plan.new or plan.batch or not (away or limited):
         return ""  # how long one's own machine takes, nobody knows
-    bounds = [f"{count(plan.at_once, 'call')} at once of {SECONDS:g} s each"]
+    calls = {part.teacher: part.at_once for part in plan.parts if part.away}
+    bounds = [f"{_calls(calls)} at once of {SECONDS:g} s each"] if calls else []
     if plan.requests_per_minute:
         bounds.append(f"{plan.requests_per_minute:,} requests a minute")
     if plan.tokens_per_minute:
         bounds.append(f"{plan.tokens_per_minute:,} tokens a minute")
-    return f"Asking takes about {duration(plan.hours)}: at most {', and '.join(bounds)}."
+    some = not limited and any(part.new and part.teacher not in calls for part in plan.parts)
+    whom = f" {' and '.join(calls)}" if some else ""
+    return f"Asking{whom} takes about {duration(plan.hours)}: at most {', and '.join(bounds)}."
+
+
+def _calls(at_once: Mapping[str, int]) -> str:
+    """How many calls each takes; once, if all take as many."""
+    if len(set(at_once.values())) == 1:
+        return count(next(iter(at_once.values())), "call")
+    return f"{', '.join(f'{calls} ({who})' for who, calls in at_once.items())} calls"
 
 
 def _limits(plan: Plan) -> list[str]:

@@ -111,7 +111,7 @@ def test_what_nobody_who_judges_now_was_asked_holds_for_this_exam_too(tmp_path: 
     lay(design(), tmp_path, 0)
     other = {"judges": [{"use": "simulated", "noise": 0}]}
     look(design(**other), tmp_path)
-    with pytest.raises(BadInput, match="exam.items 8, and this command says 9"):
+    with pytest.raises(BadInput, match=r"exam\.items 8, and this command says 9"):
         look(design(exam={"items": 9}, **other), tmp_path)
 
 
