@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pvd.report import MINUS, decimals, headline, is_own, measure, number, otherwise
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.console import Console, RenderableType
 
 SHOWN = ("mpr", "mpr_true", "hit@20", "hit@5")  # the first three that there are, if they fit
 GAP = 2  # columns between two numbers
@@ -26,8 +26,9 @@ SYSTEMS = {
 }
 LOOKS = {"distilled": "bold", "chance": "dim"}
 BETWEEN = re.compile(
-    r"\S+(?: points?)? \([+\u2212\d][^()]* to [^()]*\)|[+\u2212][\d.,]+ to [+\u2212][\d.,]+"
-)  # a number and its interval
+    r"\S+(?: points?)? \([+\u2212\d][^()]* to [^()]*\)|[+\u2212][\d.,]+ to [+\u2212][\d.,]+|\d %"
+)  # a number and its interval, or its sign
+PROSE = 100  # columns of a paragraph at most: longer lines are hard to read
 Cells = tuple[str, list[str]]  # a row's name, and what stands in it
 JOINED = "\N{NO-BREAK SPACE}"
 
@@ -94,12 +95,13 @@ def chosen(metrics: Mapping[str, Any]) -> str:
     return f"The distilled student is that of round {best} of {rounds}, the best in validation."
 
 
-def say(console: Console, text: str, style: str = "") -> None:
+def say(console: Console, text: str, style: str = "", indent: int = 0) -> None:
     """A paragraph that breaks its lines in no interval: `+4.1 (+1.5 to +6.7)` stays together."""
     joined = BETWEEN.sub(lambda found: found[0].replace(" ", JOINED), text)
     # Rich breaks at no-break spaces as well.
-    for line in textwrap.wrap(joined, console.width, break_on_hyphens=False):
-        console.print(line.replace(JOINED, " "), style=style)
+    width = min(console.width, PROSE) - indent
+    for line in textwrap.wrap(joined, width, break_on_hyphens=False):
+        console.print(" " * indent + line.replace(JOINED, " "), style=style)
 
 
 def table(console: Console, first: str, heads: Sequence[str], rows: Sequence[Cells]) -> None:
@@ -123,8 +125,34 @@ def table(console: Console, first: str, heads: Sequence[str], rows: Sequence[Cel
         for name, cells in rows:
             if any(beside := [cells[some[n]] for n in part]):
                 shown.add_row(name, *beside, style=LOOKS.get(name, ""))
-        console.print(shown)
+        unpadded(console, shown)
         console.print()
+
+
+def unpadded(console: Console, shown: RenderableType) -> None:
+    """Print without the blanks that fill each line up."""
+    from rich.segment import Segment, Segments
+
+    for line in console.render_lines(shown, pad=False):
+        text = list(line)
+        while text and not text[-1].text.strip():
+            text.pop()
+        if text:
+            text[-1] = Segment(text[-1].text.rstrip(), text[-1].style)
+        console.print(Segments([*text, Segment.line()]), end="")
+
+
+def shorter(console: Console, first: str, across: str, heads: Sequence[str],
+            rows: Sequence[Cells]) -> None:  # fmt: skip
+    """A table, or the same with rows for columns, whose names are `across`, where that is
+    shorter."""
+    turned = [(head, [cells[n] for _, cells in rows]) for n, head in enumerate(heads)]
+    printed = []
+    for head, *given in ((first, heads, rows), (across, [name for name, _ in rows], turned)):
+        with console.capture() as capture:
+            table(console, head, *given)
+        printed.append(capture.get())
+    console.file.write(min(printed, key=lambda text: text.count("\n")))
 
 
 def measured(exam: Mapping[str, Any], own: Sequence[str]) -> tuple[list[str], list[Cells]]:

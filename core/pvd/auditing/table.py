@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pvd.auditing.wording import in_words, rows
+from pvd.closing import say, unpadded
 
 TITLE, CELL, GAP = 21, 21, 2  # columns of the figures' names, of a cell, between them
 
@@ -15,11 +16,10 @@ def show(found: Mapping[str, Any], report: Path) -> None:
     """Print what the audit found to stdout."""
     from rich import box
     from rich.console import Console
-    from rich.padding import Padding
     from rich.table import Table
     from rich.text import Text
 
-    console = Console(highlight=False, soft_wrap=False)
+    console = Console(highlight=False, soft_wrap=False, markup=False, emoji=False)
     cards, design = found["teachers"], found["design"]
     figures = rows(found)
     each = max((console.width - TITLE) // (CELL + GAP), 1)
@@ -33,32 +33,32 @@ def show(found: Mapping[str, Any], report: Path) -> None:
             cells = row.cells[start : start + each]
             table.add_row(row.title, *(Text(str(cell)) for cell in cells))
         console.print()
-        console.print(table)
+        unpadded(console, table)
     console.print()
     for card in cards:
-        console.print(Padding(Text(card["verdict"]), (0, 0, 1, 0)))
+        say(console, card["verdict"])
+        console.print()
     if found["between"]:
-        console.print(Text("Teachers among each other, in different orders of the same slates:"))
+        say(console, "Teachers among each other, in different orders of the same slates:")
     for pair in found["between"]:
-        console.print(Padding(Text(pair["verdict"]), (0, 0, 0, 2)))
+        say(console, pair["verdict"], indent=2)
         same = f"Same best item in {in_words(pair['top'])}"
         if pair["top_ceiling"]:
             same += f"; with their noise at most {in_words(pair['top_ceiling'])}"
-        console.print(Padding(Text(f"{same}."), (0, 0, 1, 2)))
-    console.print(
-        Text(
-            f"{design['slates']} slates of {design['size']} items x {design['orders']} orders, "
-            f"{design['personas']} personas of the training part, seed {found['seed']}. "
-            "95 % intervals, clustered by persona."
-        )
+        say(console, f"{same}.", indent=2)
+        console.print()
+    say(
+        console,
+        f"{design['slates']} slates of {design['size']} items x {design['orders']} orders, "
+        f"{design['personas']} personas of the training part, seed {found['seed']}. "
+        "95 % intervals, clustered by persona.",
     )
     if found["simulated"]:
         who = [card["label"] for card in cards if card["simulated"]]
-        console.print(
-            Text(
-                "These preferences are simulated: a made-up teacher, not people or a model."
-                if len(who) == len(cards)
-                else f"The preferences of {', '.join(who)} are made up by a program."
-            )
+        say(
+            console,
+            "These preferences are simulated: a made-up teacher, not people or a model."
+            if len(who) == len(cards)
+            else f"The preferences of {', '.join(who)} are made up by a program.",
         )
     console.print(Text(f"Report: {report}"), soft_wrap=True)

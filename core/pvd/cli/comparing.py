@@ -78,7 +78,7 @@ def compare(
     shown = progress.for_terminal(quiet or as_json)
     if dry_run:
         plan, seen = comparison.plan(made, out, shown)
-        lines = [*seen, *quote.lines(plan)]
+        lines = [*quote.wrapped(seen), *quote.lines(plan)]
         click.echo(json.dumps({**plan.as_json(), "outlook": seen}) if as_json else "\n".join(lines))
         return
     shown.say(f"Comparison: {out}")
@@ -135,6 +135,11 @@ def _parts(raw: str) -> list[str]:
             found.append("")
         else:
             found[-1] += letter
+    if depth or quote:
+        raise BadInput(
+            f"{raw} cannot be read as TOML: a bracket or a quote is not closed; write a list such "
+            'as [{use = "simulated", noise = 2}, "gemini"].'
+        )
     return [part.strip() for part in found if part.strip()]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pvd import crossed
 from pvd.comparing.design import Design
 from pvd.comparing.findings import questions
+from pvd.comparing.units import in_points
 from pvd.crossed import Components
 from pvd.money.amounts import count
 
@@ -37,11 +38,12 @@ def lines(design: Design, personas: int) -> list[str]:
     )
     if 0 < design.margin < smallest:
         needed = crossed.seeds_needed(ASSUMED, personas, design.margin, level=level)
-        wish = f"For one of {design.margin:g} (--margin)"
+        wish = f"difference of {in_points(design.margin)} (--margin)"
         said.append(
-            f"{wish} it takes {needed} seeds."
+            f"For a {wish} it takes {count(needed, 'seed')}."
             if needed
-            else f"{wish} no number of seeds is enough with {personas}{_more(design, level)}."
+            else f"A {wish} cannot be found with {count(personas, 'persona')}, however many seeds"
+            f"{_more(design, level)}."
         )
     return said
 
@@ -51,5 +53,5 @@ def _more(design: Design, level: float) -> str:
     for personas in (100, 200, 500, 1000, 2000, 5000):
         seeds = crossed.seeds_needed(ASSUMED, personas, design.margin, level=level, most=ENOUGH)
         if seeds:
-            return f"; {seeds} seeds are, with {personas:,}"
+            return f"; with {personas:,} it takes {count(seeds, 'seed')}"
     return ""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pvd import figures, pages
 from pvd.comparing import measures, wording
-from pvd.comparing.units import POINTS, Unit, judges, own, units
+from pvd.comparing.units import POINTS, Unit, in_points, judges, own, units
 from pvd.comparing.verdicts import tag
 from pvd.figures import GREY, LOOKS, Chart
 from pvd.money.amounts import count, money
@@ -26,7 +26,7 @@ def render(findings: Mapping[str, Any]) -> str:
     written = units(findings)
     return pages.render(
         "compare.html.j2",
-        *(count, dollars, tag, percent),
+        *(count, dollars, tag, percent, margin),
         found=findings,
         points=POINTS,
         units=written,
@@ -71,6 +71,11 @@ def render(findings: Mapping[str, Any]) -> str:
 def dollars(amount: float | None) -> str:
     """An amount of money; that of an unknown price is unknown."""
     return "unknown" if amount is None else money(amount)
+
+
+def margin(size: float) -> str:
+    """The points that a stand-in may be worse by."""
+    return in_points(size)
 
 
 def percent(share: float | None) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pvd.closing import Cells, change, interval, say, table
+from pvd.closing import Cells, change, interval, say, shorter, table
 from pvd.comparing import wording
 from pvd.comparing.units import judges, own, units
 from pvd.comparing.verdicts import tag
@@ -25,7 +25,8 @@ def show(findings: Mapping[str, Any], report: Path) -> None:
         console.print()
     views = judges(findings)
     measured = own(findings)
-    table(console, "difference", views, _differences(findings, "comparisons", views))
+    shown = _differences(findings, "comparisons", views)
+    shorter(console, "difference", "seen by", views, shown)
     if measured:
         table(console, "measure", *_by_plug_ins(findings))
     for line in wording.at_equal(findings):
@@ -35,7 +36,7 @@ def show(findings: Mapping[str, Any], report: Path) -> None:
     heads = [*views, "answers", "dollars"]
     if all(run["dollars"] == 0 for run in findings["cost"]["runs"]):
         heads.pop()
-    table(console, "runs", heads, scores)
+    shorter(console, "runs", "", heads, scores)
     if measured:
         table(console, "measure", *_scores_by_plug_ins(findings))
     for line in wording.substitution(findings):

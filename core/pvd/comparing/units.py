@@ -57,6 +57,11 @@ class Unit:
 POINTS = Unit()
 
 
+def in_points(size: float) -> str:
+    """A margin with its unit."""
+    return "1 point" if size == 1 else f"{size:g} points"
+
+
 def units(findings: Row) -> dict[str, Unit]:
     """By view; of a measure that we do not know, all numbers have the same decimals."""
     found = {}

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pvd.comparing.units import POINTS, Unit
+from pvd.comparing.units import POINTS, Unit, in_points
 
 Row = Mapping[str, Any]
 
@@ -17,7 +17,7 @@ def sentence(row: Row, findings: Mapping[str, Any], unit: Unit = POINTS) -> str:
     a, b, difference = row["a"], row["b"], row["difference"]
     size, spread = unit.size(abs(difference["value"])), f"({unit.between(difference)})"
     signed = "+" * unit.signed(difference["value"]).startswith("+") + unit.size(difference["value"])
-    margin = "1 point" if findings["margin"] == 1 else f"{findings['margin']:g} points"
+    margin = in_points(findings["margin"])
     match row["verdict"]:
         case "better":
             return f"{b} is better than {a} by {size} {spread}."
@@ -27,7 +27,9 @@ def sentence(row: Row, findings: Mapping[str, Any], unit: Unit = POINTS) -> str:
         case "same numbers":
             return f"{b} and {a} gave the same numbers in every run."
         case "too few seeds":
-            these = "this 1 seed" if findings["seeds"] == 1 else f"these {findings['seeds']} seeds"
+            these = (
+                "this one seed" if findings["seeds"] == 1 else f"these {findings['seeds']} seeds"
+            )
             return f"{b} minus {a} is {signed} in {these} {spread}; too few seeds for a verdict."
     if row["b_replaces_a"] and row["a_replaces_b"]:
         return f"{b} and {a} differ by less than {margin} {spread}: either will do."
@@ -61,7 +63,7 @@ def tag(row: Row) -> str:
     if row["b_replaces_a"] and row["a_replaces_b"]:
         return "either will do"
     if row["a_replaces_b"]:
-        return "A replaces it"
+        return f"{row['a']} replaces it"
     return "replaces" if row["b_replaces_a"] else "not resolved"
 
 

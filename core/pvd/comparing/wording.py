@@ -13,6 +13,7 @@ from pvd.comparing import measures
 from pvd.comparing.units import POINTS, own
 from pvd.comparing.verdicts import listed, opposes, sentence, standing, tag
 from pvd.crossed import FEW_SEEDS
+from pvd.discovery import PLURAL
 from pvd.money.amounts import count, money
 
 Row = Mapping[str, Any]
@@ -110,9 +111,10 @@ def substitution(findings: Mapping[str, Any]) -> list[str]:
     advantage = found["own_judge"]
     if advantage is not None:
         sure = advantage["low"] > 0 or advantage["high"] < 0
+        side = "less" if advantage["value"] < 0 else "more"
         said.append(
-            f"Judged by their own teacher, students gain {signed(advantage['value'])} points more "
-            f"than under the others ({between(advantage)})"
+            f"Judged by their own teacher, students gain {number(abs(advantage['value']))} points "
+            f"{side} than under the others (a difference of {between(advantage)})"
             + (
                 "; where judges differ in noise and students in what they learned, that alone can "
                 "do it."
@@ -190,7 +192,7 @@ def _runs(findings: Mapping[str, Any], path: str, level: str) -> list[Row]:
 
 def scope(findings: Mapping[str, Any]) -> str:
     """What was compared, in one line."""
-    arms = " x ".join(f"{len(factor['labels'])} {factor['path']}" for factor in findings["factors"])
+    arms = " x ".join(_levels(factor) for factor in findings["factors"])
     people = sorted({judge["personas"] for judge in findings["judges"]})
     sat = "-".join(str(n) for n in dict.fromkeys((people[0], people[-1])))
     student = f", student {findings['student']}" if findings["student"] else ""
@@ -200,6 +202,12 @@ def scope(findings: Mapping[str, Any]) -> str:
     )
 
 
+def _levels(factor: Row) -> str:
+    """How many of what: 2 teachers, 3 values of train.slates."""
+    path, many = factor["path"], len(factor["labels"])
+    return f"{many} {PLURAL[path]}" if path in PLURAL else f"{many} values of {path}"
+
+
 def how_sure(findings: Mapping[str, Any]) -> str:
     """What points are, and what the intervals are over."""
     points = (
@@ -207,9 +215,8 @@ def how_sure(findings: Mapping[str, Any]) -> str:
         "is truly best."
     )
     if findings["seeds"] < FEW_SEEDS:
-        return (
-            f"{points} Intervals are over personas, given these very seeds: others may turn them."
-        )
+        these = "this very seed" if findings["seeds"] == 1 else "these very seeds"
+        return f"{points} Intervals are over personas, given {these}: others may turn them."
     each = " or by one measure" if (many := len(own(findings))) else ""
     one_of = f", not for there being {many} measures" if many > 1 else ""
     return (

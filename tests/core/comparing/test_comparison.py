@@ -1,4 +1,4 @@
-"""Whole comparisons, with cells in real processes."""
+"""Whole comparisons, with cells in real processes: forked ones, where no test kills them."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import forked
 import psutil
 import pytest
 from click.testing import CliRunner, Result
@@ -68,6 +69,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("whole") / "out"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PVD_CACHE_DIR", str(out.with_name("cache")))
+        patch.setattr("pvd.comparing.cells.subprocess", forked)
         result = compare(out)
     assert result.exit_code == 0, result.output
     return out
@@ -143,6 +145,7 @@ def test_finished_it_prints_its_result_again_and_asks_nothing(whole: Path) -> No
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("forked_runs")
 def test_more_seeds_go_on_with_the_runs_that_are_there(whole: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     shutil.copytree(whole, out)
@@ -215,6 +218,7 @@ def test_other_peoples_folders_are_left_alone(tmp_path: Path, what: str) -> None
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("forked_runs")
 def test_what_is_damaged_is_made_again(whole: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     shutil.copytree(whole, out)
@@ -232,6 +236,7 @@ def test_what_is_damaged_is_made_again(whole: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("forked_runs")
 def test_a_composites_answers_are_those_that_were_asked(tmp_path: Path) -> None:
     out = tmp_path / "out"
     line = words(out, "--store", str(store(out)), "--judges", "simulated")
@@ -348,6 +353,8 @@ def test_a_cell_that_fails_ends_the_comparison_with_its_sentence(tmp_path: Path)
         (["--vary", "sampler"], 5, "is no KEY=A,B"),
         (["--vary", "sampler=uniform,four-bin"], 2, "given twice"),
         (["--vary", "loss={use=bradley,x"], 5, "cannot be read as TOML"),
+        (["--vary", 'loss=[{use="bradley-terry"},'], 5, "a bracket or a quote is not closed"),
+        (["--vary", "loss='bradley-terry,plackett-luce"], 5, "a bracket or a quote is not closed"),
         (["--vary", "loss=bradley-terry,plackett-luec"], 5, "did you mean"),
         (["--judges", "simulatd"], 5, "simulated"),
         (["--margin", "-1"], 2, "--margin"),
@@ -363,12 +370,18 @@ def test_mistakes_get_a_sentence(tmp_path: Path, vary: list[str], code: int, sai
     assert not (tmp_path / "out").exists()
 
 
-def test_a_dry_run_asks_nothing_and_says_what_it_could_see(tmp_path: Path) -> None:
+def test_a_dry_run_asks_nothing_and_says_what_it_could_see(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
     result = compare(tmp_path / "out", "--dry-run", "--seeds", "5")
 
     assert result.exit_code == 0, result.output
     assert "4 arms x 5 seeds = 20 runs" in result.stdout
-    assert "80 % power" in result.stdout
+    assert "80 % power" in " ".join(result.stdout.split())
+    table = ("exam", "validation", "training", " ")
+    prose = [line for line in result.stdout.splitlines() if not line.startswith(table)]
+    assert max(map(len, prose)) < 60
     assert not (tmp_path / "out").exists()
     plan: dict[str, Any] = json.loads(compare(tmp_path / "out", "--dry-run", "--json").stdout)
     parts = {part["name"]: part["questions"] for part in plan["parts"]}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 from planted import REFERENCE, design, found, judged, measuring, noise, sheet
 
-from pvd.comparing import report, screen, verdicts, wording
+from pvd.comparing import outlook, report, screen, verdicts, wording
 
 
 def row(**given: Any) -> dict[str, Any]:
@@ -35,7 +36,7 @@ SAID = {"margin": 1.0, "seeds": 5}
          "qwen-vl replaces gemini: it is surely not 1 point worse (−0.7 to +0.3).", "replaces"),
         ({"a_replaces_b": True},
          "gemini replaces qwen-vl: it is surely not 1 point worse (−0.3 to +0.7).",
-         "A replaces it"),
+         "gemini replaces it"),
         ({"a_replaces_b": True, "b_replaces_a": True},
          "qwen-vl and gemini differ by less than 1 point (−0.7 to +0.3): either will do.",
          "either will do"),
@@ -65,6 +66,22 @@ def test_no_sentence_says_that_two_are_equal() -> None:
     assert not re.search(r"\bequal(ly)?\b.{0,30}(good|teacher|arm)|no difference", words)
 
 
+@pytest.mark.parametrize("replaces", ["b_replaces_a", "a_replaces_b"])
+def test_no_p_of_another_test_stands_under_a_replacement(replaces: str) -> None:
+    """The p is that of a difference, which was not found."""
+    made = design(teacher__noise=[1, 2])
+    given = found(made, judged({"noise=1": [5.0, 5.1], "noise=2": [5.0, 5.1]}))
+    for one in given["comparisons"]:
+        one |= {"verdict": "not resolved", "p_holm": 0.083, "b_replaces_a": False,
+                "a_replaces_b": False}  # fmt: skip
+    assert "p 0.083" in report.render(given)
+    for one in given["comparisons"]:
+        one[replaces] = True
+    page = report.render(given)
+    assert "p 0.083" not in page
+    assert ("noise=1 replaces it" in page) == (replaces == "a_replaces_b")
+
+
 @pytest.fixture
 def findings() -> dict[str, Any]:
     made = design(teacher__noise=[1, 2], sampler=["uniform", "four-bin"], seeds=6)
@@ -89,6 +106,38 @@ def test_the_screen_fits_its_window(
         assert wording.signed(number) in text
     assert "Report: runs/compare/report.html" in text
     assert "noise=2" in text
+
+
+@pytest.mark.parametrize("columns", [60, 100, 160])
+def test_lines_end_where_their_words_do_and_prose_is_no_wider_than_a_page(
+    columns: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    text = printed(by_measures("precision@5", "recall@20"), capsys)
+    lines = text.splitlines()
+    assert not [line for line in lines if line != line.rstrip()]
+    prose = [line for line in lines if re.match(r"[A-Z]", line)]
+    assert len(prose) > 5
+    assert max(map(len, prose)) <= min(columns, 100)
+
+
+def test_in_a_narrow_window_the_views_are_rows(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One table of a pair with a row for each judge, not a table for each judge."""
+    made = design(teacher__noise=[1, 2])
+    given = found(made, judged({"noise=1": [9.0, 5.0], "noise=2": [4.0, 8.0]}))
+    views = len(given["views"])
+    assert views > 2
+    monkeypatch.setenv("COLUMNS", "60")
+    narrow = printed(given, capsys)
+    assert "seen by" in narrow
+    assert narrow.count("- noise=1") == 1
+    monkeypatch.setenv("COLUMNS", "200")
+    wide = printed(given, capsys)
+    assert "seen by" not in wide, "where there is room they stand beside one another"
+    verdict = r"[+−]\d+\.\d \([+−]\d+\.\d to [+−]\d+\.\d\)"
+    assert sorted(re.findall(verdict, narrow)) == sorted(re.findall(verdict, wide))
 
 
 def printed(findings: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> str:
@@ -284,6 +333,66 @@ def test_names_are_escaped_on_the_page(findings: dict[str, Any]) -> None:
 
 
 @pytest.mark.usefixtures("drawn")
+def test_on_a_phone_each_number_has_its_name(findings: dict[str, Any]) -> None:
+    """Tables of several columns become blocks there, whose cells name their columns."""
+    for page in (report.render(findings), report.render(by_measures("precision@5"))):
+        tables = re.findall(r"<table[^>]*>.*?</table>", page, re.S)
+        assert len(tables) > 4
+        for shown in tables:
+            assert re.match(r'<table class="[^"]*\bstack\b', shown), shown[:300]
+            cells = re.findall(r"<td(?![^>]*(?:data-label|graph|colspan))[^>]*>([^<]*)", shown)
+            assert not any(cells), "empty ones alone have no name"
+
+
+def test_shares_that_cannot_be_told_are_one_line() -> None:
+    made = design(teacher__noise=[1, 2])
+    given = found(made, judged({"noise=1": [-3.0, -2.0], "noise=2": [-2.0, -3.0]}))
+    carried = given["substitution"]["carried"]
+    assert len(carried) > 1
+    assert all(one["value"] is None for one in carried)
+    page = report.render(given)
+    assert page.count(carried[0]["why"]) == 1
+    assert "Carried gain." not in page, "a table of dashes says nothing"
+    for one in carried:
+        assert f"{one['taught']} instead of {one['instead_of']} by {one['judged']}" in page
+
+
+@pytest.mark.parametrize(("value", "said"), [(-0.5, "0.5 points less"), (0.5, "0.5 points more")])
+def test_an_advantage_is_more_or_less(findings: dict[str, Any], value: float, said: str) -> None:
+    findings["substitution"]["own_judge"] = {"value": value, "low": -2.0, "high": 2.0}
+    (line,) = [s for s in wording.substitution(findings) if s.startswith("Judged by their own")]
+    assert line.startswith(f"Judged by their own teacher, students gain {said} than under")
+
+
+@pytest.mark.parametrize(
+    ("path", "levels", "said"),
+    [
+        ("teacher", 2, "2 teachers x 1 seed"),
+        ("loss", 3, "3 losses x 1 seed"),
+        ("train.slates", 2, "2 values of train.slates x 1 seed"),
+    ],
+)
+def test_what_was_compared_is_counted(path: str, levels: int, said: str) -> None:
+    made = design(sampler=["uniform", "four-bin"], seeds=1)
+    given = found(made, {"judge": sheet([noise(1, 1), noise(1, 2)])})
+    given["factors"] = [{"path": path, "labels": list("abc")[:levels]}]
+    assert wording.scope(given).startswith(said)
+    assert "given this very seed:" in wording.how_sure(given)
+
+
+@pytest.mark.parametrize(
+    ("personas", "margin", "said"),
+    [
+        (29, 1.0, "A difference of 1 point (--margin) cannot be found with 29 personas, however "
+                  "many seeds"),
+        (400, 2.0, "For a difference of 2 points (--margin) it takes "),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_found_is_said_before(personas: int, margin: float, said: str) -> None:
+    made = replace(design(sampler=["uniform", "four-bin"]), margin=margin)
+    assert outlook.lines(made, personas)[-1].startswith(said)
+
+
 def test_few_seeds_make_a_page_too() -> None:
     made = design(sampler=["uniform", "four-bin"], seeds=1)
     findings = found(made, {"judge": sheet([noise(1, 1), noise(1, 2)])})
