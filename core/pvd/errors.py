@@ -49,6 +49,12 @@ class PluginError(BadInput):
     fault = ""  # what it returned and should have, without whose it is: for contracts
 
 
+class MemoryFull(PvdError):
+    """The memory, the GPU's too, is full, which is no fault of what was being read; exit code 5."""
+
+    exit_code = 5
+
+
 class ProviderFailure(PvdError):
     """The teacher's provider refuses to go on (key, quota, model, outage); exit code 6."""
 

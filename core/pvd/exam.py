@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -11,7 +11,7 @@ from pvd.asking import Desk
 from pvd.catalog import bounded
 from pvd.errors import BadInput, PartialResult
 from pvd.isolation import checks
-from pvd.isolation.origin import is_ours, place_known
+from pvd.isolation.origin import broken, is_ours, place_known
 from pvd.protocols import Evaluator, Teacher
 from pvd.records import Estimate, Exam, Item, Persona
 from pvd.report import RANKS, is_own
@@ -187,19 +187,45 @@ def evaluate(
             utilities=paper.utilities,
             seed=derive(seed, "bootstrap"),
         )
-        results[system] = {}
-        for evaluator in evaluators:
-            found = checks.estimates(evaluator, evaluator.evaluate(sat))
-            results[system] |= named(evaluator, found)
+        results[system] = _together((one, _checked(one, sat)) for one in evaluators)
     return results
 
 
+def _checked(evaluator: Evaluator, sat: Exam) -> Mapping[str, Estimate]:
+    """What it found. Headlines and gains rest on percentile ranks, so of those none may lack."""
+    found = checks.estimates(evaluator, evaluator.evaluate(sat))
+    for name in RANKS:
+        if name in found and len(found[name].values) != len(sat.personas):
+            raise broken(
+                evaluator,
+                f"returned {name!r} with {len(found[name].values)} values from evaluate",
+                f"it must have one for each of the {len(sat.personas)} personas",
+            )
+    return found
+
+
 def chance(evaluators: Sequence[Evaluator], items: int) -> dict[str, float]:
-    """What a ranking by lot gets among so many items, by the names of `evaluate`."""
-    return {k: v for one in evaluators for k, v in named(one, one.chance(items)).items()}
+    """What a ranking by lot gets among so many items, by the names of `evaluate`; BadInput where
+    two evaluators have a name in common."""
+    return _together((one, one.chance(items)) for one in evaluators)
 
 
-def named(evaluator: Evaluator, numbers: Mapping[str, Number]) -> dict[str, Number]:
+def _together(numbers: Iterable[tuple[Evaluator, Mapping[str, Number]]]) -> dict[str, Number]:
+    """The numbers of all evaluators: none may take the place of another."""
+    found: dict[str, Number] = {}
+    whose: dict[str, str] = {}
+    for evaluator, own in numbers:
+        for name, number in _named(evaluator, own).items():
+            if name in found:
+                raise BadInput(
+                    f"The evaluators {whose[name]} and {evaluator.label} both bring {name!r}; "
+                    "leave one out, or let one of them use another name."
+                )
+            found[name], whose[name] = number, evaluator.label
+    return found
+
+
+def _named(evaluator: Evaluator, numbers: Mapping[str, Number]) -> dict[str, Number]:
     """A plug-in's numbers by their names in results. Where one is called like ours, as nDCG@10 by
     somebody's own labels may be, the plug-in's name comes before it; percentile ranks keep theirs,
     since another evaluator may bring them in place of ours."""

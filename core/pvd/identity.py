@@ -18,14 +18,24 @@ from pvd.settings import Settings, flat, followed, unrecorded
 FIRST = ("run.toml", "data.json", "skipped.jsonl")  # what a run folder has before anything else
 
 
-def _is_ours(folder: Path) -> bool:
-    """Whether files in the folder may be removed: it holds a run, or nothing but our beginnings."""
-    seen = {path.name for path in folder.iterdir() if not path.name.startswith(".")}
-    return not seen or not seen.isdisjoint(FIRST)
+def _holds_run(folder: Path) -> bool:
+    """Whether a run was recorded there: run.toml alone is what `pvd init` writes, and data.json may
+    be anybody's."""
+    path = folder / "environment.json"
+    if not ((folder / "run.toml").is_file() and path.is_file()):
+        return False
+    try:
+        found = read_json(path)
+    except BadInput:  # a damaged one
+        return False
+    return isinstance(found, dict) and "pvd" in found
 
 
 def check_ours(folder: Path) -> None:
-    if not _is_ours(folder):
+    """UsageError unless all files in the folder may be removed: it holds a run, or nothing but the
+    beginnings of one."""
+    seen = {path.name for path in folder.iterdir() if not path.name.startswith(".")}
+    if not (seen <= {*FIRST} or _holds_run(folder)):
         raise UsageError(f"{folder} is no run folder, so --fresh will not empty it.")
 
 
@@ -34,7 +44,8 @@ def empty(folder: Path) -> None:
     a run that it may remove; never are rounds of one run left under the settings of another.
     """
     inside = [path for path in folder.iterdir() if path.name not in (".lock", *FIRST)]
-    for path in sorted(inside, key=lambda path: path.name != "metrics.json"):
+    order = {"metrics.json": 0, "environment.json": 2}  # the last says that this is a run
+    for path in sorted(inside, key=lambda path: order.get(path.name, 1)):
         path.rename(path.with_name(f".{path.name}.gone.tmp"))
     sweep(folder)
     for name in FIRST:
@@ -77,8 +88,8 @@ def difference(settings: Settings, folder: Path, free: tuple[str, ...] = ()) -> 
     path = folder / "run.toml"
     if not path.exists():
         return ""
-    begun = options.read_toml(path)
-    there = flat({"judge": begun.get("teacher"), **begun})  # who is not named is the teacher
+    table = options.read_toml(path)
+    there = flat({"judge": table.get("teacher"), **table})  # who is not named is the teacher
     here = flat({**_table(settings), **settings.whole()})
     differ = [
         name
@@ -150,7 +161,7 @@ def written(path: Path) -> options.Table:
     """The tables of a TOML file. In a run folder of an older version a judge is named that nobody
     had set: the teacher once more."""
     table = options.read_toml(path)
-    return followed(table) if (path.parent / "data.json").exists() else table
+    return followed(table) if _holds_run(path.parent) else table
 
 
 def configuration(path: Path) -> options.Table:

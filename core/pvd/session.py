@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pvd import loading, scoring
+from pvd import exam, loading, scoring
 from pvd.asking import Desk, opened
 from pvd.catalog import Data
 from pvd.errors import BadInput, MissingPrerequisite
@@ -92,6 +92,7 @@ def opened_session(
 
     team = team or Team()
     loading.check_device(settings.device)
+    exam.chance(settings.evaluators, 2)  # two with one name are refused before anybody is asked
     with ExitStack() as stack:
         stack.enter_context(locked(folder))
         if (folder / "run.toml").exists():  # any other folder's files are not ours to remove

@@ -30,6 +30,7 @@ from pvd.errors import (
     BadInput,
     BudgetReached,
     Interrupted,
+    MemoryFull,
     MissingPrerequisite,
     PluginError,
     ProviderFailure,
@@ -424,6 +425,20 @@ def test_a_ranking_that_does_not_fit_the_slate_is_unreadable(store: Store) -> No
     found, usage = ask(store, Overreaching(), 2, attempts=2)
     assert found == [None, None]
     assert usage.failed == 2
+
+
+@dataclass(kw_only=True)
+class Hungry(Clerk):
+    def read(self, request: Request, reply: Reply) -> Ranking:
+        raise MemoryError
+
+
+def test_a_full_memory_is_no_missing_ranking(store: Store) -> None:
+    """Asking again would pay for the same, and say nothing of it."""
+    teacher = Hungry()
+    with pytest.raises(MemoryFull, match=r"Hungry.* ran out of memory in read"):
+        ask(store, teacher, 2, attempts=3)
+    assert set(store.get(teacher.asked)) == set(teacher.asked), "the answers are kept"
 
 
 def test_truth_is_no_position() -> None:

@@ -151,6 +151,11 @@ def test_another_configuration_in_the_same_folder_is_refused(
         pvd.run(out=done.folder, teacher={"use": "simulated", "noise": 0.5}, **small)
     with pytest.raises(UsageError, match="is no run folder"):
         pvd.run(out=done.folder.parent, fresh=True, **small)
+    # What `pvd init` writes beside one's photographs makes no run of them, nor does anybody's data.
+    for name in ("run.toml", "data.json", "holiday.jpg"):
+        (done.folder.parent / name).write_text("{}" if name == "data.json" else "")
+    with pytest.raises(UsageError, match="is no run folder"):
+        pvd.run(out=done.folder.parent, fresh=True, **small)
     fresh = pvd.run(
         out=done.folder, fresh=True, teacher={"use": "simulated", "noise": 0.5}, **small
     )

@@ -92,6 +92,8 @@ def _measure_the_same(one: Sheet, other: Sheet, metric: str) -> bool:
     import numpy as np
 
     shared = [id for id in one.personas if id in other.personas]
+    if not shared:
+        return False  # nothing tells
     mine, theirs = ([sheet.personas.index(id) for id in shared] for sheet in (one, other))
     grids = [
         (a.trained["distilled"][metric], b.trained["distilled"][metric])

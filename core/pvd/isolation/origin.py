@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
-from pvd.errors import BadInput, MissingPrerequisite, PluginError, PvdError
+from pvd.errors import MemoryFull, MissingPrerequisite, PluginError, PvdError
 
 if TYPE_CHECKING:
     from importlib.metadata import Distribution
@@ -81,11 +81,11 @@ def memory_is_full(error: BaseException) -> bool:
     return isinstance(error, MemoryError) or bool(in_words)
 
 
-def no_room(what: str, error: BaseException) -> BadInput:
+def no_room(what: str, error: BaseException) -> MemoryFull:
     """What to raise about a full memory, which is nobody's mistake."""
     amount = re.search(r"allocate ([\d.]+ (?:bytes|[KMGTP]i?B))", error_line(error))
     asked = f" when it asked for {amount[1]}" if amount else ""
-    return BadInput(
+    return MemoryFull(
         f"{what}{asked}; free some, or use less (-o train.chunk=16 embeds fewer pictures at once "
         "in training), then give the same command again."
     )

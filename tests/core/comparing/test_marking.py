@@ -14,7 +14,7 @@ from pvd import exam, kit
 from pvd.comparing import marking, viewing
 from pvd.comparing.design import Judge
 from pvd.comparing.transcripts import Stop, Transcript, captions
-from pvd.errors import BadInput
+from pvd.errors import BadInput, PluginError
 from pvd.exam import Paper
 from pvd.records import Item, Persona
 
@@ -279,6 +279,41 @@ class Another(pvd.Evaluator):
 
 def test_what_the_lot_gets_goes_by_the_same_names() -> None:
     assert exam.chance([Another()], 10) == {"mpr": 50.0, "Another hit@5": 0.5, "lift": 1.0}
+
+
+def test_no_measure_takes_the_place_of_another() -> None:
+    with pytest.raises(BadInput, match=r"evaluators mpr and Another both bring 'mpr'"):
+        exam.chance([EVALUATORS[0], Another()], 10)
+    same = [Labelled(names=("precision@5",))] * 2
+    with pytest.raises(BadInput, match=r"Labelled and Labelled both bring 'precision@5'"):
+        marking.mark(paper(), [[transcript(1)], [transcript(2)]], [*EVALUATORS, *same], seed=0)
+
+
+@dataclass(kw_only=True)
+class Bare(pvd.Evaluator):
+    """A percentile rank of somebody else's, without the personas' values."""
+
+    def evaluate(self, exam: pvd.Exam) -> dict[str, pvd.Estimate]:
+        return {"mpr": pvd.Estimate(50.0, 40.0, 60.0, "personas")}
+
+    def chance(self, items: int) -> dict[str, float]:
+        return {"mpr": 50.0}
+
+
+def test_a_percentile_rank_has_a_value_for_each_persona() -> None:
+    """Headlines and gains are about it: better said than a KeyError at the end."""
+    scores = {"distilled": torch.zeros(PEOPLE, len(paper().items))}
+    with pytest.raises(PluginError, match=rf"Bare.* 'mpr' with 0 values .* the {PEOPLE} personas"):
+        exam.evaluate(paper(), scores, [Bare()], seed=0)
+
+
+def test_who_shares_no_persona_tells_nothing() -> None:
+    judges = [Judge("a", {}, True, False), Judge("b", {}, True, False)]
+    half = PEOPLE // 2
+    sheets = labelled([paper(PERSONAS[:half]), paper(PERSONAS[half:])], "precision@5")
+    labels = [view.label for view in viewing.views(judges, sheets)]
+
+    assert labels[-2:] == ["precision@5, a", "precision@5, b"]
 
 
 def test_a_measure_may_be_called_like_a_judge() -> None:
