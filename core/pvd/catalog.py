@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -145,12 +144,12 @@ def check_sizes(data: Data, size: int, settings: ExamSettings) -> str | None:
                 f"The part {part!r} has {there} of {sum(data.items.counts().values())} items, too "
                 f"few for a slate of {least}; bring more, or {mend}."
             )
-    people = min(len(data.people.test), settings.personas or math.inf)
-    shelf = min(len(data.items.test), settings.items or math.inf)
+    people, shelf = len(data.people.test), len(data.items.test)
+    people, shelf = min(people, settings.personas or people), min(shelf, settings.items or shelf)
     if people >= FEW_PERSONAS and shelf >= FEW_ITEMS:
         return None
-    size = f"{count(people, 'persona')}, {count(int(shelf), 'item')}"
-    return f"The exam is small ({size}): its intervals will be wide."
+    sitting = f"{count(people, 'persona')}, {count(shelf, 'item')}"
+    return f"The exam is small ({sitting}): its intervals will be wide."
 
 
 def _novelty(people: Split, group: str | None) -> tuple[str, str]:

@@ -244,6 +244,7 @@ def locked(folder: Path) -> Iterator[None]:
     from filelock import FileLock, Timeout
 
     lock = FileLock(folder / ".lock", timeout=0)
+    new = not (folder / ".lock").exists()
     made = [path for path in (folder, *folder.parents) if not path.exists()]
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -260,7 +261,7 @@ def locked(folder: Path) -> Iterator[None]:
         yield
     finally:
         with suppress(OSError):  # whoever removed it meanwhile was right
-            if made and [path.name for path in folder.iterdir()] == [".lock"]:
+            if new and [path.name for path in folder.iterdir()] == [".lock"]:
                 (folder / ".lock").unlink()
         lock.release()
         with suppress(OSError):  # from the inside out, as far as they are empty
