@@ -105,6 +105,10 @@ def test_a_judge_that_nobody_set_is_not_in_the_record(
     plan = runner.invoke(main, [*words, "--judge", "simulated", "--dry-run"])
     said = "The judge is simulated, another than the teacher, human; --judge changes it."
     assert said in plan.stderr, plan.output
+    # Also one of the same name with other options: another model, say.
+    words[words.index("human")] = "simulated"
+    plan = runner.invoke(main, [*words, "-o", "judge.noise=2", "--dry-run"])
+    assert "The judge is simulated (noise=2), another than the teacher, simu" in plan.stderr
 
 
 def test_the_table_has_every_number_with_its_interval(done: pvd.Run) -> None:

@@ -146,7 +146,7 @@ def run(
     **given: Any,
 ) -> None:
     """Label, train and evaluate; a finished run prints its result again."""
-    from pvd import pipeline, progress
+    from pvd import naming, pipeline, progress
     from pvd.beginning import looking
     from pvd.following import leading
     from pvd.money import quote
@@ -154,8 +154,11 @@ def run(
     settings = settings_from(config, recipe, given)
     folder = out or pipeline.default_folder(settings)
     shown = progress.for_terminal(quiet or as_json)
-    if (teacher := settings.teacher.label) != (judge := settings.judge.label):
-        shown.say(f"The judge is {judge}, another than the teacher, {teacher}; --judge changes it.")
+    if "judge" in settings.table():  # one that does not follow whoever teaches
+        judge, teacher = naming.label(settings.judge), naming.label(settings.teacher)
+        if judge != teacher:  # but for how they are asked
+            told = f"The judge is {judge}, another than the teacher, {teacher}"
+            shown.say(f"{told}; --judge changes it.")
     if dry_run:
         plan = pipeline.plan(settings, folder, shown, fresh)
         for line in looking.all_lacking(settings):
@@ -183,7 +186,7 @@ def label(
     settings = settings_from(config, recipe, given, folder)
     shown = progress.for_terminal(quiet or as_json)
     with leading(settings, folder) as team:
-        if not (folder / "run.toml").exists():
+        if not (folder / "run.toml").exists() and not folder.is_file():
             shown.say(f"There is no run in {folder} yet: a new one begins there.")
         number, file, made = pipeline.label(settings, folder, shown, team)
     if as_json:
