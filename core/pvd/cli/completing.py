@@ -151,8 +151,12 @@ def varied(ctx: click.Context, param: click.Parameter, incomplete: str) -> Items
 
 @_quiet
 def own_options(ctx: click.Context, param: click.Parameter, incomplete: str) -> Items:
-    """KIND.KEY=VALUE of the plug-in that the command's argument names."""
+    """KIND.KEY=VALUE of the plug-in that the command's argument names; of the sources that its
+    checks read, catalog.KEY=VALUE and personas.KEY=VALUE."""
     kind, _, name = _argument(ctx, "name").partition(".")
+    for role in ("catalog", "personas"):
+        if ctx.params.get(role) and incomplete.startswith(f"{role}."):
+            return settings(ctx, param, incomplete)
     if not incomplete.startswith(f"{kind}."):
         return [CompletionItem(f"{kind}.", type=OPEN)] if f"{kind}.".startswith(incomplete) else []
     inner = _settings(registry.get(kind, name), {}, incomplete.removeprefix(f"{kind}."))

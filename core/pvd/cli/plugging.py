@@ -1,4 +1,4 @@
-"""The commands about plug-ins: plugins, plugins new, plugins check."""
+"""The commands about plug-ins: plugins, plugins new."""
 
 from __future__ import annotations
 
@@ -11,12 +11,10 @@ from pathlib import Path
 
 import click
 
-from pvd import options
 from pvd.cli import completing
-from pvd.cli.files import plugin_files
+from pvd.cli.files import Place
 from pvd.discovery import KINDS, Listing, registry, unknown
 from pvd.errors import PluginError, UnknownName
-from pvd.isolation import unguarded
 
 
 @click.group(invoke_without_command=True)
@@ -53,10 +51,10 @@ def _listed(rows: Sequence[Listing]) -> Iterator[str]:
         if columns is None or len(line) <= columns:
             yield line
         else:
-            yield _wrapped(f"{row.name}  {row.distribution}  {why}", columns - 1)
+            yield wrapped(f"{row.name}  {row.distribution}  {why}", columns - 1)
 
 
-def _wrapped(text: str, width: int, first: str = "", then: str = "    ") -> str:
+def wrapped(text: str, width: int, first: str = "", then: str = "    ") -> str:
     """A text in lines of that width; long words, such as paths, are not cut in two."""
     return textwrap.fill(
         text, width, initial_indent=first, subsequent_indent=then,
@@ -67,9 +65,7 @@ def _wrapped(text: str, width: int, first: str = "", then: str = "    ") -> str:
 @plugins.command()
 @click.argument("kinds", metavar="KIND[,KIND...]", shell_complete=completing.kinds)
 @click.argument("name", metavar="NAME")
-@click.option(
-    "--to", type=click.Path(path_type=Path), help="The package's folder; else ./pvd-NAME."
-)
+@click.option("--to", type=Place(), help="The package's folder; else ./pvd-NAME.")
 def new(kinds: str, name: str, to: Path | None) -> None:
     """Write a package for plug-ins of yours, with tests, ready to install and to change.
 
@@ -94,76 +90,6 @@ def new(kinds: str, name: str, to: Path | None) -> None:
     click.echo("Next, in the environment of pvd:")
     for command in package.commands:
         click.echo(f"  {command}")
-
-
-@plugins.command()
-@click.argument("name", metavar="KIND.NAME", shell_complete=completing.plugins)
-@plugin_files
-@click.option(
-    "-o",
-    "assignments",
-    multiple=True,
-    metavar="KEY=VALUE",
-    help="Its options.",
-    shell_complete=completing.own_options,
-)
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
-def check(name: str, assignments: tuple[str, ...], as_json: bool) -> None:
-    """Check that a plug-in does what core relies on; without network or key, and never for money.
-
-    What cannot be checked so is skipped, and says why. Exit code 1 if anything fails.
-    """
-    from pvd import testing
-
-    kind, short = split_name(name)
-    tables: options.Table = {kind: {"use": short}}
-    for text in assignments:
-        tables = options.merge(tables, options.assignment(text))
-    if others := sorted(tables.keys() - {kind}):
-        raise UnknownName(f"Only options of {name} count here, -o {kind}.KEY, not {others[0]!r}.")
-    component = options.build(kind, tables[kind], kind)
-    rows: list[dict[str, str | None]] = []
-    said: list[str] = []
-    with unguarded():  # the checks say more of what it raises or returns
-        for sentence, problem in testing.check(component, live=False):
-            skipped = isinstance(problem, testing.Skipped)
-            result = "ok" if problem is None else "skipped" if skipped else "failed"
-            why = None if problem is None else str(problem)
-            rows.append({"check": sentence, "result": result, "why": why})
-            if not as_json:
-                click.echo(_line(result, sentence, _short(why, said)))
-            said += [why] if why else []
-    results = [row["result"] for row in rows]
-    counts = {result: results.count(result) for result in MARKS}
-    if as_json:
-        click.echo(json.dumps({"name": name, "checks": rows, **counts}))
-    else:
-        told = ", ".join(f"{count} {result}" for result, count in counts.items() if count)
-        click.echo(f"{name}, {len(rows)} checks: {told}")
-    if counts["failed"]:
-        raise SystemExit(1)
-
-
-MARKS = {"ok": "ok    ", "skipped": "skip  ", "failed": "FAIL  "}
-
-
-LONG = 80  # letters of a reason that is not said twice
-
-
-def _short(why: str | None, said: Sequence[str]) -> str | None:
-    """A reason as it stands below a check, after those that were said before."""
-    if why and said and why == said[-1]:
-        return "as above"
-    return f"{why[: LONG // 2]}... (as above)" if why in said and why and len(why) > LONG else why
-
-
-def _line(result: str, sentence: str, why: str | None) -> str:
-    """One check within the width of the terminal; why it is not ok stands below."""
-    width = min(shutil.get_terminal_size((78, 24)).columns, 100) - 1
-    lines = [_wrapped(sentence, width, MARKS[result], " " * 6)]
-    if why:
-        lines.append(_wrapped(why, width, " " * 8, " " * 8))
-    return "\n".join(lines)
 
 
 def split_name(name: str, sections: Iterable[str] = ()) -> tuple[str, str]:

@@ -14,35 +14,26 @@ from pvd.failures import Busy
 from pvd.isolation import answers, checks
 from pvd.isolation.origin import error_line
 from pvd.protocols import CompositeTeacher, Teacher
-from pvd.records import Item, Judgment, Persona, Reply, Request, Slate
+from pvd.records import Judgment, Reply, Request, Slate
 from pvd.settings import AskSettings
 from pvd.store import Store
+from pvd.testing import given
 from pvd.testing.contract import Contract, called
-from pvd.testing.demands import skip
-from pvd.testing.material import items, personas
+from pvd.testing.demands import LIVE, skip
 
 SEED = 7
-MEND = (
-    "override personas() and items() in a test class, or choose options that fit with "
-    "-o teacher.NAME=VALUE"
-)
+MONEY = "an answer of this teacher costs money"
+PERSON = "an answer of this teacher is a person's, and nobody is bothered in a check"
 
 
 class Answering(Contract):
     """The personas and items of a teacher's checks, and how it is asked about them."""
 
     kind: ClassVar[str] = "teacher"
+    roles: ClassVar[tuple[str, ...]] = ("items", "personas")
 
     def component(self) -> Teacher:
         raise NotImplementedError(f"{type(self).__name__} must define component(self).")
-
-    def personas(self) -> Sequence[Persona]:
-        """Four personas or more that it can rank for."""
-        return personas(4)
-
-    def items(self) -> Sequence[Item]:
-        """Seven items or more that it can rank."""
-        return items(7)
 
     def slate(self, size: int = 5, person: int = 0, repeat: int = 0) -> Slate:
         """One question."""
@@ -50,7 +41,7 @@ class Answering(Contract):
 
     def use(self, component: Any) -> None:
         if why := self._misfit(component):
-            skip(why)
+            skip(why, self._how(why))
         component.check(self.personas(), self.items())
         component.utilities(self.personas()[0], self.items())
         if isinstance(component, CompositeTeacher):
@@ -100,26 +91,29 @@ class Answering(Contract):
         except (Busy, ProviderFailure) as error:
             if self.live:
                 raise
-            skip(f"nobody answers a check ({error})")
+            skip(f"nobody answers a check ({error})", LIVE)
 
     def _why_not(self, teacher: Teacher) -> str:
         """Why it is not asked here."""
         able = teacher.capabilities
         if able.paid and not self.live:
-            return "an answer of this teacher costs money"
+            return MONEY
         if able.person and not self.live:
-            return "an answer of this teacher is a person's, and nobody is bothered in a check"
+            return PERSON
         return self._misfit(teacher)
 
     def _misfit(self, teacher: Teacher) -> str:
-        """Why it cannot rank these personas and items. That of material which a test class brings
-        itself is an error, which `test_check` finds."""
+        """Why it cannot rank these personas and items. That of an author's own is an error, which
+        `test_check` finds."""
+        drawn = self._drawn()
         if lacking := teacher.capabilities.reads - self.personas()[0].attributes.keys():
+            what = ", ".join(sorted(lacking))
+            if "personas" not in drawn:
+                return f"it reads {what}, which the first of your personas lacks; add it"
             return (
-                f"it reads {', '.join(sorted(lacking))}, which the personas of a check lack; {MEND}"
+                f"it reads {what}, which the personas of a check lack; {given.hint(['personas'])}"
             )
-        cls = type(self)
-        if cls.personas is not Answering.personas or cls.items is not Answering.items:
+        if not drawn:
             return ""
         with suppress(Exception):  # `test_check` finds what else it raises
             try:
@@ -127,22 +121,29 @@ class Answering(Contract):
             except PluginError:
                 raise
             except (BadInput, MissingFile) as error:
-                return f"it refuses the personas and items of a check: {error_line(error)}; {MEND}"
+                why = f"it refuses the personas and items of a check: {error_line(error)}"
+                return f"{why.rstrip('.')}; {given.hint(drawn)}, or choose options that fit"
         return ""
 
     def _fitting(self) -> Teacher:
         """The teacher, if it can rank the personas and items of this check."""
         teacher = self.component()
         if why := self._misfit(teacher):
-            skip(why)
+            skip(why, self._how(why))
         return teacher
 
     def _asked(self, teacher: Teacher | None = None) -> Teacher:
         """The teacher, if it may be asked."""
         teacher = teacher or self.component()
         if why := self._why_not(teacher):
-            skip(why)
+            skip(why, self._how(why))
         return teacher
+
+    def _how(self, why: str) -> str:
+        """What makes a check that is left out for this reason after all."""
+        if why in (MONEY, PERSON):
+            return LIVE
+        return given.mend(self._drawn()) if self._drawn() else "bring data that fits"
 
 
 def digest(teacher: Teacher, slate: Slate, known: str | None = None) -> str:

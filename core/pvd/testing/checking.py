@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from pvd.discovery import KINDS
 from pvd.errors import PvdError
 from pvd.isolation.origin import error_line
 from pvd.protocols import Component
+from pvd.records import Item, Persona
 from pvd.testing.contract import Contract
 from pvd.testing.evaluators import EvaluatorContract
 from pvd.testing.losses import LossContract
@@ -38,16 +39,29 @@ CORE = Path(__file__).parents[1]
 class Skipped(str):
     """Why a check was not made."""
 
+    how: str = ""  #: what makes it after all; empty where there is nothing to check
 
-def check(component: Component, *, live: bool = True) -> Iterator[tuple[str, str | None]]:
+
+def check(
+    component: Component,
+    *,
+    live: bool = True,
+    items: Sequence[Item] | None = None,
+    personas: Sequence[Persona] | None = None,
+) -> Iterator[tuple[str, str | None]]:
     """Each check of the component's contract, as a sentence, with None, or what is wrong, or
-    Skipped. No check leaves this machine.
+    Skipped. No check leaves this machine. The checks are about these items (twelve or more) and
+    personas (four or more), or about drawn ones.
 
     Without `live` nobody is asked who costs money or is a person, and what is missing here (a key,
     weights, a package) is Skipped, not wrong.
     """
     kind = next(kind for kind, cls in KINDS.items() if isinstance(component, cls))
-    body = {"component": lambda self: component, "live": live}
+    body: dict[str, Any] = {"component": lambda self: component, "live": live}
+    if items is not None:
+        body["items"] = lambda self: items
+    if personas is not None:
+        body["personas"] = lambda self: personas
     contract = type(type(component).__name__, (CONTRACTS[kind],), body)()
     try:
         for name in contract.checks():
@@ -81,14 +95,26 @@ def problem_of(method: Any) -> str | None:
     try:
         method()
     except SkipTest as why:
-        return Skipped(why)
+        skipped = Skipped(why)
+        skipped.how = getattr(why, "how", "")
+        return skipped
     except (AssertionError, PvdError) as error:
-        return str(error) or traceback.format_exc(limit=-1).strip()
+        said = str(error) or traceback.format_exc(limit=-1).strip()
+        return _noted(said, error)
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # a stranger's code: whatever it raises, sys.exit() too
-        return f"{error_line(error)}{_where(error)}"
+        return _noted(f"{error_line(error)}{_where(error)}", error)
     return None
+
+
+def _noted(said: str, error: BaseException) -> str:
+    """With what the check knows beside."""
+    return "; ".join([said.rstrip("."), *notes]) if (notes := _notes(error)) else said
+
+
+def _notes(error: BaseException) -> list[str]:
+    return list(getattr(error, "__notes__", ()))
 
 
 def _where(error: BaseException) -> str:

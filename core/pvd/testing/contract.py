@@ -5,21 +5,23 @@ from __future__ import annotations
 import inspect
 import io
 import typing
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import redirect_stdout
 from dataclasses import fields, is_dataclass
-from functools import partial, wraps
+from functools import cached_property, partial, wraps
 from typing import Any, ClassVar, TypeVar
 
 from pvd import options
 from pvd.discovery import KINDS, RESERVED, RESERVED_OF
-from pvd.errors import MissingPrerequisite, PluginError, PvdError
+from pvd.errors import BadInput, MissingPrerequisite, PluginError, PvdError
 from pvd.isolation import origin_of, unguarded
 from pvd.isolation.checks import check_type
 from pvd.isolation.origin import error_line, missing_package
 from pvd.protocols import Component
+from pvd.records import Item, Persona
+from pvd.testing import given
 from pvd.testing import options as own
-from pvd.testing.demands import require, skip
+from pvd.testing.demands import BRING, require, skip
 from pvd.testing.network import offline
 from pvd.testing.streams import STREAMS, drawn_from
 
@@ -34,20 +36,26 @@ def check(method: Callable[[C], None]) -> Callable[[C], None]:
     @wraps(method)
     def run(self: C) -> None:
         __tracebackhide__ = True
+        self.missed.clear()
         with offline(), unguarded():
             try:
-                method(self)
-            except PluginError as error:
-                if not error.fault:
-                    raise
-                raise AssertionError(f"it {error.fault}") from None
-            except (MissingPrerequisite, ImportError) as error:
-                missing: BaseException | None = error
-                if isinstance(error, ImportError):
-                    missing = missing_package(origin_of(self.component()), error)
-                if self.live or missing is None:
-                    raise
-                skip(str(missing))
+                try:
+                    method(self)
+                except PluginError as error:
+                    if not error.fault:
+                        raise
+                    raise AssertionError(f"it {error.fault}") from None
+                except (MissingPrerequisite, ImportError) as error:
+                    missing: BaseException | None = error
+                    if isinstance(error, ImportError):
+                        missing = missing_package(origin_of(self.component()), error)
+                    if self.live or missing is None:
+                        raise
+                    skip(str(missing), BRING)
+            except Exception as error:  # SkipTest, too, whose reason says it where it counts
+                if hint := self._hint(error):
+                    error.add_note(hint)
+                raise
 
     run.is_check = True  # type: ignore[attr-defined]
     return run
@@ -65,6 +73,7 @@ class Contract:
 
     live: ClassVar[bool] = False
     kind: ClassVar[str] = ""
+    roles: ClassVar[tuple[str, ...]] = ()  # "items", "personas": those that the checks hand over
     streams: ClassVar[tuple[str, ...]] = (
         STREAMS  # global ones that are not this kind's to draw from
     )
@@ -72,6 +81,21 @@ class Contract:
     def component(self) -> Component:
         """The component to check, a new one each time, with any options."""
         raise NotImplementedError(f"{type(self).__name__} must define component(self).")
+
+    @cached_property
+    def missed(self) -> set[str]:
+        """The roles in whose drawn attributes a check looked for something in vain."""
+        return set()
+
+    def items(self) -> Sequence[Item]:
+        """What the checks are about: drawn items. Return your own, twelve or more of them, where
+        the component needs what these lack."""
+        return given.items(given.LEAST["items"], self.missed)
+
+    def personas(self) -> Sequence[Persona]:
+        """Whom they are about: drawn personas. Return your own, four or more of them, where the
+        component needs what these lack."""
+        return given.personas(given.LEAST["personas"], self.missed)
 
     def use(self, component: Component) -> None:
         """Let it do what it is for, once."""
@@ -229,6 +253,33 @@ class Contract:
         )
         for ended in ends:
             ended()
+
+    @classmethod
+    def _drawn(cls) -> list[str]:
+        """Which of items and personas are drawn, none of an author's own."""
+        return [role for role in cls.roles if getattr(cls, role) is getattr(Contract, role)]
+
+    def _shelf(self, count: int) -> Sequence[Item]:
+        """So many items; of an author's own at most as many as there are."""
+        drawn = "items" in self._drawn()
+        return given.items(count, self.missed) if drawn else self.items()[:count]
+
+    def _people(self, count: int) -> Sequence[Persona]:
+        """So many personas, alike."""
+        drawn = "personas" in self._drawn()
+        return given.personas(count, self.missed) if drawn else self.personas()[:count]
+
+    def _hint(self, error: Exception) -> str:
+        """What to do, if a check ended so since its items and personas are drawn."""
+        from unittest import SkipTest
+
+        drawn, said = self._drawn(), error_line(error)
+        if isinstance(error, SkipTest) or not drawn or given.HAVE[tuple(drawn)] in said:
+            return ""
+        refused = isinstance(error, BadInput) and not isinstance(error, PluginError)
+        if self.missed:
+            return given.hint([role for role in drawn if role in self.missed])
+        return given.hint(drawn) if refused or given.DRAWN.search(said) else ""
 
     def _used(self, component: Component) -> Callable[[], None]:
         """Use it, and return how that ended: what to call once all that it did is judged. Where it

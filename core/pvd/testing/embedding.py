@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from pvd.isolation import checks
 from pvd.protocols import Student
+from pvd.records import Item
 from pvd.testing.demands import require
-from pvd.testing.material import items
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -25,18 +25,17 @@ TURNED = [3, 0, 5, 1, 4, 2]
 NEAR = 0.02  # by how much a number of an embedding moves where it is rounded otherwise
 
 
-def pictures_of(
-    student: Student, count: int = 6, block: int = 32, sizes: Sequence[tuple[int, int]] = ()
+def prepared_of(
+    student: Student, shelf: Sequence[Item], block: int = 32, sizes: Sequence[tuple[int, int]] = ()
 ) -> Pictures:
-    """The first items, prepared so many at once; of these sizes, if some are given."""
+    """These items, prepared so many at once; of these sizes, if some are given."""
     from pvd.pictures import Memory, Pictures
     from pvd.pictures.shelf import joined
 
-    shelf = items(count)
     images = [item.open() for item in shelf]
     if sizes:
         images = [image.resize(size) for image, size in zip(images, sizes, strict=True)]
-    parts = [images[start : start + block] for start in range(0, count, block)]
+    parts = [images[start : start + block] for start in range(0, len(shelf), block)]
     made = [checks.prepared(student, student.prepare(part), len(part)) for part in parts]
     return Pictures(shelf, Memory(joined(made)))
 

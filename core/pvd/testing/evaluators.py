@@ -12,6 +12,7 @@ from pvd.protocols import Evaluator
 from pvd.records import Estimate, Exam
 from pvd.testing.contract import Contract, called, check
 from pvd.testing.demands import require, skip
+from pvd.testing.given import hint
 from pvd.testing.material import exam
 
 if TYPE_CHECKING:
@@ -26,13 +27,36 @@ class EvaluatorContract(Contract):
     ones in whatever order personas and items come."""
 
     kind: ClassVar[str] = "evaluator"
+    roles: ClassVar[tuple[str, ...]] = ("items", "personas")
 
     def component(self) -> Evaluator:
         raise NotImplementedError(f"{type(self).__name__} must define component(self).")
 
-    def exam(self, personas: int = 4, items: int = 12, *, utilities: bool = True) -> Exam:
-        """A sitting; give its records in your own version what the evaluator needs of them."""
-        return exam(personas, items, utilities=utilities)
+    def exam(
+        self, personas: int | None = None, items: int | None = None, *, utilities: bool = True
+    ) -> Exam:
+        """A sitting of so many personas and items, else of all; of your own at most as many as
+        `personas` and `items` return. Scores, and the judge's utilities, are drawn by lot."""
+        people = self.personas() if personas is None else self._people(personas)
+        shelf = self.items() if items is None else self._shelf(items)
+        sat = exam(len(people), len(shelf), utilities=utilities)
+        return replace(sat, personas=tuple(people), items=tuple(shelf))
+
+    @classmethod
+    def _drawn(cls) -> list[str]:
+        return super()._drawn() if cls.exam is EvaluatorContract.exam else []
+
+    def _valued(self, evaluator: Evaluator) -> Exam:
+        """A sitting of those personas that the evaluator has a value for: of an author's own some
+        may have no labels. All of them, if it has values for all, or for none."""
+        sat = self.exam()
+        everybody = len(sat.personas)
+        if all(len(one.values) in (0, everybody) for one in evaluator.evaluate(sat).values()):
+            return sat
+        columns = range(len(sat.items))
+        alone = (evaluator.evaluate(shown(sat, [row], columns)) for row in range(everybody))
+        rows = [row for row, found in enumerate(alone) if found]
+        return shown(sat, rows, columns) if rows else sat
 
     def use(self, component: Any) -> None:
         component.evaluate(self.exam())
@@ -41,10 +65,11 @@ class EvaluatorContract(Contract):
     def test_estimates(self) -> None:
         """gives estimates by name, each inside its interval"""
         evaluator, known = self.component(), set[str]()
-        for personas, items in ((4, 12), (1, 2), (3, 40)):
+        own = len(self._drawn()) < len(self.roles)
+        for sizes in ((4, 12), (1, 2), (3, 40), *[(None, None)] * own):
             for utilities in (True, False):
-                sat = self.exam(personas, items, utilities=utilities)
-                what = f"evaluate() for {personas} personas and {items} items"
+                sat = self.exam(*sizes, utilities=utilities)
+                what = f"evaluate() for {len(sat.personas)} personas and {len(sat.items)} items"
                 if not utilities:
                     what += " without utilities (the judge of most exams has none)"
                 found = called(what, evaluator.evaluate, sat)
@@ -53,23 +78,25 @@ class EvaluatorContract(Contract):
                     _check(name, one)
                 known |= found.keys()
         known = known or set(evaluator.evaluate(self.exam(MANY, 20)))
+        drawn = hint(self._drawn())
         require(
             known,
-            "evaluate() returns no number for any exam, with utilities or without; if it needs "
-            "what the records of a check lack (they have the attributes colour and size, and "
-            "tastes), override exam() in a test class",
+            "evaluate() returns no number for any exam, with utilities or without; "
+            + (f"if it needs what its records lack: {drawn}" if drawn else "bring some it knows"),
         )
 
     @check
     def test_values(self) -> None:
         """gives the values that each number is the mean of, one a persona, or none"""
-        for name, one in self.component().evaluate(self.exam()).items():
+        evaluator = self.component()
+        sat = self._valued(evaluator)
+        for name, one in evaluator.evaluate(sat).items():
             if not one.values:
                 continue
             require(
-                len(one.values) == 4,
-                f"{name} has {len(one.values)} values for 4 personas; give one for each in their "
-                "order, or none: systems are compared persona by persona",
+                len(one.values) == len(sat.personas),
+                f"{name} has {len(one.values)} values for {len(sat.personas)} personas; give one "
+                "for each in their order, or none: systems are compared persona by persona",
             )
             mean = math.fsum(one.values) / len(one.values)
             require(
@@ -84,6 +111,8 @@ class EvaluatorContract(Contract):
         evaluator, sat = self.component(), self.exam()
         best = evaluator.evaluate(replace(sat, scores=_known(sat)))
         worst = evaluator.evaluate(replace(sat, scores=-_known(sat)))
+        other = evaluator.evaluate(_judged_otherwise(replace(sat, scores=_known(sat))))
+        own = [n for n, one in best.items() if n in other and other[n].value == one.value]
         for name, one in best.items():
             require(
                 name in worst,
@@ -91,9 +120,14 @@ class EvaluatorContract(Contract):
                 "exam, not on the scores",
             )
             require(
-                one.value >= worst[name].value,
+                one.value >= worst[name].value or name in own,
                 f"{name} is {one.value:g} for the judge's own ranking and {worst[name].value:g} "
                 "for the reverse; turn its sign, higher is better",
+            )
+        if own:
+            skip(
+                f"{', '.join(own)} does not depend on the judge, so that a check cannot tell which "
+                "end is the better one"
             )
 
     @check
@@ -122,7 +156,8 @@ class EvaluatorContract(Contract):
     @check
     def test_values_in_order(self) -> None:
         """gives its values in the order of the personas"""
-        evaluator, sat = self.component(), self.exam()
+        evaluator = self.component()
+        sat = self._valued(evaluator)
         # Nobody can be told from the last one by the text.
         people = (*sat.personas[:-1], replace(sat.personas[-1], text=sat.personas[0].text))
         sat, order = replace(sat, personas=people), _turned(people)
@@ -180,20 +215,41 @@ class EvaluatorContract(Contract):
     def test_chance(self) -> None:
         """says truly what a ranking by lot gets, if it says so"""
         evaluator, sat = self.component(), self.exam(MANY, 20)
-        said = evaluator.chance(20)
+        said = evaluator.chance(len(sat.items))
         if not said:
             skip("it does not say what a ranking by lot gets")
-        found = evaluator.evaluate(sat)
+        values: dict[str, list[float]] = {name: [] for name in said}
+        for lot in range(1 + MANY // len(sat.personas)):  # of few people, often
+            for name, one in evaluator.evaluate(_by_lot(sat, lot)).items():
+                if name in values and len(values[name]) < MANY:
+                    values[name] += one.values
         for name, chance in said.items():
-            if name not in found or len(found[name].values) < MANY:
+            if len(values[name]) < MANY:
                 continue
-            one = found[name]
-            spread = math.sqrt(math.fsum((v - one.value) ** 2 for v in one.values)) / MANY
+            mean = math.fsum(values[name]) / len(values[name])
+            spread = math.sqrt(math.fsum((v - mean) ** 2 for v in values[name])) / MANY
             require(
-                abs(one.value - chance) <= FAR * spread + 1e-9,
-                f"chance() says {chance:g} for {name}, and a ranking by lot gets {one.value:g} "
-                f"among 20 items ({MANY} personas)",
+                abs(mean - chance) <= FAR * spread + 1e-9,
+                f"chance() says {chance:g} for {name}, and a ranking by lot gets {mean:g} "
+                f"among {len(sat.items)} items ({len(values[name])} personas)",
             )
+
+
+def _by_lot(sat: Exam, lot: int) -> Exam:
+    """The same exam with other scores by lot; those that it has, for the first."""
+    if not lot:
+        return sat
+    import torch
+
+    rng = torch.Generator().manual_seed(lot)
+    drawn = torch.rand(sat.scores.shape, generator=rng, dtype=sat.scores.dtype)
+    return replace(sat, scores=drawn)
+
+
+def _judged_otherwise(sat: Exam) -> Exam:
+    """The same exam with a judge who likes best what this one likes least."""
+    turned = -_known(sat)
+    return replace(sat, winners=tuple(int(row.argmax()) for row in turned), utilities=turned)
 
 
 def shown(sat: Exam, people: Sequence[int], shelf: Sequence[int]) -> Exam:

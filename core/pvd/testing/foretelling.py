@@ -54,7 +54,7 @@ class Foretelling(Answering):
                 bare,
             )
         if why:
-            skip(why)
+            skip(why, self._how(why))
 
     @check
     def test_forecast(self) -> None:

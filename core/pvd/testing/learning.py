@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -18,18 +19,21 @@ from pvd.testing.embedding import (
     learning,
     moved,
     optimizer,
-    pictures_of,
+    prepared_of,
     set_back,
 )
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from pvd.pictures import Pictures
+
 
 class Learning(Contract):
     """The checks of what learns: gradients, steps, and the way to disk and back."""
 
     kind: ClassVar[str] = "student"
+    roles: ClassVar[tuple[str, ...]] = ("items", "personas")
     streams: ClassVar[tuple[str, ...]] = ("random", "numpy")  # core seeds torch's before each step
     _loaded: ClassVar[tuple[Student, list[Tensor]] | None] = None
 
@@ -49,14 +53,31 @@ class Learning(Contract):
         set_back(*found)
         return found[0]
 
+    def texts(self) -> list[str]:
+        """Five texts, one of them twice."""
+        if "personas" in self._drawn():
+            return TEXTS
+        first, second, third, fourth = (persona.text for persona in self.personas()[:4])
+        return [first, second, third, second, fourth]
+
+    def pictures_of(
+        self,
+        student: Student,
+        count: int = 6,
+        block: int = 32,
+        sizes: Sequence[tuple[int, int]] = (),
+    ) -> Pictures:
+        """The first items, prepared so many at once; of these sizes, if some are given."""
+        return prepared_of(student, self.items()[:count], block, sizes)
+
     @classmethod
     def teardown_class(cls) -> None:
         cls._loaded = None
 
     def use(self, component: Any) -> None:
         component.load("cpu")
-        component.embed_texts(TEXTS)
-        embedded(component, pictures_of(component))
+        component.embed_texts(self.texts())
+        embedded(component, self.pictures_of(component))
 
     @check
     def test_learns(self) -> None:
@@ -64,9 +85,9 @@ class Learning(Contract):
         import torch
 
         student = self.loaded()
-        before = student.embed_texts(TEXTS)
+        before = student.embed_texts(self.texts())
         parameters = learning(student)
-        pictures = pictures_of(student)
+        pictures = self.pictures_of(student)
         with torch.inference_mode():  # as before each round: nothing of that may stay behind
             student.embed_prepared(pictures.take(torch.arange(6)))
         prepared = student.augment(pictures.take(torch.arange(6)), torch.Generator().manual_seed(0))
@@ -88,7 +109,7 @@ class Learning(Contract):
         for parameter in parameters:
             parameter.grad = None
         require(
-            before.equal(student.embed_texts(TEXTS)),
+            before.equal(student.embed_texts(self.texts())),
             "a training step moved the texts, which are frozen; leave their weights out of "
             "parameter_groups()",
         )
@@ -115,7 +136,7 @@ class Learning(Contract):
     def test_saves(self) -> None:
         """gives the same embeddings after save and open into a fresh object"""
         student = self.loaded()
-        pictures = pictures_of(student)
+        pictures = self.pictures_of(student)
         fresh = embedded(student, pictures)
         with moved(student, 0.1), tempfile.TemporaryDirectory() as folder:
             student.save(Path(folder))
@@ -127,18 +148,18 @@ class Learning(Contract):
             )
             want = embedded(student, pictures)
             require(not want.equal(fresh), "the embeddings do not depend on what learns")
-            texts = student.embed_texts(TEXTS)
+            texts = student.embed_texts(self.texts())
             other = own.again(student)
             other.open(Path(folder), "cpu")
             # Not equal to the last bit: changes that were kept apart may be added to the weights,
             # which bf16 rounds elsewhere.
-            off = 1 - float((embedded(other, pictures_of(other)) * want).sum(1).min())
+            off = 1 - float((embedded(other, self.pictures_of(other)) * want).sum(1).min())
             require(
                 off < 1e-4,
                 f"save and open turn an embedding by 1 - cosine = {off:.2g}; save all that learns",
             )
             require(
-                texts.equal(other.embed_texts(TEXTS)),
+                texts.equal(other.embed_texts(self.texts())),
                 "texts have other embeddings after save and open",
             )
 
@@ -148,7 +169,7 @@ class Learning(Contract):
         import torch
 
         student = self.loaded()
-        pictures = pictures_of(student)
+        pictures = self.pictures_of(student)
         with moved(student, 0.1):
             state = called("state()", student.state)
             require(
@@ -161,7 +182,7 @@ class Learning(Contract):
         other.load("cpu")
         other.load_state(state)
         require(
-            want.equal(embedded(other, pictures_of(other))),
+            want.equal(embedded(other, self.pictures_of(other))),
             "state() and load_state() do not bring the embeddings back; a run that goes on would "
             "be another one: return all that learns, and copy it back in place",
         )
@@ -170,7 +191,7 @@ class Learning(Contract):
     def test_training_repeats(self) -> None:
         """embeds alike in training under one seed of torch"""
         student = self.loaded()
-        pictures = pictures_of(student)
+        pictures = self.pictures_of(student)
         first, second = (embedded(student, pictures, train=True) for _ in range(2))
         require(
             first.equal(second),
@@ -190,7 +211,7 @@ class Learning(Contract):
         for seed in (0, 1):
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(seed)
-                taken = pictures_of(student).take(torch.arange(6))
+                taken = self.pictures_of(student).take(torch.arange(6))
                 found.append(student.augment(taken, torch.Generator().manual_seed(3)))
         require(
             alike(*found),

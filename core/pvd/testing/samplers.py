@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pvd.isolation import checks
 from pvd.protocols import Sampler
-from pvd.records import Ranking
+from pvd.records import Judgment, Ranking, Slate
 from pvd.testing.contract import Contract, called, check
 from pvd.testing.demands import require, skip
-from pvd.testing.material import Book, judgment, personas, pool
+from pvd.testing.material import Book, judgment, pool
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -30,12 +32,33 @@ class SamplerContract(Contract):
     is given, and leaves the pool as it is."""
 
     kind: ClassVar[str] = "sampler"
+    roles: ClassVar[tuple[str, ...]] = ("items", "personas")
 
     def component(self) -> Sampler:
         raise NotImplementedError(f"{type(self).__name__} must define component(self).")
 
+    def pool(
+        self,
+        slots: int = 6,
+        count: int = 40,
+        *,
+        history: Sequence[Judgment] = (),
+        notes: Book | None = None,
+    ) -> Pool:
+        """What is drawn from: so many slots and items, with random embeddings; of an author's own
+        at most as many items as `items` returns, and personas several times."""
+        people, shelf = self._people(slots), self._shelf(count)
+        given = pool(slots, len(shelf), history=history, notes=notes)
+        given.personas = [people[slot % len(people)] for slot in range(slots)]
+        given.items = list(shelf)
+        return given
+
+    def _judgment(self, order: Sequence[int]) -> Judgment:
+        asked = Slate(self.personas()[0], tuple(self.items()[: len(order)]))
+        return replace(judgment(Ranking.from_order(order), len(order)), slate=asked)
+
     def use(self, component: Any) -> None:
-        rows_of(component, pool(), 5)
+        rows_of(component, self.pool(), 5)
 
     @check
     def test_draws(self) -> None:
@@ -48,8 +71,10 @@ class SamplerContract(Contract):
             called(what, checks.rows, sampler, rows, len(given.personas), size, len(given.items))
 
         for slots, size, count in ((6, 5, 40), (6, 2, 3), (6, 5, 5), (1, 5, 40), (6, 5, 400)):
-            drawn(pool(slots, count), size, f"for {slots} slots of {size} among {count} items")
-        same = pool()
+            given = self.pool(slots, count)
+            among = f"{len(given.items)} items"
+            drawn(given, size, f"for {slots} slots of {size} among {among}")
+        same = self.pool()
         same.embeddings[:] = same.embeddings[0].clone()
         drawn(same, 5, "where all scores are equal")
 
@@ -60,7 +85,9 @@ class SamplerContract(Contract):
         for person in set(SLOTS):
             moved: set[int] = set()
             for seed in range(SEEDS):
-                before, after = (rows_of(sampler, _slots(who), 5, seed) for who in (None, person))
+                before, after = (
+                    rows_of(sampler, self._slots(who), 5, seed) for who in (None, person)
+                )
                 moved |= {row for row in range(len(SLOTS)) if not before[row].equal(after[row])}
             looked = looked or bool(moved)
             its = {row for row, who in enumerate(SLOTS) if who == person}
@@ -77,7 +104,7 @@ class SamplerContract(Contract):
     def test_repeats(self) -> None:
         """draws the same from an equal generator"""
         sampler = self.component()
-        first, second = (rows_of(sampler, pool(), 5, seed=3) for _ in range(2))
+        first, second = (rows_of(sampler, self.pool(), 5, seed=3) for _ in range(2))
         require(
             first.equal(second),
             "two equal generators gave different draws, so no run can be repeated; draw from `rng` "
@@ -87,15 +114,16 @@ class SamplerContract(Contract):
     @check
     def test_history(self) -> None:
         """draws after some rounds, too"""
-        known = [judgment(Ranking.from_order([2, 0, 1, 4, 3]))] * 3
-        given = pool(history=known)
+        known = [self._judgment([2, 0, 1, 4, 3])] * 3
+        given = self.pool(history=known)
         called("draw() with judgments in pool.history", rows_of, self.component(), given, 5)
 
     @check
     def test_changes_nothing(self) -> None:
         """leaves the pool as it is"""
         sampler = self.component()
-        given = pool(history=[judgment(Ranking.from_order([1, 0]), 2)])
+        given = self.pool(history=[self._judgment([1, 0])])
+        people = [persona.id for persona in given.personas]
         before = {name: tensor.clone() for name, tensor in _tensors(given).items()}
         rows_of(sampler, given, 5)
         for name, tensor in _tensors(given).items():
@@ -103,9 +131,7 @@ class SamplerContract(Contract):
                 tensor.equal(before[name]),
                 f"it changes pool.{name}, which core goes on with; work on a .clone()",
             )
-        fits = len(given.history) == 1 and [p.id for p in given.personas] == [
-            p.id for p in personas(6)
-        ]
+        fits = len(given.history) == 1 and [p.id for p in given.personas] == people
         require(fits, "it changes pool.history or pool.personas; work on a copy, list(...)")
 
     @check
@@ -113,7 +139,7 @@ class SamplerContract(Contract):
         """notes finite numbers, if it notes any"""
         sampler = self.component()
         book: Book = {}
-        rows_of(sampler, pool(notes=book), 5)
+        rows_of(sampler, self.pool(notes=book), 5)
         for table, rows in book.items():
             for row, columns in rows.items():
                 for column, number in columns.items():
@@ -125,20 +151,19 @@ class SamplerContract(Contract):
                     )
         called("to write the notes as JSON", json.dumps, book)
 
+    def _slots(self, turned: int | None) -> Pool:
+        """A pool of `SLOTS`; one persona, perhaps, likes best what it liked least."""
+        from torch.nn.functional import normalize
 
-def _slots(turned: int | None) -> Pool:
-    """A pool of `SLOTS`; one persona, perhaps, likes best what it liked least."""
-    from torch.nn.functional import normalize
+        from pvd.drawing import SlotPool
 
-    from pvd.drawing import SlotPool
-
-    given = pool(3)
-    texts = normalize(given.scores @ given.embeddings, dim=1)  # any, as long as they differ
-    if turned is not None:
-        texts[turned] *= -1
-    people = [given.personas[person] for person in SLOTS]
-    base = given.embeddings.flip(0)
-    return SlotPool(people, given.items, texts[list(SLOTS)], given.embeddings, base)
+        given = self.pool(3)
+        texts = normalize(given.scores @ given.embeddings, dim=1)  # any, as long as they differ
+        if turned is not None:
+            texts[turned] *= -1
+        people = [given.personas[person] for person in SLOTS]
+        base = given.embeddings.flip(0)
+        return SlotPool(people, given.items, texts[list(SLOTS)], given.embeddings, base)
 
 
 def rows_of(sampler: Sampler, given: Pool, size: int, seed: int = 0) -> Tensor:

@@ -289,7 +289,7 @@ class _Reading:
             raise
         except PvdError as error:
             if not path:
-                skip(f"{NEEDS_A_PATH} ({error})")
+                skip(f"{NEEDS_A_PATH} ({error})", "say with -o source.path=PATH where it reads")
             if self._is_the_others(what):
                 why = f"there are no {what} at the path; {ELSEWHERE[what]} ({error})"
                 raise _Others(why) from None

@@ -15,17 +15,14 @@ from pvd.testing.embedding import (
     HERE,
     NEAR,
     SIZES,
-    TEXTS,
     TURNED,
     alike,
     apart,
     embedded,
     moved,
-    pictures_of,
     require_in_place,
 )
 from pvd.testing.learning import Learning
-from pvd.testing.material import items
 
 
 class StudentContract(Learning):
@@ -38,10 +35,12 @@ class StudentContract(Learning):
         import torch
 
         student = self.loaded()
-        texts = student.embed_texts(TEXTS)
-        images, learned = (embedded(student, pictures_of(student), train=t) for t in (False, True))
+        texts = student.embed_texts(self.texts())
+        images, learned = (
+            embedded(student, self.pictures_of(student), train=t) for t in (False, True)
+        )
         for rows, count, what in (
-            (texts, len(TEXTS), "embed_texts()"),
+            (texts, len(self.texts()), "embed_texts()"),
             (images, 6, "embed_prepared()"),
             (learned, 6, "embed_prepared(train=True)"),
         ):
@@ -65,7 +64,7 @@ class StudentContract(Learning):
     def test_rows_alone(self) -> None:
         """embeds picture i by itself, in its row, whatever else is in the batch, in training too"""
         student = self.loaded()
-        pictures = pictures_of(student, 12)
+        pictures = self.pictures_of(student, 12)
         mend = "no batch norm, nothing that looks along the first axis"
         for train in (False, True):
             whole = embedded(student, pictures, HERE, train)
@@ -89,8 +88,9 @@ class StudentContract(Learning):
         import torch
 
         student = self.loaded()
-        whole = student.embed_texts(TEXTS)
-        alone = torch.cat([student.embed_texts([text]) for text in TEXTS])
+        texts = self.texts()
+        whole = student.embed_texts(texts)
+        alone = torch.cat([student.embed_texts([text]) for text in texts])
         require_in_place("embed_texts()", whole, alone)
         for one, by_itself in zip(whole, alone, strict=True):
             off = apart(one, by_itself)
@@ -104,7 +104,7 @@ class StudentContract(Learning):
     def test_tells_apart(self) -> None:
         """embeds different pictures differently, and the same one alike each time"""
         student = self.loaded()
-        pictures = pictures_of(student)
+        pictures = self.pictures_of(student)
         first = embedded(student, pictures)
         require(
             first.equal(embedded(student, pictures, seed=1)),
@@ -119,7 +119,9 @@ class StudentContract(Learning):
         from pvd.pictures.kept import DIGESTS, ONLY
 
         student = self.loaded()
-        prepared = checks.prepared(student, student.prepare([i.open() for i in items(3)]), 3)
+        prepared = checks.prepared(
+            student, student.prepare([i.open() for i in self.items()[:3]]), 3
+        )
         fields = prepared if isinstance(prepared, Mapping) else {"": prepared}
         for name, tensor in fields.items():
             which = f"prepare()[{name!r}]" if name else "prepare()"
@@ -140,7 +142,8 @@ class StudentContract(Learning):
         """prepares picture i by itself, in its row, whatever else is prepared with it"""
         student = self.loaded()
         together, alone = (
-            embedded(student, pictures_of(student, block=block, sizes=SIZES)) for block in (32, 1)
+            embedded(student, self.pictures_of(student, block=block, sizes=SIZES))
+            for block in (32, 1)
         )
         require_in_place("prepare()", together, alone)
         off = apart(together, alone)
@@ -156,7 +159,7 @@ class StudentContract(Learning):
         import torch
 
         student = self.loaded()
-        key, before = called("prepare_key()", student.prepare_key), pictures_of(student)
+        key, before = called("prepare_key()", student.prepare_key), self.pictures_of(student)
         rows = torch.arange(6)
         with moved(student, 0.1):
             require(
@@ -164,7 +167,7 @@ class StudentContract(Learning):
                 "prepare_key() depends on what learns, so that nothing kept is ever found again",
             )
             require(
-                alike(before.take(rows), pictures_of(student).take(rows)),
+                alike(before.take(rows), self.pictures_of(student).take(rows)),
                 "prepare() depends on what learns; what is kept of a picture would be out of date "
                 "after the first step",
             )
@@ -182,7 +185,7 @@ class StudentContract(Learning):
         import torch
 
         def keyed(student: Student) -> tuple[str, Any]:
-            return student.prepare_key(), pictures_of(student).take(torch.arange(6))
+            return student.prepare_key(), self.pictures_of(student).take(torch.arange(6))
 
         student = self.loaded()
         known, seen = keyed(student), set[str]()

@@ -27,7 +27,7 @@ class TeacherContract(Foretelling):
     """A teacher answers each slate with a ranking that fits it, asks the same thing for the same
     slate and something else for another one, and reads whatever comes back.
 
-    One that needs personas or items of its own says which: `personas(self)`, `items(self)`.
+    One that needs items or personas of its own says which: `items(self)`, `personas(self)`.
     """
 
     @check

@@ -537,7 +537,197 @@ def test_a_reason_is_not_said_twice() -> None:
     assert "        an answer of this teacher costs money" in reasons
     assert "        as above" in reasons
     assert all(a != b or "as above" in a for a, b in pairwise(reasons))
-    assert " skipped" in result.stdout.splitlines()[-1]
+    last = " ".join(result.stdout.split()).rpartition(" skipped ")[2]
+    untested = reasons.count("        an answer of this teacher costs money")
+    number = re.match(
+        r"Not tested: (\d+) of \d+ checks; live = True in a test class that plays", last
+    )
+    assert number and int(number[1]) > untested, last
+
+
+OWN = '''
+from dataclasses import dataclass
+from pathlib import Path
+import json
+import pvd
+from pvd import kit
+
+@dataclass(kw_only=True)
+class Priced(pvd.Teacher):
+    """Ranks by the price."""
+    def rank(self, slates):
+        return [pvd.Ranking.from_utilities([-self.price(i) for i in s.items]) for s in slates]
+    def price(self, item):
+        return float(item.attributes["price"])
+
+class Careful(Priced):
+    """Says what it needs."""
+    def check(self, personas, items):
+        if any("price" not in item.attributes for item in items):
+            raise kit.BadInput("An item has no price; add the column.")
+
+class Constant(Priced):
+    """Finds all too dear; asks for one thing and answers another."""
+    def request(self, slate):
+        return pvd.Request(slate, {"items": [item.id for item in slate.items]})
+
+@dataclass(kw_only=True)
+class Cheap(pvd.Sampler):
+    """Draws cheap ones more often."""
+    def draw(self, pool, size, rng):
+        import torch
+        weights = torch.tensor([1 / float(item.attributes.get("price")) for item in pool.items])
+        return torch.multinomial(weights.expand(len(pool.personas), -1), size, generator=rng)
+
+@dataclass(kw_only=True)
+class Labels(pvd.Evaluator):
+    """The share of labelled items among the first five."""
+    labels: Path
+    turned: bool = False
+    def evaluate(self, exam):
+        known = json.loads(self.labels.read_text())
+        values = []
+        for persona, row in zip(exam.personas, exam.scores, strict=True):
+            if persona.id in known:
+                first = row.argsort(descending=True)[:5]
+                values.append(sum(exam.items[int(n)].id in known[persona.id] for n in first) / 5)
+        if self.turned:
+            values.sort()
+        return {"labels@5": kit.mean(values, exam.seed, "them")} if values else {}
+
+@pvd.hookimpl
+def register_teachers(register):
+    register("priced-NAME", Priced)
+    register("careful-NAME", Careful)
+    register("constant-NAME", Constant)
+
+@pvd.hookimpl
+def register_samplers(register):
+    register("cheap-NAME", Cheap)
+
+@pvd.hookimpl
+def register_evaluators(register):
+    register("labels-NAME", Labels)
+'''
+
+
+@pytest.fixture
+def mine(tmp_path: Path) -> Any:
+    """What the command says of a plug-in that needs a shop's own data: drawn, or that shop's."""
+    name = tmp_path.name.replace("_", "-")[-20:].strip("-")
+    (tmp_path / "mine.py").write_text(OWN.replace("NAME", name))
+    table = ["sku,image,title,price"]
+    for number, item in enumerate(testing.items(30)):
+        (tmp_path / f"{number}.png").write_bytes(item.read())
+        table.append(f"sku-{number},{number}.png,{item.title},{3 + number * 7 % 31}")
+    (tmp_path / "shop.csv").write_text("\n".join(table))
+    people = [json.dumps({"id": f"p{n}", "text": f"Somebody of {n} years."}) for n in range(20, 60)]
+    (tmp_path / "people.jsonl").write_text("\n".join(people))
+    labels = {
+        f"p{n}": [f"sku-{(n * k) % 30}" for k in range(1, n % 9 + 3)] for n in range(20, 60, 5)
+    }
+    (tmp_path / "labels.json").write_text(json.dumps(labels))
+    own = ["--catalog", str(tmp_path / "shop.csv"), "-o", "catalog.id=sku"]
+    own += ["--personas", str(tmp_path / "people.jsonl")]
+
+    def said(plugin: str, *more: str, drawn: bool = False) -> dict[str, Any]:
+        kind = plugin.partition(".")[0]
+        options = [f"evaluator.labels={tmp_path / 'labels.json'}"] * (kind == "evaluator")
+        words = [word for option in [*options, *more] for word in ("-o", option)]
+        words += ["-p", str(tmp_path / "mine.py"), f"{plugin}-{name}"]
+        result = command("--json", *words, *([] if drawn else own))
+        found: dict[str, Any] = json.loads(result.stdout)
+        assert result.exit_code == bool(found["failed"])
+        return found
+
+    return said
+
+
+def failures(found: dict[str, Any]) -> list[str]:
+    return [row["why"] for row in found["checks"] if row["result"] == "failed"]
+
+
+ITEMS = "the items of a check are drawn, and have only the attributes colour and size; check it on"
+BOTH = "the items and personas of a check are drawn, and have only the attributes colour and size,"
+
+
+@pytest.mark.parametrize(
+    ("plugin", "least", "hint"),
+    [
+        ("teacher.priced", 3, ITEMS),
+        ("sampler.cheap", 3, ITEMS),
+        ("evaluator.labels", 1, BOTH),
+    ],
+)
+def test_what_fails_on_drawn_data_says_so_and_is_checked_on_ones_own(
+    mine: Any, plugin: str, least: int, hint: str
+) -> None:
+    drawn = failures(mine(plugin, drawn=True))
+    assert len(drawn) >= least
+    assert all(hint in why and "--catalog [SOURCE:]PATH" in why for why in drawn), drawn
+    found = mine(plugin)
+    assert not failures(found)
+    assert (found["untested"], found["how"]) == (0, [])
+
+
+def test_what_refuses_drawn_data_is_not_simply_ok(mine: Any) -> None:
+    drawn = mine("teacher.careful", drawn=True)
+    assert not drawn["failed"]
+    assert drawn["untested"] > drawn["ok"], drawn
+    (how,) = drawn["how"]
+    assert "--catalog [SOURCE:]PATH --personas [SOURCE:]PATH" in how
+    found = mine("teacher.careful")
+    assert (found["failed"], found["untested"]) == (0, 0)
+    assert found["ok"] >= drawn["ok"] + 8
+
+
+def test_mistakes_are_found_on_ones_own_data(mine: Any) -> None:
+    assert "the request's digest does not" in " ".join(failures(mine("teacher.constant")))
+    turned = failures(mine("evaluator.labels", "evaluator.turned=true"))
+    assert ["are not in the order of exam.personas" in why for why in turned] == [True]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["loss.bradley-terry", "--catalog", "x"], "The checks of a loss take no --catalog."),
+        (["source.table", "--personas", "x"], "-o source.path=PATH says where it reads"),
+        (["sampler.uniform", "-o", "catalog.id=x"], "of --catalog, which is not given"),
+        (["sampler.uniform", "--catalog", "nowhere.csv"], "no file or folder nowhere.csv"),
+    ],
+)
+def test_data_that_no_check_is_about_is_refused(words: list[str], said: str) -> None:
+    result = command(*words)
+    assert result.exit_code not in (0, 1)
+    assert said in result.output
+
+
+def test_too_few_of_ones_own_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "few.txt").write_text("Somebody.\nSomebody else.\n")
+    result = command("sampler.uniform", "--personas", str(tmp_path / "few.txt"))
+    assert result.exit_code == 5
+    assert "There are 2 personas in" in result.output
+    assert "a check needs 4; bring more" in result.output
+
+
+def test_a_test_class_brings_its_own_items() -> None:
+    def priced(self: Any) -> list[pvd.Item]:
+        return [
+            pvd.Item(item.id, item.image, item.title, {"price": str(number)})
+            for number, item in enumerate(testing.items(12))
+        ]
+
+    class ByPrice(Draws):
+        """Looks at the price."""
+
+        def draw(self, pool: pvd.Pool, size: int, rng: Any) -> Any:
+            assert all(float(item.attributes["price"]) >= 0 for item in pool.items)
+            return super().draw(pool, size, rng)
+
+    ByPrice.__module__, found = __name__, wrong(verdicts(SamplerContract, ByPrice))
+    assert found
+    assert all("items(self) in a test class" in why for why in found.values()), found
+    assert not wrong(verdicts(SamplerContract, ByPrice, items=priced))
 
 
 def test_assert_contract_lists_what_is_broken() -> None:
