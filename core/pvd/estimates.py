@@ -33,17 +33,20 @@ def mean(values: Sequence[float], seed: int, over: str) -> Estimate:
     return Estimate(float(sample.mean()), float(low), float(high), over, tuple(sample.tolist()))
 
 
-def share(values: Sequence[float], seed: int, over: str) -> Estimate:
-    """The mean of percentages that are 0 or 100 for each persona, but where places are tied.
+def percentage(values: Sequence[float], seed: int, over: str) -> Estimate:
+    """The mean of one value a persona that is 100 for a hit and 0 for none, or between where
+    places are tied; ValueError for others.
 
-    Where all of them are the same no resample is another, so that the bootstrap would be sure of
-    it; there the interval is Clopper and Pearson's.
+    Where all hit, or none does, no resample is another, so that the bootstrap would be sure of it;
+    there the interval is Clopper and Pearson's.
     """
+    if any(not 0 <= value <= 100 for value in values):
+        raise ValueError("a percentage is between 0 and 100 for each persona")
     found = mean(values, seed, over)
-    if found.low < found.high:
+    if 0 < found.value < 100:
         return found
     low, high = clopper_pearson(found.value / 100 * len(values), len(values))
-    return replace(found, low=min(100 * low, found.value), high=max(100 * high, found.value))
+    return replace(found, low=100 * low, high=100 * high)
 
 
 def clopper_pearson(hits: float, trials: float) -> tuple[float, float]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pvd.errors import BadInput, MissingFile, MissingPrerequisite, ProviderFailure
-from pvd.estimates import difference, mean, share
+from pvd.estimates import difference, mean, percentage
 from pvd.failures import (
     BatchFailed,
     Busy,
@@ -68,6 +68,7 @@ __all__ = [
     "need",
     "one_line",
     "parse_json",
+    "percentage",
     "percentile_ranks",
     "persona_record",
     "read_json",
@@ -75,7 +76,6 @@ __all__ = [
     "read_text",
     "seconds",
     "secret",
-    "share",
     "stream",
     "torchvision_fits",
     "transformers",

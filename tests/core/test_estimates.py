@@ -40,17 +40,23 @@ def test_by_hand(values: list[float], expected: tuple[float, float, float]) -> N
         # (1 - p)^29 = 2.5 % for p = 11.94 %: the rule of three's exact cousin.
         ([0.0] * 29, (0, 0, 11.944)),
         ([100.0] * 29, (100, 88.056, 100)),
-        # The lot gives each one half a hit; one of two is between 1 - sqrt(.975) and sqrt(.975).
-        ([50.0, 50.0], (50, 1.258, 98.742)),
+        # All places are tied: any other persona would get half a hit, too.
+        ([50.0, 50.0], (50, 50, 50)),
         # Where they differ, it is the mean.
         ([0.0, 0.0, 0.0, 100.0, 100.0, 100.0], (50, 100 / 6, 500 / 6)),
     ],
 )
-def test_a_share_is_never_sure(values: list[float], expected: tuple[float, float, float]) -> None:
-    found = estimates.share(values, seed=0, over="test")
+def test_hits_of_all_or_none_are_not_sure(values: list[float], expected: tuple[float, float, float]) -> None:
+    found = estimates.percentage(values, seed=0, over="test")
 
     assert (found.value, found.low, found.high) == pytest.approx(expected, abs=0.001)
     assert (found.values, found.over) == (tuple(values), "test")
+
+
+@pytest.mark.parametrize("value", [-1.0, 100.5, float("nan")])
+def test_a_percentage_is_one(value: float) -> None:
+    with pytest.raises(ValueError, match="between 0 and 100"):
+        estimates.percentage([50.0, value], seed=0, over="test")
 
 
 @pytest.mark.parametrize(("hits", "trials"), [(0, 5), (2, 9), (9, 9), (30, 100)])

@@ -29,7 +29,7 @@ class Hits(pvd.Evaluator):
                 above = int((row > row[winner]).sum())
                 tied = int((row == row[winner]).sum())  # the winner among them
                 chances.append(100 * min(max(k - above, 0) / tied, 1.0))
-            found[f"hit@{k}"] = kit.share(chances, exam.seed, over)
+            found[f"hit@{k}"] = kit.percentage(chances, exam.seed, over)
         return found
 
     def chance(self, items: int) -> Mapping[str, float]:
