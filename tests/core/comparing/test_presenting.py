@@ -127,9 +127,8 @@ def test_in_a_narrow_window_the_views_are_rows(
     """One table of a pair with a row for each judge, not a table for each judge."""
     made = design(teacher__noise=[1, 2])
     given = found(made, judged({"noise=1": [9.0, 5.0], "noise=2": [4.0, 8.0]}))
-    views = len(given["views"])
-    assert views > 2
-    monkeypatch.setenv("COLUMNS", "60")
+    assert len(given["views"]) > 1
+    monkeypatch.setenv("COLUMNS", "40")
     narrow = printed(given, capsys)
     assert "seen by" in narrow
     assert narrow.count("- noise=1") == 1
@@ -400,7 +399,7 @@ def test_few_seeds_make_a_page_too() -> None:
 
     assert "too few seeds" in page
     assert "With fewer than five seeds nothing can be said about other seeds." in page
-    assert "Intervals are over personas, given these very seeds" in wording.how_sure(findings)
+    assert "Intervals are over personas, given this very seed" in wording.how_sure(findings)
 
 
 @pytest.mark.usefixtures("drawn")
