@@ -101,7 +101,7 @@ def option_page() -> str:
         for name, cls in options.option_types(settings.Settings).items()
         if is_dataclass(cls)
     }
-    from_recipe = settings.resolve(settings.recipe("default")).table()
+    from_recipe = settings.resolve(settings.recipe("default")).whole()
     parts = [
         "# Options",
         "`-o section.name=value` sets one; in a TOML file it is a key of the table `[section]`. "
