@@ -542,7 +542,8 @@ def test_a_reason_is_not_said_twice() -> None:
     number = re.match(
         r"Not tested: (\d+) of \d+ checks; live = True in a test class that plays", last
     )
-    assert number and int(number[1]) > untested, last
+    assert number, last
+    assert int(number[1]) > untested
 
 
 OWN = '''
