@@ -201,6 +201,21 @@ def test_what_is_known_of_a_hit_has_its_columns_names() -> None:
         assert f"{name}: {value}" in Page(Path("hits.html")).text
 
 
+def test_a_hit_without_a_title_is_named_by_its_id() -> None:
+    rows = [json.loads(line) for line in Path("shop.jsonl").read_text().splitlines()]
+    untitled = [{k: v for k, v in row.items() if k != "title"} for row in rows]
+    Path("shop.jsonl").write_text("".join(json.dumps(row) + "\n" for row in untitled))
+    invoke("index", "colours", "--catalog", "shop.jsonl", "--to", "untitled")
+    invoke("search", "untitled", "blue", "-k", "1", "--html", "hits.html")
+    (best,) = Index.open("untitled").search("blue", 1)
+    page = Page(Path("hits.html"))
+    assert f"1. {best.id}" in page.text
+    assert page.text.count(best.id) == 1
+    (alt,) = (attributes["alt"] for tag, attributes in page.tags if tag == "img")
+    assert alt == hits.about(best) != ""
+    assert hits.about(best) in page.text
+
+
 def test_a_catalogue_of_other_columns_is_read_for_the_pictures() -> None:
     rows = [json.loads(line) for line in Path("shop.jsonl").read_text().splitlines()]
     renamed = [{"sku": row.pop("id"), **row} for row in rows]
