@@ -524,6 +524,7 @@ CASES: dict[str, Case] = {
     "`pvd plugins --load` with one that cannot be loaded": Case(
         ["plugins", "--load"], distribution("1 / 0").setup
     ),
+    "`pvd plugins new --to` without a name": Case(["plugins", "new", "loss", "hinge", "--to", ""]),
     "an unknown kind for `pvd plugins new`": Case(["plugins", "new", "los", "mine"]),
     "a kind twice for `pvd plugins new`": Case(["plugins", "new", "loss,loss", "mine"]),
     "a name that no plug-in may have": Case(["plugins", "new", "loss", "My Loss"]),
@@ -574,6 +575,8 @@ CASES: dict[str, Case] = {
         "--fresh", setup=table("dear to me", "RUN/letter.txt")
     ),
     "`--out` names a file": option(setup=table("a file", "RUN")),
+    "`--out` leads through a file": option("--out", "shop.csv/RUN", setup=lambda: shop()),
+    "`pvd label` is given a file": Case(["label", *RUN[2:], *BOUTIQUE], table("a file", "RUN")),
     "`pvd train` where no run is": Case(["train", "nowhere"]),
     "`pvd evaluate` where no run is": Case(["evaluate", "nowhere"]),
     "`pvd export` where no run is": Case(["export", "nowhere", "--to", "out"]),

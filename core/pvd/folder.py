@@ -251,11 +251,14 @@ def locked(folder: Path) -> Iterator[None]:
         lock.acquire()
     except Timeout:
         raise BadInput(
-            f"Another process is working in {folder}; wait for it or name another --out."
+            f"Another process is working in {folder}; wait for it or name another folder."
         ) from None
     except OSError as error:
+        in_the_way = (path for path in (folder, *folder.parents) if _is_other(path))
+        if (other := next(in_the_way, None)) is not None:
+            raise BadInput(f"{other} is no folder; name another place.") from None
         raise BadInput(
-            f"{folder} cannot be written to ({error.strerror or error}); name another --out."
+            f"{folder} cannot be written to ({error.strerror or error}); name another folder."
         ) from None
     try:
         yield
@@ -267,6 +270,11 @@ def locked(folder: Path) -> Iterator[None]:
         with suppress(OSError):  # from the inside out, as far as they are empty
             for path in made:
                 path.rmdir()
+
+
+def _is_other(path: Path) -> bool:
+    """Something is there, and no folder: a file, a device, a link that leads nowhere."""
+    return os.path.lexists(path) and not path.is_dir()
 
 
 def check_holds_only(folder: Path, names: set[str], what: str) -> None:

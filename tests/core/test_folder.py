@@ -332,10 +332,16 @@ def test_two_folders_do_not_lock_each_other(tmp_path: Path) -> None:
         pass
 
 
-def test_a_file_where_the_folder_should_be_is_one_sentence(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("x")
-    with pytest.raises(BadInput, match="cannot be written to"), locked(tmp_path / "file"):
+@pytest.mark.parametrize("below", ["", "run", "runs/run"])
+@pytest.mark.parametrize("link", [False, True])
+def test_what_is_no_folder_is_named(tmp_path: Path, below: str, link: bool) -> None:
+    """A file, or a link that leads nowhere: in the folder's place, or on the way there."""
+    there = tmp_path / "there"
+    there.symlink_to("nowhere") if link else there.write_text("x")
+    with pytest.raises(BadInput) as told, locked(there / below):
         pass
+    assert str(told.value) == f"{there} is no folder; name another place."
+    assert not (tmp_path / "nowhere").exists()
 
 
 # --- arrays that are mapped -----------------------------------------------------------------------
