@@ -142,15 +142,17 @@ def unpadded(console: Console, shown: RenderableType) -> None:
         console.print(Segments([*text, Segment.line()]), end="")
 
 
-def shorter(console: Console, first: str, across: str, heads: Sequence[str],
-            rows: Sequence[Cells]) -> None:  # fmt: skip
+def shorter(
+    console: Console, first: str, across: str, heads: Sequence[str], rows: Sequence[Cells]
+) -> None:
     """A table, or the same with rows for columns, whose names are `across`, where that is
     shorter."""
     turned = [(head, [cells[n] for _, cells in rows]) for n, head in enumerate(heads)]
+    names = [name for name, _ in rows]
     printed = []
-    for head, *given in ((first, heads, rows), (across, [name for name, _ in rows], turned)):
+    for given in ((first, heads, rows), (across, names, turned)):
         with console.capture() as capture:
-            table(console, head, *given)
+            table(console, *given)
         printed.append(capture.get())
     console.file.write(min(printed, key=lambda text: text.count("\n")))
 

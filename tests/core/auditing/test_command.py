@@ -257,6 +257,16 @@ def test_a_dry_run_writes_and_asks_nothing() -> None:
 
 
 @pytest.mark.usefixtures("shop")
+def test_a_free_teachers_questions_wait_for_nobody() -> None:
+    plan = json.loads(pvd("audit", "simulated", "gemini", *SMALL, "--dry-run", "--json").stdout)
+    free, paid = plan["parts"]
+    assert free["questions"] > 0
+    assert (free["away"], paid["away"]) == (0, paid["questions"])
+    assert paid["at_once"] > 1
+    assert plan["hours"] == pytest.approx(paid["questions"] * 3 / 3600 / paid["at_once"])
+
+
+@pytest.mark.usefixtures("shop")
 def test_without_out_the_same_command_finds_its_own_audit() -> None:
     given = ["audit", "simulated", *DATA, "--slates", "6"]
     first, again = pvd(*given), pvd(*given, "--max-calls", "9")

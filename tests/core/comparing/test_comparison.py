@@ -285,6 +285,7 @@ def labelling(out: Path) -> Callable[[], object]:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("forked_runs")  # once nobody kills any more
 def test_killed_it_goes_on_to_the_same_numbers(whole: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     process = start(out, tmp_path / "cache")
@@ -391,6 +392,19 @@ def test_a_dry_run_asks_nothing_and_says_what_it_could_see(
     assert plan["what"] == "comparison"
     names = [(part["name"], part["teacher"]) for part in plan["parts"]]
     assert len(names) == len(set(names))
+
+
+def test_the_time_of_a_plan_is_that_of_who_is_paid(tmp_path: Path) -> None:
+    line = words(tmp_path / "out", "--dry-run", "--json", "--store", str(tmp_path / "s.sqlite"))
+    line[line.index(VARY[1])] = "teacher=simulated,gemini"
+    plan: dict[str, Any] = json.loads(CliRunner().invoke(main, line).stdout)
+    timed = {part["teacher"]: part["at_once"] for part in plan["parts"] if part["away"]}
+    (calls,) = timed.values()
+    asked = sum(part["questions"] for part in plan["parts"] if part["teacher"] == "gemini")
+
+    assert (list(timed), calls > 1) == (["gemini"], True)
+    assert plan["new"] > asked > 0
+    assert plan["hours"] == pytest.approx(asked * 3 / 3600 / calls)
 
 
 @pytest.mark.parametrize(
