@@ -162,6 +162,13 @@ class Registry:
         if full in self._errors:
             raise self._errors[full]
 
+    def load_files(self, files: Iterable[str | Path]) -> None:
+        """Load each of the files that a program names."""
+        if isinstance(files, (str, Path)):
+            raise BadInput(f"plugins is a list of files; write plugins=[{str(files)!r}].")
+        for file in files:
+            self.load_file(Path(file))
+
     def load_file(self, path: Path) -> str:
         """Load a plug-in from a Python file, once; the file's SHA-256."""
         try:

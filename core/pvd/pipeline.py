@@ -41,8 +41,7 @@ def run(
     **tables: Any,
 ) -> Run:
     """`pvd run` for programs: keywords are what a TOML file holds, `plugins` are files of `-p`."""
-    for file in plugins:
-        registry.load_file(Path(file))
+    registry.load_files(plugins)
     settings = resolve(_recipe(recipe), tables)
     folder = Path(out) if out is not None else default_folder(settings)
     return execute(settings, folder, fresh=fresh, progress=progress)

@@ -17,7 +17,15 @@ import pytest
 import pvd
 from pvd.cli import main
 from pvd.discovery import KINDS, Registry, registry
-from pvd.errors import MissingFile, MissingPrerequisite, PluginError, PvdError, UnknownName
+from pvd.errors import (
+    BadInput,
+    MissingFile,
+    MissingPrerequisite,
+    PluginError,
+    PvdError,
+    UnknownName,
+    UsageError,
+)
 from pvd.options import describe, fill
 
 # Each module may be imported once in a process; so every test has modules of its own.
@@ -505,3 +513,11 @@ def test_the_list_fits_a_terminal_and_is_a_line_each_for_programs(
         line.split()[0] for line in whole
     ]
     assert (lines == whole) == (columns == 200)
+
+
+def test_a_files_name_is_no_list_of_files() -> None:
+    """Letter by letter it would be some."""
+    with pytest.raises(BadInput, match=r"write plugins=\['own\.py'\]"):
+        pvd.run(plugins="own.py")
+    with pytest.raises(UsageError, match="sampler needs two values"):
+        pvd.compare(vary={"sampler": "uniform"}, out="nowhere")

@@ -37,8 +37,7 @@ def audit(
 ) -> Audit:
     """`pvd audit` for programs: a teacher is a name, a table with `use`, or a component; other
     keywords are what a TOML file holds."""
-    for file in plugins:
-        registry.load_file(Path(file))
+    registry.load_files(plugins)
     settings = resolve(read_recipe(recipe), tables)
     found = members(teachers, {}, prompts, settings.teacher)
     design = Design(slates, orders, settings.train.size, pairs)

@@ -24,8 +24,7 @@ class Place(click.Path):
 
 
 def _load(ctx: click.Context, option: click.Parameter, files: tuple[Path, ...]) -> None:
-    for file in files:
-        registry.load_file(file)
+    registry.load_files(files)
 
 
 plugin_files = click.option(

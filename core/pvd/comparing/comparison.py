@@ -72,8 +72,7 @@ def compare(
     **tables: Any,
 ) -> Compared:
     """`pvd compare` for programs: other keywords are what a TOML file holds."""
-    for file in plugins:
-        registry.load_file(Path(file))
+    registry.load_files(plugins)
     made = make((read_recipe(recipe), tables), vary, judges, seeds, margin)
     return execute(made, Path(out), jobs=jobs, progress=progress)
 

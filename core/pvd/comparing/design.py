@@ -222,9 +222,9 @@ def _factor(path: str, values: Sequence[Any], last: Sequence[str]) -> Factor:
         raise UsageError(f"--vary {path} changes how a run is done, but none of its numbers.")
     name = path.rpartition(".")[2]
     name = path if last.count(name) > 1 else name  # two options may have one name
-    labels = tuple(_label(path, name, value) for value in values)
-    if len(values) < 2:
+    if isinstance(values, str) or len(values) < 2:
         raise UsageError(f"--vary {path} needs two values at least, such as {path}=A,B.")
+    labels = tuple(_label(path, name, value) for value in values)
     if twice := next((label for label in labels if labels.count(label) > 1), None):
         raise UsageError(f"--vary {path} has {twice} twice; give each value once.")
     return Factor(path, tuple(values), labels)
