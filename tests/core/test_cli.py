@@ -278,6 +278,18 @@ def test_a_closed_stdout_is_no_error() -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
+@pytest.mark.parametrize("closed", ["<&-", "2>&-", "<&- 2>&-"])
+def test_init_asks_nobody_where_a_stream_is_closed(tmp_path: Path, closed: str) -> None:
+    line = f'exec "$0" -m pvd init shop {closed}'
+    done = subprocess.run(
+        ["/bin/sh", "-c", line, sys.executable], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert done.returncode == 2, done.stderr
+    assert done.stdout == ""
+    assert done.stderr.startswith("Error: Nobody can be asked here") or "2>" in closed
+    assert not any(tmp_path.iterdir())
+
+
 NOISY = """
 from dataclasses import dataclass
 import ctypes, os, subprocess, sys

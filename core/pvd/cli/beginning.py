@@ -87,7 +87,8 @@ def init(place: Path, yes: bool, config: Path | None, recipe: str, **given: Any)
 
 
 def _somebody_is_there() -> bool:
-    return sys.stdin.isatty() and sys.stderr.isatty()
+    # A stream that whoever started us had closed is None.
+    return all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stderr))
 
 
 def _last(beginning: Beginning, there: bool) -> None:
