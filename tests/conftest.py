@@ -12,6 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import forked
 import pytest
 
 from pvd import figures
@@ -89,37 +90,40 @@ def swept() -> None:
     gc.freeze()
 
 
-DRAWN = lru_cache(4096)(boutique._draw)
+# A product of the generated shop is drawn once for all tests of a process, but for the shop's own.
+draw = boutique._draw
+boutique._draw = lru_cache(4096)(draw)
 
 
-@pytest.fixture(autouse=True)
-def drawn_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A product of the generated shop is drawn once for all tests; those of the shop itself
-    (test_boutique.py) draw it each time."""
-    monkeypatch.setattr(boutique, "_draw", DRAWN)
+@pytest.fixture
+def drawn_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For tests of the shop: each picture is drawn when it is looked at."""
+    monkeypatch.setattr(boutique, "_draw", draw)
 
 
-DRAWING = figures.svg
-
-
-def _sketch(paint: Callable[[Any], None], height: float) -> str:
+def _composed(paint: Callable[[Any], None], height: float) -> str:
+    """A report's figure is composed, but neither laid out nor rendered: that is half the time of a
+    small run."""
     from matplotlib.figure import Figure
 
     paint(Figure(figsize=(figures.WIDTH, height)))
     return "data:image/svg+xml;base64,PHN2Zy8+"  # <svg/>
 
 
-@pytest.fixture(autouse=True)
-def sketched(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A report's figures are composed, but neither laid out nor rendered: that would be half the
-    time of a small run."""
-    monkeypatch.setattr(figures, "svg", _sketch)
+svg = figures.svg
+figures.svg = _composed
 
 
 @pytest.fixture
-def drawn(sketched: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def drawn(monkeypatch: pytest.MonkeyPatch) -> None:
     """For tests of the figures: they are what they are for a reader."""
-    monkeypatch.setattr(figures, "svg", DRAWING)
+    monkeypatch.setattr(figures, "svg", svg)
+
+
+@pytest.fixture
+def forked_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The runs of a comparison are forked: processes of their own that begin at once."""
+    monkeypatch.setattr("pvd.comparing.cells.subprocess", forked)
 
 
 @pytest.fixture

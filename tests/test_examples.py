@@ -56,6 +56,7 @@ def test_a_first_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("forked_runs")
 @pytest.mark.parametrize(
     ("name", "compared"),
     [("own_teacher", "colour-seeker minus simulated"), ("own_loss", "top-one minus bradley-terry")],

@@ -522,6 +522,7 @@ def test_findings_of_many_kinds_are_as_it_says(case: str) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("forked_runs")
 def test_a_comparison_is_as_it_says(small: dict[str, Any], tmp_path: Path) -> None:
     tables = options.merge(small, {"train": {"rounds": 1}})
     out = tmp_path / "out"

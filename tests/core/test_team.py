@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
 
+import forked
 import psutil
 import pytest
 from member import LOSSES, work
@@ -167,15 +168,16 @@ def labelled(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "catalog.size=150",
     )
     small = ("-o", "train.slates=60", "-o", "train.steps=10", "-o", "personas.people=40")
-    done = subprocess.run(
-        [sys.executable, "-m", "pvd", "label", "-q", *map(str, (*words, *small)), folder / "run"],
-        env={**os.environ, "PVD_CACHE_DIR": str(folder)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+    alone(folder, "label", *words, *small, folder / "run")
     return folder
+
+
+def alone(cache: Path, name: str, *words: str | Path) -> str:
+    """A command that belongs to no team; what it says."""
+    command = [sys.executable, "-m", "pvd", name, "-q", *map(str, words)]
+    done = forked.run(command, {**os.environ, "PVD_CACHE_DIR": str(cache)})
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 def copied(labelled: Path, name: str) -> Path:
@@ -201,18 +203,12 @@ def result(folder: Path) -> dict[str, object]:
 @pytest.mark.slow
 def test_pvd_train_under_torchrun(labelled: Path) -> None:
     one, two = copied(labelled, "one"), copied(labelled, "two")
-    alone = subprocess.run(
-        [sys.executable, "-m", "pvd", "train", "-q", one],
-        env={**os.environ, "PVD_CACHE_DIR": str(labelled)},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    wanted = alone(labelled, "train", one)
 
     words = ("-m", "pvd", "train", "-q", two, "--observe", "tensorboard")
     said, warned = ended(launch(2, *words, cache=labelled))
 
-    assert said == alone.stdout, "one process speaks, as if it were alone"
+    assert said == wanted, "one process speaks, as if it were alone"
     assert "Traceback" not in warned
     assert result(two)["loss"] == pytest.approx(result(one)["loss"], rel=1e-5)
     assert result(two)["validation"] == result(one)["validation"]
@@ -254,12 +250,6 @@ def test_a_member_that_is_killed_ends_all_of_them_and_the_round_goes_on(
 
     assert not [p for p in psutil.process_iter() if str(run) in " ".join(command(p))]
     (run / "run.toml").write_text(long.replace("steps = 100000", "steps = 10"))
-    again = subprocess.run(
-        [sys.executable, "-m", "pvd", "train", "-q", run],
-        env={**os.environ, "PVD_CACHE_DIR": str(labelled)},
-        capture_output=True,
-        check=False,
-    )
-    assert again.returncode == 0, again.stderr
+    alone(labelled, "train", run)
     assert result(run)["round"] == 1
     assert "core/pvd" not in said, "torchrun shows a traceback of its own; none of ours"

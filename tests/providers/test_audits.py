@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
+from subprocess import CompletedProcess
 from typing import Any
 
+import forked
 import pytest
 from asked import KEY, KEYS
 from click.testing import CliRunner, Result
@@ -185,12 +186,9 @@ def test_a_killed_audit_goes_on_where_it_was(fake: Fake, shop: Path, out: Path) 
         "NO_PROXY": "127.0.0.1",
     }
 
-    def until(moment: str) -> subprocess.CompletedProcess[str]:
+    def until(moment: str) -> CompletedProcess[str]:
         script = Path(__file__).parent / "killed.py"
-        return subprocess.run(
-            [sys.executable, str(script), moment, "100", *given],
-            env=environment, capture_output=True, text=True, timeout=300, check=False,
-        )  # fmt: skip
+        return forked.run([sys.executable, str(script), moment, "100", *given], environment)
 
     killed = until("collecting 30")
     assert killed.returncode == -9, killed.stderr

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
+from subprocess import CompletedProcess
 
+import forked
 import pytest
 from asked import KEY, KEYS, words
 from fake import Fake
@@ -38,16 +39,10 @@ class Killable:
             "NO_PROXY": "127.0.0.1",
         }
 
-    def until(self, moment: str, shard: int = SHARD) -> subprocess.CompletedProcess[str]:
+    def until(self, moment: str, shard: int = SHARD) -> CompletedProcess[str]:
         script = Path(__file__).parent / "killed.py"
-        return subprocess.run(
-            [sys.executable, str(script), moment, str(shard), *self._words],
-            env=self._environment,
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
-        )
+        command = [sys.executable, str(script), moment, str(shard), *self._words]
+        return forked.run(command, self._environment)
 
 
 @pytest.fixture

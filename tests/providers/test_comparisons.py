@@ -15,7 +15,7 @@ from test_money import billed, draw
 from pvd.cli import main
 from pvd.folder import read_json, read_lines
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("forked_runs")]
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,6 @@ the provider billed. Prices are taken from the table, tokens from the provider's
 from __future__ import annotations
 
 import json
-import multiprocessing
 import os
 import random
 import runpy
@@ -21,6 +20,7 @@ import pytest
 from asked import KEY, KEYS, TINY, Counter, words
 from click.testing import CliRunner, Result
 from fake import Fake, Metered
+from forked import FORKS
 from PIL import Image
 
 from pvd import testing
@@ -34,8 +34,6 @@ from pvd.store import Store
 from pvd_plugins.teachers import models
 
 CHILD = Path(__file__).parents[1] / "survival/child.py"
-FORKS = multiprocessing.get_context("forkserver")
-FORKS.set_forkserver_preload(["torch._dynamo", "pvd.cli", "pvd.pipeline", "pvd.figures", "openai"])
 
 PAID = ("openai", "gpt-4o", "claude", "gemini")
 PACKAGES = {"claude": "anthropic", "gemini": "google.genai"}

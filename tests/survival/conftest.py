@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import multiprocessing
 import os
 import runpy
 import shutil
@@ -19,16 +18,11 @@ from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
 import pytest
+from forked import FORKS
 
 HERE = Path(__file__).parent
 NUMBERS = itertools.count()
 LONG = 120.0  # seconds after which a process hangs; nothing here takes a tenth of it
-
-# What a forked process finds loaded: a kill then costs half a second, not three.
-FORKS = multiprocessing.get_context("forkserver")
-FORKS.set_forkserver_preload(
-    ["torch._dynamo", "pvd.cli", "pvd.pipeline", "pvd.figures", "scipy.stats", "rich.table"]
-)
 
 
 class Process:

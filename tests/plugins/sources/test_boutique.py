@@ -25,6 +25,8 @@ from pvd_plugins.sources.boutique.vocabulary import (
     title,
 )
 
+pytestmark = pytest.mark.usefixtures("drawn_anew")
+
 COLUMNS: dict[str, Collection[str]] = {
     "category": CATEGORIES,
     "colour": COLOURS,
@@ -41,11 +43,6 @@ WORDS = [
     *(word for words in TONES.values() for word in words),
 ]
 NAMED = re.compile(rf"\b({'|'.join(map(re.escape, sorted(WORDS, key=len)[::-1]))})(e?s)?\b", re.I)
-
-
-@pytest.fixture(autouse=True)
-def drawn_once() -> None:
-    """Not here: each picture is drawn anew."""
 
 
 def pixels(picture: bytes) -> Image.Image:
