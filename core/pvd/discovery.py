@@ -11,10 +11,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, is_dataclass
 from functools import cached_property, partial
-from importlib.abc import Loader
-from importlib.machinery import ModuleSpec
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, ModuleType
 
 import pluggy
 
@@ -181,11 +180,10 @@ class Registry:
             ) from None
         module_name = f"pvd_file_{path.stem}_{digest[:8]}"
         origin = Origin("", str(path), module_name)
-        spec = importlib.util.spec_from_file_location(module_name, path)
-        if spec is None or spec.loader is None:
+        if path.suffix != ".py":
             raise PluginError(f"The plug-in file {path} is no Python file; name a .py file.")
         with _loading(origin):
-            module = sys.modules.get(module_name) or _executed(spec, spec.loader)
+            module = sys.modules.get(module_name) or _executed(module_name, path)
         for name, source in list(self._from_file.items()):
             same = Path(source).resolve() == path.resolve()
             if same and self._classes[name].__module__ != module_name:
@@ -307,14 +305,25 @@ def _loading(origin: Origin) -> Iterator[None]:
         raise (missing_package(origin, error) or _unloadable(origin, error)) from error
 
 
-def _executed(spec: ModuleSpec, loader: Loader) -> ModuleType:
+class _AsItIs(SourceFileLoader):
+    """Compiles what the file holds now: a compiled file is told from another by second and size, so
+    that a mended plug-in could run as it was before, under the digest of what it is."""
+
+    def get_code(self, fullname: str) -> CodeType:
+        return self.source_to_code(self.get_data(self.path), self.path)
+
+
+def _executed(name: str, path: Path) -> ModuleType:
     """The module of a file."""
+    loader = _AsItIs(name, str(path))
+    spec = importlib.util.spec_from_file_location(name, path, loader=loader)
+    assert spec, "there is a loader"
     module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look their module up there
+    sys.modules[name] = module  # dataclasses look their module up there
     try:
         loader.exec_module(module)
     except BaseException:
-        del sys.modules[spec.name]
+        del sys.modules[name]
         raise
     return module
 

@@ -15,7 +15,7 @@ from strangers import COLOURS, component
 
 import pvd
 from pvd import testing
-from pvd.discovery import registry
+from pvd.discovery import Registry, registry
 from pvd.errors import BadInput, PluginError
 from pvd.isolation import arguments, guard, unguarded
 from pvd.protocols import Evaluator
@@ -139,8 +139,11 @@ def test_each_look_is_at_an_argument_that_the_protocol_has() -> None:
         assert list(inspect.signature(getattr(pvd.Student, method)).parameters)[1] == name
 
 
-def test_a_students_own_calls_are_its_own_business(tmp_path: Path) -> None:
+def test_a_students_own_calls_are_its_own_business(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Whoever writes one may divide the work as they like, by `super()` too."""
+    monkeypatch.setattr(registry, "__dict__", Registry().__dict__)
     file = tmp_path / "own.py"
     body = """
 def embed_texts(self, texts):

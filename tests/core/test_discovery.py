@@ -463,6 +463,22 @@ def test_a_broken_file_is_an_error_of_one_line(install: Install, tmp_path: Path,
     assert registry.get("teacher", "bad").name == "teacher.bad"
 
 
+def test_a_file_is_run_as_it_is_and_not_as_it_was_compiled(
+    install: Install, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of the same second and size: Python would take the older one's compiled file for its own."""
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    file = plugin_file(tmp_path, teacher("one"))
+    when = file.stat().st_mtime
+    Registry().load_file(file)
+    file.write_text(HEAD + teacher("two"))
+    os.utime(file, (when, when))
+    later = Registry()
+    later.load_file(file)
+    assert later.get("teacher", "two").name == "teacher.two"
+    assert not (tmp_path / "__pycache__").exists(), "nothing is left beside a stranger's file"
+
+
 def test_a_file_that_lacks_a_package_stays_exit_code_3(install: Install, tmp_path: Path) -> None:
     file = plugin_file(tmp_path, "from pvd import kit\nkit.need('nobody_has_this', 'acme')\n")
     with pytest.raises(MissingPrerequisite):
