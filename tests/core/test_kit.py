@@ -118,11 +118,11 @@ def test_what_is_no_json_is_malformed(text: str) -> None:
 
 def test_endless_white_space_is_refused_at_once() -> None:
     """Models in JSON mode sometimes write newlines until their limit."""
-    start = time.monotonic()
+    start = time.thread_time()
     for text in ("```json" + "\n" * 50_000, "```" + " \n" * 50_000 + "x", "`" * 50_000):
         with pytest.raises(Malformed):
             read_json(text)
-    assert time.monotonic() - start < 2
+    assert time.thread_time() - start < 2
 
 
 @settings(deadline=None)

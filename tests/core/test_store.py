@@ -382,11 +382,9 @@ def test_a_store_that_is_being_written_can_be_opened_and_read(path: Path) -> Non
         here.put("x", [(request(1), reply())])
     writer = sqlite3.connect(path, isolation_level=None)
     writer.execute("BEGIN IMMEDIATE")
-    start = time.monotonic()
     with Store(path) as here:
         assert here.get([request(1).digest])
-        assert time.monotonic() - start < database.BUSY / 1000
-        writer.close()
+        writer.close()  # whoever had waited for it would have been told "database is locked"
 
 
 def test_many_may_open_a_new_store_at_once(spawn: Spawn, tmp_path: Path) -> None:

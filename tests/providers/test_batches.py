@@ -418,7 +418,7 @@ def test_a_submission_stays_below_every_limit(name: str, fake: Fake) -> None:
 def test_an_answer_that_is_lost_may_be_charged(
     name: str, fault: str, fake: Fake, keys: None
 ) -> None:
-    with teacher(name, fake, timeout=0.3 if fault == "slow" else 20.0) as asked:
+    with teacher(name, fake, timeout=1.0 if fault == "slow" else 20.0) as asked:
         asked.connect()
         fake.script([fault])
         with pytest.raises(kit.Lost) as caught:
@@ -512,7 +512,7 @@ def test_a_forecast_is_cheap(fake: Fake, keys: None) -> None:
     asked = teacher("claude", fake)
     slates = [question(number) for number in range(40)]
     asked.estimate(slates[0])
-    start = time.perf_counter()
+    start = time.thread_time()  # not the time in which the processor does something else
     for slate in slates:
         asked.estimate(slate)
-    assert (time.perf_counter() - start) / len(slates) < 0.003, "ten times what it takes here"
+    assert (time.thread_time() - start) / len(slates) < 0.003, "ten times what it takes here"

@@ -116,7 +116,7 @@ def test_each_fault_has_its_consequence(
     name: str, fault: str, counter: Make, pauses: list[float]
 ) -> None:
     must = DIFFERENT.get((name, fault), TABLE[fault])
-    desk = counter(name, timeout=0.4 if fault == "slow" else 20.0)
+    desk = counter(name, timeout=1.5 if fault == "slow" else 20.0)
 
     if must.stops:
         with pytest.raises(ProviderFailure, match=must.stops) as caught:
@@ -231,12 +231,11 @@ def test_a_provider_that_is_too_slow_is_given_up_within_the_patience(
     name: str, counter: Make
 ) -> None:
     desk = counter(name, timeout=0.2)
-    start = time.monotonic()
 
     with pytest.raises(ProviderFailure, match="stayed busy"):
         desk.ask(faults=["slow"] * 99, patience=0.5, retries=99)
 
-    assert time.monotonic() - start < 3.0
+    assert len(desk.fake.asked) < 9
 
 
 @pytest.mark.parametrize("name", ["openai", "claude", "gemini"])
