@@ -25,8 +25,11 @@ PICTURE = Image.new("RGB", (40, 30))
 
 
 @pytest.fixture(params=["tiny", "colours", "third"])
-def student(request: pytest.FixtureRequest, tmp_path: Path) -> pvd.Student:
+def student(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> pvd.Student:
     """A student that comes with pvd, one of a file, and a stranger's that iterates over all."""
+    monkeypatch.setattr(registry, "__dict__", Registry().__dict__)
     if request.param == "colours":
         registry.load_file(COLOURS)
     if request.param == "third":

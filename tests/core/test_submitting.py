@@ -18,7 +18,14 @@ import pvd
 from pvd import kit, testing
 from pvd.asking import Desk, collecting, opened
 from pvd.asking.clerk import Usage
-from pvd.errors import BadInput, BudgetReached, Interrupted, PluginError, ProviderFailure
+from pvd.errors import (
+    BadInput,
+    BudgetReached,
+    Interrupted,
+    MemoryFull,
+    PluginError,
+    ProviderFailure,
+)
 from pvd.isolation import guard
 from pvd.money.budget import Budget
 from pvd.records import Forecast, Ranking, Reply, Request, Slate, Tokens
@@ -382,7 +389,7 @@ def test_answers_that_cannot_be_read_are_kept_and_counted_once(
     with Store(path) as store, opened(Clerk(), 1) as teacher, monkeypatch.context() as patch:
         patch.setattr(Clerk, "read", broken)
         desk = Desk(store, AskSettings(batch=True, poll=0.0), budget=Budget(store, "run-1"))
-        with pytest.raises(MemoryError):
+        with pytest.raises(MemoryFull):
             desk.judgments(teacher, 7, question)
         assert (desk.usage.asked, desk.usage.dollars) == (7, 7 * 0.125)
     found, usage = ask(path, 8)  # one more, so that the provider is asked again

@@ -420,7 +420,7 @@ def test_without_the_extra_the_command_ends_before_anything_is_asked_or_lost(
 ) -> None:
     old = tmp_path / "run"
     (old / "rounds").mkdir(parents=True)
-    for name in ("run.toml", "data.json", "metrics.json"):
+    for name in ("run.toml", "data.json", "environment.json", "metrics.json"):
         (old / name).write_bytes((both.bare.folder / name).read_bytes())
     monkeypatch.setitem(sys.modules, "tensorboard", None)
     with pytest.raises(MissingPrerequisite) as caught:
