@@ -46,7 +46,9 @@ def test_by_hand(values: list[float], expected: tuple[float, float, float]) -> N
         ([0.0, 0.0, 0.0, 100.0, 100.0, 100.0], (50, 100 / 6, 500 / 6)),
     ],
 )
-def test_hits_of_all_or_none_are_not_sure(values: list[float], expected: tuple[float, float, float]) -> None:
+def test_hits_of_all_or_none_are_not_sure(
+    values: list[float], expected: tuple[float, float, float]
+) -> None:
     found = estimates.percentage(values, seed=0, over="test")
 
     assert (found.value, found.low, found.high) == pytest.approx(expected, abs=0.001)
