@@ -31,7 +31,7 @@ def said_why(process: Any) -> str:
 def test_once_keeps_the_calls_under_way(number: int, place: Any, undisturbed: Any) -> None:
     here = place("run")
     here.seconds = 1.5
-    process = here.spawn()
+    process = here.fork()
     assert process.until(lambda: len(here.sent()) >= 4 * WORKERS)
     process.signal(number)
     assert process.until(lambda: "Stopping; calls under way: " in process.said())
@@ -51,7 +51,7 @@ def test_once_keeps_the_calls_under_way(number: int, place: Any, undisturbed: An
 def test_twice_gives_the_calls_up(number: int, place: Any, undisturbed: Any) -> None:
     here = place("run")
     here.seconds = 60.0
-    process = here.spawn()
+    process = here.fork()
     assert process.until(lambda: len(here.sent()) >= 4 * WORKERS)
     process.signal(number)
     assert process.until(lambda: "Stopping; calls under way: 3." in process.said())
