@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import mean
 from typing import Any
@@ -17,7 +17,9 @@ from pvd.discovery import PLURAL
 from pvd.money.amounts import count, money
 
 Row = Mapping[str, Any]
-number, signed, between = POINTS.number, POINTS.signed, POINTS.between
+number: Callable[[float], str] = POINTS.number
+signed: Callable[[float], str] = POINTS.signed
+between: Callable[[Row], str] = POINTS.between
 SYSTEMS = {
     "random": "the items in random order",
     "zero-shot": "the student before training",

@@ -19,7 +19,7 @@ LEAST = {"items": 12, "personas": 4}  # as many as a check uses
 MOST = 400  # of either: more would take long, and say no more
 DRAWN = re.compile(r"\b(item|persona)-\d+\b|\bThing \d+\b")  # names of drawn ones
 ROLES = {"items": "--catalog", "personas": "--personas"}
-HAVE = {
+HAVE: dict[tuple[str, ...], str] = {
     ("items",): "the items of a check are drawn, and have only the attributes colour and size",
     ("personas",): "the personas of a check are drawn, and have only the attribute tastes",
     ("items", "personas"): "the items and personas of a check are drawn, and have only the "
