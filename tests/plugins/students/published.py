@@ -17,7 +17,6 @@ from typing import Any
 
 SEED = 0
 SIDE = 32  # pixels
-MERGES = 2000  # of the published 48894
 WORDS = """A persona is somebody for whom we choose: a gift for a mother who loves gardening, a coat
 for rain in the mountains, shoes for a child that grows, a lamp by which an old man reads, and a
 dress for dancing. Each of them likes other colours, patterns, kinds of things; nobody likes all."""
@@ -34,7 +33,6 @@ def clip(folder: Path, side: int = SIDE, layers: int = 3) -> Path:
     words.save_pretrained(folder)
     text = {"hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 2}
     text |= {"num_attention_heads": 2, "eos_token_id": 2, "bos_token_id": 0, "pad_token_id": 1}
-    text["vocab_size"] = len(vocabulary)
     vision = {"hidden_size": 96, "intermediate_size": 192, "num_hidden_layers": layers}
     vision |= {"num_attention_heads": 3, "image_size": side, "patch_size": 8}
     torch.manual_seed(SEED)
@@ -182,12 +180,11 @@ def _open_clip(folder: Path, config: dict[str, Any], seen: dict[str, Any]) -> Pa
 
 @cache
 def byte_pairs() -> tuple[list[str], list[tuple[str, ...]]]:
-    """The beginning of CLIP's vocabulary and merges, which open_clip brings along: reading all of
-    it would be most of the time in which a test loads a model."""
+    """CLIP's vocabulary and merges, which open_clip brings along."""
     from open_clip.tokenizer import bytes_to_unicode, default_bpe
 
     lines = gzip.decompress(Path(default_bpe()).read_bytes()).decode().split("\n")
-    merges = [tuple(line.split()) for line in lines[1 : MERGES + 1]]
+    merges = [tuple(line.split()) for line in lines[1 : 49152 - 256 - 2 + 1]]
     letters = list(bytes_to_unicode().values())
     words = [*letters, *(letter + "</w>" for letter in letters), *map("".join, merges)]
     return [*words, "<|startoftext|>", "<|endoftext|>"], merges
