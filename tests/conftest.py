@@ -7,7 +7,7 @@ import os
 import runpy
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -77,6 +77,18 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
     folder = tmp_path_factory.mktemp("cache")
     monkeypatch.setenv("PVD_CACHE_DIR", str(folder))
     return folder
+
+
+@pytest.fixture(autouse=True)
+def as_installed() -> Iterator[None]:
+    """Plug-ins of a file are known to the test that names it, and to no other of its process."""
+    before = {*registry._from_file}
+    yield
+    for name in {*registry._from_file} - before:
+        cls = registry._classes.pop(name)
+        del registry._from_file[name]
+        if registry._manager.has_plugin(cls.__module__):
+            registry._manager.unregister(name=cls.__module__)
 
 
 # Left alone, Python looks through all that torch and transformers loaded a hundred times a session.
