@@ -12,9 +12,9 @@ from pvd.catalog import bounded
 from pvd.errors import BadInput, PartialResult
 from pvd.isolation import checks
 from pvd.isolation.origin import broken, is_ours, place_known
+from pvd.metrics import RANKS, is_own
 from pvd.protocols import Evaluator, Teacher
 from pvd.records import Estimate, Exam, Item, Persona
-from pvd.report import RANKS, is_own
 from pvd.scoring import cosines
 from pvd.settings import ExamSettings
 from pvd.streams import derive, generator, stream

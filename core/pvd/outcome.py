@@ -15,14 +15,13 @@ from typing import Any, Literal, cast
 
 import pvd
 from pvd import catalog, options
-from pvd.closing import SYSTEMS, TITLES, interval
 from pvd.errors import BadInput, MissingFile, PvdError
 from pvd.folder import read_object
 from pvd.identity import configuration, no_result, written
 from pvd.ledger import Ledger
+from pvd.metrics import decimals, interval, metric_label, system_label
 from pvd.protocols import Source, Student
 from pvd.records import Item, Judgment, Persona, RoundResult
-from pvd.report import decimals
 from pvd.store import archive, default_path
 from pvd.summary import SCHEMA
 
@@ -204,7 +203,8 @@ class Run:
             return f"<pvd.Run {self.folder}: {said}no result yet>"
         systems = self._metrics["exam"]["systems"]
         scores = (
-            f"{SYSTEMS[s]} MPR {interval(systems[s]['mpr'])}" for s in ("zero-shot", "distilled")
+            f"{system_label(s)} MPR {interval(systems[s]['mpr'], 'mpr')}"
+            for s in ("zero-shot", "distilled")
         )
         return f"<pvd.Run {self.folder}: {said}{', '.join(scores)}>"
 
@@ -214,10 +214,10 @@ class Run:
             return f"<p>{escape(repr(self))}</p>"
         systems = self._metrics["exam"]["systems"]
         names, places = list(systems["distilled"]), decimals(systems.values())
-        rows = [["", *(TITLES.get(name, name) for name in names)]]
+        rows = [["", *(metric_label(name) for name in names)]]
         for system, numbers in systems.items():
-            found = (interval(numbers.get(name), places[name]) for name in names)
-            rows.append([SYSTEMS.get(system, system), *found])
+            found = (interval(numbers.get(name), name, places) for name in names)
+            rows.append([system_label(system), *found])
         cells = ("".join(f"<td>{escape(cell)}</td>" for cell in row) for row in rows)
         lines = "".join(f"<tr>{line}</tr>" for line in cells)
         return f"<p>{escape(repr(self))}</p><table>{lines}</table>"

@@ -20,9 +20,9 @@ import pvd.pipeline
 from pvd.cli import main
 from pvd.errors import BadInput, MissingFile, UsageError
 from pvd.folder import read_json
+from pvd.metrics import number, signed
 from pvd.publishing import card, exporting, mixing
 from pvd.publishing.exporting import export
-from pvd.report import number, signed
 from pvd.testing import items
 
 Tables = dict[str, Any]

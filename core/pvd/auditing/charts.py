@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pvd import figures
-from pvd.auditing.wording import number
 from pvd.figures import GREY, LOOKS, Chart, legend, rule
+from pvd.prose import fixed
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -40,15 +40,15 @@ def by_place(cards: Sequence[Card]) -> Chart | None:
         legend(axes, columns=1 if len(shown) < 4 else 2)
 
     ends = [
-        f"{_short(card['label'])} {number(card['place']['curve'][0]['value'], 2)} and "
-        f"{number(card['place']['curve'][-1]['value'], 2)}"
+        f"{_short(card['label'])} {fixed(card['place']['curve'][0]['value'], 2)} and "
+        f"{fixed(card['place']['curve'][-1]['value'], 2)}"
         for card in shown
     ]
     return Chart(
         "Rank by place",
         figures.svg(paint, 3.0 + 0.12 * len(shown)),
         f"Mean ranks at the first and the last place: {'; '.join(ends)}. Without bias every place "
-        f"has the rank {number(middle, 1)}; above the line a place is favoured. What the items are "
+        f"has the rank {fixed(middle, 1)}; above the line a place is favoured. What the items are "
         "worth is taken out. 95 % intervals.",
     )
 

@@ -9,8 +9,9 @@ from pvd import pages
 from pvd.auditing import charts, wording
 from pvd.errors import BadInput
 from pvd.money.amounts import count
+from pvd.pages import flat, show
+from pvd.prose import JOINED
 from pvd.records import Item
-from pvd.report import flat, show
 from pvd.summary import thumb
 
 ONE = {1: "One teacher", 2: "Two teachers", 3: "Three teachers", 4: "Four teachers"}
@@ -58,7 +59,7 @@ def headline(found: Mapping[str, Any]) -> str:
 
 def in_words(estimate: Mapping[str, Any]) -> str:
     """A share with its interval, whose percent sign stays with it."""
-    return wording.in_words(estimate).replace(" %", "\N{NO-BREAK SPACE}%")
+    return wording.in_words(estimate).replace(" %", f"{JOINED}%")
 
 
 def plain(estimate: Mapping[str, Any] | None) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pvd.auditing.wording import in_words, rows
-from pvd.closing import say, unpadded
+from pvd.printing import say, unpadded
 
 TITLE, CELL, GAP = 21, 21, 2  # columns of the figures' names, of a cell, between them
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pvd.money.amounts import money
-from pvd.report import MINUS
+from pvd.prose import fixed, true_minus
 
 Found = Mapping[str, Any]  # an estimate, or a part of audit.json
 NOTHING = "unknown"
@@ -38,7 +38,7 @@ class Row:
 
 def percent(estimate: Found | None) -> Cell:
     """A share in percent, with one decimal."""
-    return _cell(estimate, lambda value: number(100 * value, 1))
+    return _cell(estimate, lambda value: fixed(100 * value, 1))
 
 
 def in_words(estimate: Found) -> str:
@@ -49,12 +49,12 @@ def in_words(estimate: Found) -> str:
 
 def plain(estimate: Found | None, decimals: int = 2) -> Cell:
     """A number as it is."""
-    return _cell(estimate, lambda value: number(value, decimals))
+    return _cell(estimate, lambda value: fixed(value, decimals))
 
 
 def significant(estimate: Found | None, digits: int = 3) -> Cell:
     """A number of any size, with so many digits."""
-    return _cell(estimate, lambda value: f"{value:z.{digits}g}".replace("-", MINUS))
+    return _cell(estimate, lambda value: true_minus(f"{value:z.{digits}g}"))
 
 
 def dollars(estimate: Found | None) -> Cell:
@@ -62,11 +62,6 @@ def dollars(estimate: Found | None) -> Cell:
     if estimate is not None and not estimate["high"]:
         return Cell("nothing")
     return _cell(estimate, money)
-
-
-def number(value: float, decimals: int) -> str:
-    """With a true minus sign, and no minus before zero."""
-    return f"{value:z.{decimals}f}".replace("-", MINUS)
 
 
 def _cell(estimate: Found | None, show: Any) -> Cell:
@@ -114,7 +109,7 @@ def steadiness(card: Found) -> str:
     top, luck = card["itself"]["top"], card["itself"]["chance"]["top"]
     if top is None:
         return "gave too few usable answers to be compared with itself"
-    said = f"in {in_words(top)} of cases, by luck {number(100 * luck, 0)} %"
+    said = f"in {in_words(top)} of cases, by luck {fixed(100 * luck, 0)} %"
     if top["low"] <= luck:
         return f"names the same best item in another order not clearly more often than luck: {said}"
     return f"names the same best item in another order {said}"
@@ -141,7 +136,7 @@ def comparison(pair: Found) -> str:
         what = "The prompt changes the order" if pair["prompt_only"] else "They differ in taste"
         return f"{a} and {b}: {agreed}. {what}: {plain(missing)} is missing."
     what = "the prompt changes the order" if pair["prompt_only"] else "they differ in taste"
-    high = number(max(missing["high"], 0), 2)
+    high = fixed(max(missing["high"], 0), 2)
     return f"{a} and {b}: {agreed}. Whether {what} is not resolved: at most {high} is missing."
 
 
@@ -149,7 +144,7 @@ def rows(found: Found) -> list[Row]:
     """The figures of all teachers side by side; what no teacher has is left out."""
     cards: Sequence[Found] = found["teachers"]
     times = [found["latency"][card["label"]] for card in cards]
-    chance = number(100 * cards[0]["itself"]["chance"]["top"], 0)
+    chance = fixed(100 * cards[0]["itself"]["chance"]["top"], 0)
     table = [
         _row("unusable, %", "answers that brought no ranking", cards,
              lambda c: percent(c["answers"]["unusable"])),

@@ -67,26 +67,32 @@ def lines(made: Export) -> list[str]:
 
 def compared(trained: Mapping[str, Any], mixed: Mapping[str, Any]) -> list[str]:
     """The mixture between the two that it is made of, in columns."""
-    from pvd.closing import interval
-    from pvd.report import measure, metric_label
+    from pvd.metrics import interval, measure, metric_label, number
 
     name, guard = measure(trained["exam"]), mixed["forgetting"]
     systems, asked = mixed["exam"]["systems"], guard["queries"] or {}
     old = trained.get("forgetting") or {}
+
+    def score(numbers: Mapping[str, Any]) -> str:
+        return interval(numbers[name], name)
+
+    def queries(found: Mapping[str, Any], when: str) -> str:
+        return interval(found.get(when), "mpr")  # a percentile as well
+
     rows = [
         ("", metric_label(name), f"plain {asked['kind']}" if asked else "", "drift"),
-        ("before", interval(systems["zero-shot"][name]), interval(asked.get("before")), "0"),
+        ("before", score(systems["zero-shot"]), queries(asked, "before"), "0"),
         (
             "mixture",
-            interval(systems["distilled"][name]),
-            interval(asked.get("after")),
-            f"{guard['drift']['value']:.3f}",
+            score(systems["distilled"]),
+            queries(asked, "after"),
+            number(guard["drift"]["value"], "drift"),
         ),
         (
             "trained",
-            interval(trained["exam"]["systems"]["distilled"][name]),
-            interval((old.get("queries") or {}).get("after")),
-            f"{old['drift']['value']:.3f}" if old else "",
+            score(trained["exam"]["systems"]["distilled"]),
+            queries(old.get("queries") or {}, "after"),
+            number(old["drift"]["value"], "drift") if old else "",
         ),
     ]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]

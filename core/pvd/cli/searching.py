@@ -302,7 +302,7 @@ def _show(text: str, hits: Sequence[Hit]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from pvd.closing import unpadded
+    from pvd.printing import unpadded
     from pvd.search.hits import about, printable
 
     def clean(value: str) -> Text:

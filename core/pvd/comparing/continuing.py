@@ -8,11 +8,11 @@ from pathlib import Path
 
 from pvd.comparing import cells
 from pvd.comparing.design import Cell, Design
-from pvd.comparing.verdicts import listed
 from pvd.errors import BadInput
 from pvd.folder import read_json
 from pvd.identity import changed, difference
 from pvd.money.amounts import count
+from pvd.prose import listed
 
 # Whose exam it is: one by somebody who judges no more may stay there.
 ASKED = ("teacher.", "judge.", "streams.teacher", "streams.judge", "plugins.")

@@ -13,8 +13,8 @@ from pvd.comparing.marking import TRAINED, Curve, Sheet
 from pvd.comparing.viewing import View
 from pvd.crossed import FEW_SEEDS
 from pvd.estimates import plain
+from pvd.metrics import RANKS
 from pvd.records import Estimate
-from pvd.report import RANKS
 
 if TYPE_CHECKING:
     import numpy.typing as npt

@@ -11,9 +11,9 @@ from pvd import exam
 from pvd.comparing.transcripts import Stop, Transcript
 from pvd.errors import BadInput
 from pvd.exam import Paper
+from pvd.metrics import RANKS, is_own
 from pvd.protocols import Evaluator
 from pvd.records import Estimate
-from pvd.report import RANKS, is_own
 from pvd.scoring import cosines
 
 if TYPE_CHECKING:

@@ -1,110 +1,34 @@
-"""What evaluators measured beside percentile ranks: in sentences what plug-ins brought, which are
-views like others, and as tables, without verdicts, what is no view.
-"""
+"""What evaluators measured beside what verdicts are given on: numbers of every arm, to look at."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from statistics import mean
 from typing import Any
 
-from pvd.closing import JOINED
-from pvd.comparing.units import MINUS, own, units
-from pvd.comparing.verdicts import brief, listed, sentence, standing
-from pvd.report import decimals, metric_label, number, signed
-
-Estimate = Mapping[str, Any]
-
-
-def lines(findings: Mapping[str, Any], factor: Mapping[str, Any]) -> list[str]:
-    """What the measures of plug-ins say of a factor: a sentence each, and one without numbers for
-    those that say the same; a table has them."""
-    said: dict[str, list[tuple[str, str]]] = {}
-    written, path = units(findings), factor["path"]
-    for label in own(findings):
-        scores = {level: score(findings, path, level, label) for level in factor["labels"]}
-        best = max(scores, key=lambda level: scores[level])
-        rows = [
-            row
-            for row in findings["comparisons"]
-            if (row["view"], row["factor"]) == (label, path) and best in (row["a"], row["b"])
-        ]
-        if len(scores) > 2:
-            high, stands = f"{best} comes out highest", standing(rows, best)
-            short, long = f"{high}; {stands}.", f"{high}, at {written[label].size(scores[best])}; "
-            long += f"{stands}."
-        else:
-            short, long = brief(rows[0]), sentence(rows[0], findings, written[label])
-        gains = [gained[label]["low"] for gained in findings["gains"][path].values()]
-        who = "Neither" if len(scores) == 2 else "None"
-        none = f" {who} surely gained over the untrained student." * (max(gains) <= 0)
-        said.setdefault(short + none, []).append((label, long + none))
-    return [
-        f"By {listed([label for label, _ in group])}: {group[0][1] if len(group) == 1 else short}"
-        for short, group in said.items()
-    ]
-
-
-def score(findings: Mapping[str, Any], path: str, level: str, view: str) -> float:
-    """The mean of a level's arms, by one view."""
-    arms = [arm for arm in findings["arms"] if arm["levels"][path] == level]
-    return float(mean(arm["score"][view]["value"] for arm in arms))
-
-
-def carried(findings: Mapping[str, Any]) -> list[str]:
-    """What share of a gain another teacher carries by each measure, a paragraph for two teachers;
-    nothing for a measure by which there is no sure gain."""
-    by_plug_ins, said = own(findings), dict[str, list[str]]()
-    for row in findings["substitution"]["carried"]:
-        if row["judged"] in by_plug_ins and row["value"] is not None:
-            who = f"Taught by {row['taught']} instead of {row['instead_of']}"
-            ends = f" ({percent(row['low'])} to {percent(row['high'])} %)" if row["defined"] else ""
-            share = f"{percent(row['value'])} %{ends}".replace(" ", JOINED)
-            said.setdefault(who, []).append(f"{share} by {row['judged']}")
-    return [f"{who}, a student keeps of the gain {listed(shares)}." for who, shares in said.items()]
-
-
-def percent(share: float) -> str:
-    """A share of a gain, without the sign of per cent."""
-    return f"{100 * share:z.0f}".replace("-", MINUS)
-
-
-def left_out(findings: Mapping[str, Any]) -> str:
-    """Which numbers cannot be compared, and why."""
-    names = findings.get("left_out", ())  # none in comparisons of older versions
-    if not names:
-        return ""
-    are, they = ("is", "it has") if len(names) == 1 else ("are", "they have")
-    return (
-        f"{listed(names)} {are} not compared: {they} not one value for each of the same personas "
-        "in every run."
-    )
+from pvd.comparing.units import Unit
+from pvd.metrics import Estimate, decimals, heading
 
 
 @dataclass(frozen=True)
 class Measure:
-    """One number of an evaluator under one judge."""
+    """One number of an evaluator under one judge, without a verdict."""
 
     judge: str
     metric: str
     scores: Mapping[str, Estimate]  # by arm, then by system without a teacher of its own
     differences: Mapping[tuple[str, str, str], Estimate]  # by factor, a, b: b minus a
-    places: Mapping[str, int]
+    unit: Unit
 
     @property
     def label(self) -> str:
-        return metric_label(self.metric)
-
-    def number(self, value: float) -> str:
-        return number(value, self.metric, self.places)
-
-    def signed(self, value: float) -> str:
-        return signed(value, self.metric, self.places)
+        """What heads its column."""
+        return heading(self.metric)
 
 
 def measured(findings: Mapping[str, Any]) -> list[list[Measure]]:
-    """Those of each judge; none in comparisons of older versions."""
+    """By judge all that are no view, for tables without verdicts; none in comparisons of older
+    versions."""
     found = []
     for judge, measures in findings.get("measures", {}).items():
         arms = findings["metrics"][judge]
@@ -116,7 +40,7 @@ def measured(findings: Mapping[str, Any]) -> list[list[Measure]]:
                     metric,
                     {arm: numbers[metric] for arm, numbers in arms.items()} | given["rows"],
                     {(r["factor"], r["a"], r["b"]): r["difference"] for r in given["comparisons"]},
-                    places,
+                    Unit(metric, places[metric]),
                 )
                 for metric, given in measures.items()
             ]

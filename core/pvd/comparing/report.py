@@ -8,9 +8,13 @@ from typing import TYPE_CHECKING, Any
 from pvd import figures, pages
 from pvd.comparing import measures, wording
 from pvd.comparing.units import POINTS, Unit, in_points, judges, own, units
+from pvd.comparing.units import percent as written_percent
 from pvd.comparing.verdicts import tag
 from pvd.figures import GREY, LOOKS, Chart
-from pvd.money.amounts import count, money
+from pvd.metrics import SYSTEMS
+from pvd.money.amounts import count
+from pvd.pages import dollars
+from pvd.prose import DASH
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -37,7 +41,7 @@ def render(findings: Mapping[str, Any]) -> str:
         how_sure=wording.how_sure(findings),
         spent=wording.spent(findings),
         substitution=wording.substitution(findings),
-        about_system=wording.SYSTEMS,
+        about_system=SYSTEMS,
         rows=_by_pair(findings["comparisons"], views),
         pairs=_by_pair(findings["pairs"], views),
         rows_by_plug_ins=_by_pair(findings["comparisons"], plug_ins),
@@ -68,11 +72,6 @@ def render(findings: Mapping[str, Any]) -> str:
     )
 
 
-def dollars(amount: float | None) -> str:
-    """An amount of money; that of an unknown price is unknown."""
-    return "unknown" if amount is None else money(amount)
-
-
 def margin(size: float) -> str:
     """The points that a stand-in may be worse by."""
     return in_points(size)
@@ -80,7 +79,7 @@ def margin(size: float) -> str:
 
 def percent(share: float | None) -> str:
     """A share of a gain."""
-    return "\N{EN DASH}" if share is None else f"{measures.percent(share)} %"
+    return DASH if share is None else f"{written_percent(share)} %"
 
 
 def _reaches(

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pvd.closing import Cells, change, interval, say, shorter, table
 from pvd.comparing import wording
-from pvd.comparing.units import judges, own, units
+from pvd.comparing.units import POINTS, judges, own, units
 from pvd.comparing.verdicts import tag
+from pvd.printing import Cells, say, shorter, table
 
 
 def show(findings: Mapping[str, Any], report: Path) -> None:
@@ -56,10 +56,11 @@ def _by_plug_ins(findings: Mapping[str, Any]) -> tuple[list[str], list[Cells]]:
     heads += [f"{level}\n- untrained" for _, level in levels]
     rows, written = [], units(findings)
     for label in own(findings):
+        unit = written[label]
         found = [row for row in findings["comparisons"] if row["view"] == label]
-        cells = [f"{change(row['difference'], written[label].places)}\n{tag(row)}" for row in found]
+        cells = [f"{unit.change(row['difference'])}\n{tag(row)}" for row in found]
         gains = (findings["gains"][path][level][label] for path, level in levels)
-        rows.append((label, [*cells, *(change(gain, written[label].places) for gain in gains)]))
+        rows.append((label, [*cells, *(unit.change(gain) for gain in gains)]))
     return heads, rows
 
 
@@ -72,7 +73,7 @@ def _scores_by_plug_ins(findings: Mapping[str, Any]) -> tuple[list[str], list[Ce
         scores = [arm["score"][label] for arm in findings["arms"]]
         scores.append(findings["rows"][label].get("zero-shot"))
         lot = unit.number(chance[unit.metric]) if unit.metric in chance else ""
-        rows.append((label, [*(interval(score, unit.places) for score in scores), lot]))
+        rows.append((label, [*(unit.interval(score) for score in scores), lot]))
     return heads, rows
 
 
@@ -86,7 +87,7 @@ def _differences(findings: Mapping[str, Any], key: str, views: Sequence[str]) ->
     for row in findings[key]:
         if row["view"] not in views:
             continue
-        cell = f"{change(row['difference'])}\n{tag(row)}"
+        cell = f"{POINTS.change(row['difference'])}\n{tag(row)}"
         rows.setdefault((row["factor"], row["a"], row["b"]), []).append(cell)
     return [(f"{b}\n- {a}", cells) for (_, a, b), cells in rows.items()]
 
@@ -96,9 +97,9 @@ def _scores(findings: Mapping[str, Any]) -> list[Cells]:
     rows: list[Cells] = []
     for arm, run in zip(findings["arms"], findings["cost"]["runs"], strict=True):
         dollars = "?" if run["dollars"] is None else f"{run['dollars']:,.2f}"
-        scores = [interval(arm["score"][view]) for view in views]
+        scores = [POINTS.interval(arm["score"][view]) for view in views]
         rows.append((arm["label"], [*scores, f"{run['answers']:,.0f}", dollars]))
     for system in findings["rows"][views[0]]:
-        found = [interval(findings["rows"][view].get(system)) for view in views]
+        found = [POINTS.interval(findings["rows"][view].get(system)) for view in views]
         rows.append((system, [*found, "", ""]))
     return rows

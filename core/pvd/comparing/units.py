@@ -8,10 +8,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pvd.report import decimals, is_own, metric_label
-from pvd.report import number as written
+from pvd import metrics
+from pvd.metrics import Estimate, is_own
+from pvd.prose import fixed
 
-MINUS = "\N{MINUS SIGN}"
 Row = Mapping[str, Any]
 
 
@@ -30,18 +30,25 @@ class Unit:
     @property
     def label(self) -> str:
         """What a chart's axis is called."""
-        return metric_label(self.metric) if self.is_own else "percentile of what is best"
+        return metrics.metric_label(self.metric) if self.is_own else "percentile of what is best"
 
     def number(self, value: float) -> str:
         """With its decimals and a true minus sign."""
-        return written(value, self.metric, {self.metric: self.places})
+        return metrics.number(value, self.metric, {self.metric: self.places})
 
     def signed(self, value: float) -> str:
         """A difference with its sign."""
-        text = self.number(value)
-        return text if text.startswith(MINUS) else f"+{text}"
+        return metrics.signed(value, self.metric, {self.metric: self.places})
 
-    def between(self, estimate: Row) -> str:
+    def interval(self, estimate: Estimate | None) -> str:
+        """A number with its interval, or nothing."""
+        return metrics.interval(estimate, self.metric, {self.metric: self.places})
+
+    def change(self, estimate: Estimate) -> str:
+        """A difference with its interval."""
+        return f"{self.signed(estimate['value'])} ({self.between(estimate)})"
+
+    def between(self, estimate: Estimate) -> str:
         """An interval of differences."""
         return f"{self.signed(estimate['low'])} to {self.signed(estimate['high'])}"
 
@@ -55,6 +62,11 @@ class Unit:
 
 
 POINTS = Unit()
+
+
+def percent(share: float) -> str:
+    """A share of a gain, without the sign of per cent."""
+    return fixed(100 * share, 0)
 
 
 def in_points(size: float) -> str:
@@ -71,7 +83,7 @@ def units(findings: Row) -> dict[str, Unit]:
             *(arm["score"][label] for arm in findings["arms"]),
             *findings["rows"][label].values(),
         )
-        places = decimals({metric: row} for row in rows if row)
+        places = metrics.decimals({metric: row} for row in rows if row)
         found[label] = Unit(metric, places[metric])
     return found
 

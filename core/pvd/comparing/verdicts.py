@@ -1,13 +1,15 @@
 """A verdict on B against A in words: by what its interval allows, never "equal" because an interval
-covers zero.
+covers zero. And how a level of several stands among the others.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from statistics import mean
 from typing import Any
 
 from pvd.comparing.units import POINTS, Unit, in_points
+from pvd.prose import listed
 
 Row = Mapping[str, Any]
 
@@ -72,6 +74,12 @@ def opposes(row: Row, twin: Row) -> bool:
     return {row["verdict"], twin["verdict"]} == {"better", "worse"}
 
 
+def score(findings: Mapping[str, Any], path: str, level: str, view: str) -> float:
+    """The mean of a level's arms, by one view."""
+    arms = [arm for arm in findings["arms"] if arm["levels"][path] == level]
+    return float(mean(arm["score"][view]["value"] for arm in arms))
+
+
 def standing(rows: Sequence[Row], best: str) -> str:
     """Against whom the best level is better, and against whom that is not resolved."""
     won = [other(row, best) for row in rows if row["verdict"] in ("better", "worse")]
@@ -87,7 +95,3 @@ def few(rows: Sequence[Row]) -> bool:
 
 def other(row: Row, one: str) -> str:
     return str(row["b"] if row["a"] == one else row["a"])
-
-
-def listed(names: Sequence[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

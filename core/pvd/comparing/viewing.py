@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pvd.comparing.design import Judge
 from pvd.comparing.marking import TRAINED, Curve, Mark, Sheet
-from pvd.report import is_own
+from pvd.metrics import is_own
 
 if TYPE_CHECKING:
     import numpy.typing as npt

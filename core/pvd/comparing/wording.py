@@ -9,25 +9,18 @@ from dataclasses import dataclass
 from statistics import mean
 from typing import Any
 
-from pvd.comparing import measures
-from pvd.comparing.units import POINTS, own
-from pvd.comparing.verdicts import listed, opposes, sentence, standing, tag
+from pvd.comparing import plug_ins
+from pvd.comparing.units import POINTS, own, percent
+from pvd.comparing.verdicts import opposes, score, sentence, standing, tag
 from pvd.crossed import FEW_SEEDS
 from pvd.discovery import PLURAL
 from pvd.money.amounts import count, money
+from pvd.prose import listed
 
 Row = Mapping[str, Any]
 number: Callable[[float], str] = POINTS.number
 signed: Callable[[float], str] = POINTS.signed
 between: Callable[[Row], str] = POINTS.between
-SYSTEMS = {
-    "random": "the items in random order",
-    "zero-shot": "the student before training",
-    "persona-blind": "trained, but asked with the mean persona for everybody",
-    "shuffled-persona": "trained, but asked with another persona",
-    "text": "the items' titles by the student's text tower",
-    "oracle": "the judge's own utilities",
-}
 
 
 @dataclass(frozen=True)
@@ -49,9 +42,7 @@ def _answer(findings: Mapping[str, Any], factor: Row) -> Answer:
     view = findings["views"][0]["label"]
     rows = [r for r in findings["comparisons"] if r["factor"] == factor["path"]]
     first = [row for row in rows if row["view"] == view]
-    scores = {
-        level: measures.score(findings, factor["path"], level, view) for level in factor["labels"]
-    }
+    scores = {level: score(findings, factor["path"], level, view) for level in factor["labels"]}
     best = max(scores, key=lambda level: scores[level])
     about = [row for row in first if best in (row["a"], row["b"])]
     opening = sentence(about[0], findings)
@@ -64,7 +55,7 @@ def _answer(findings: Mapping[str, Any], factor: Row) -> Answer:
     says = "says" if len(opposite) == 1 else "say"
     against = f" {listed(opposite)} {says} the opposite." if opposite else ""
     said_by = "" if len(findings["views"]) == 1 else f"{_according(view)}: "
-    by_plug_ins = measures.lines(findings, factor)
+    by_plug_ins = plug_ins.lines(findings, factor)
     others = [
         f"{_according(row['view'])}: {sentence(row, findings)}"
         for row in elsewhere
@@ -104,7 +95,7 @@ def substitution(findings: Mapping[str, Any]) -> list[str]:
     by_judges = [row for row in found["carried"] if row["judged"] not in own(findings)]
     said = [_carried(row) for row in by_judges if row["value"] is not None]
     lacks = len(said) < len(by_judges)
-    said += measures.carried(findings)
+    said += plug_ins.carried(findings)
     if lacks:
         said.append(
             "What share of a gain another teacher carries cannot be said where there is no sure "
@@ -146,10 +137,10 @@ def substitution(findings: Mapping[str, Any]) -> list[str]:
 
 def _carried(row: Row) -> str:
     who = f"Taught by {row['taught']} instead of {row['instead_of']}, judged by {row['judged']}"
-    share = f"{measures.percent(row['value'])} %"
+    share = f"{percent(row['value'])} %"
     if not row["defined"]:
         return f"{who}, a student keeps {share} of the gain; {row['why']}."
-    low, high = (measures.percent(row[end]) for end in ("low", "high"))
+    low, high = (percent(row[end]) for end in ("low", "high"))
     return f"{who}, a student keeps {share} of the gain ({low} to {high} %)."
 
 
@@ -263,4 +254,4 @@ def silent(findings: Mapping[str, Any]) -> list[str]:
         "tournaments that were played twice."
         for judge in findings["judges"]
         if judge["stability"]
-    ] + list(filter(None, [measures.left_out(findings)]))
+    ] + list(filter(None, [plug_ins.left_out(findings)]))

@@ -13,11 +13,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pvd import pages, report
+from pvd import pages, sentences
 from pvd.hub import is_id
 from pvd.isolation.origin import OURS
+from pvd.metrics import (
+    SYSTEMS,
+    Estimate,
+    between,
+    decimals,
+    heading,
+    measure,
+    number,
+)
+from pvd.metrics import change as changed
 from pvd.money.amounts import count
-from pvd.report import Estimate, decimals, measure, metric_label, number, signed
 
 MARKS = re.compile(r"([\\`*_\[\]<>|~#&$!])")
 UNSEEN = re.compile(
@@ -55,7 +64,7 @@ def render(metrics: Mapping[str, Any], mixed: Mapping[str, Any] | None, facts: F
     systems = shown["exam"]["systems"]
     return pages.render(
         "card.md.j2",
-        *(yaml, md, cell, change, count, number, report.show),
+        *(yaml, md, cell, change, count, number, pages.show),
         title=_title(metrics, facts),
         percent=f"{100 * (facts.interpolate or 1):g}",
         run=metrics,
@@ -70,16 +79,16 @@ def render(metrics: Mapping[str, Any], mixed: Mapping[str, Any] | None, facts: F
         parts=metrics["components"],
         old=metrics.get("forgetting"),
         prompts={"teacher": {}, "judge": {}} | metrics.get("prompts", {}),
-        about_system=report.SYSTEMS,
-        judge_is=report.same(metrics["components"]["teacher"], metrics["components"]["judge"]),
-        headline=report.headline(shown),
-        otherwise=report.otherwise(shown),
-        scope=report.scope(shown),
-        personal=report.personal(shown),
-        memory=report.memory(shown),
-        cost=report.cost(metrics),
+        about_system=SYSTEMS,
+        judge_is=sentences.same(metrics["components"]["teacher"], metrics["components"]["judge"]),
+        headline=sentences.headline(shown),
+        otherwise=sentences.otherwise(shown),
+        scope=sentences.scope(shown),
+        personal=sentences.personal(shown),
+        memory=sentences.memory(shown),
+        cost=sentences.cost(metrics),
         names=list(systems["distilled"]),
-        label=metric_label,
+        label=heading,
         places=decimals(systems.values()),
         measure=measure(shown["exam"]),
         brief=brief,
@@ -108,23 +117,20 @@ def cell(estimate: Estimate | None, metric: str, places: Mapping[str, int] | Non
     """A number with its interval."""
     if estimate is None:
         return ""
-    low, high = (number(estimate[end], metric, places) for end in ("low", "high"))
-    return f"{number(estimate['value'], metric, places)} ({low} to {high})"
+    value = number(estimate["value"], metric, places)
+    return f"{value} ({between(estimate, metric, places)})"
 
 
 def change(estimate: Estimate | None, metric: str, places: Mapping[str, int] | None = None) -> str:
     """A difference with its interval."""
-    if estimate is None:
-        return ""
-    low, high = (signed(estimate[end], metric, places) for end in ("low", "high"))
-    return f"{signed(estimate['value'], metric, places)} ({low} to {high})"
+    return "" if estimate is None else changed(estimate, metric, places)
 
 
 def brief(component: Mapping[str, Any]) -> str:
     """A component's name and those of its options that are numbers or words, no paths."""
     options = [
         f"{name} {value}"
-        for name, value in report.flat(component)
+        for name, value in pages.flat(component)
         if name != "use"
         and isinstance(value, int | float | str)
         and re.fullmatch(r"[\w.+-]+", str(value))

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from planted import PEOPLE, REFERENCE, ZERO, design, found, judged, measuring, noise, sheet
 
-from pvd.comparing import measures, wording
+from pvd.comparing import plug_ins, wording
 from pvd.comparing.marking import Curve, Mark, Sheet
 
 
@@ -72,7 +72,7 @@ def test_what_a_plug_in_measures_is_a_view_with_verdict_gain_and_curve() -> None
          for share in (0, 0.5, 1)]
     )  # fmt: skip
     assert "precision@5" not in said["measures"]["simulated"]
-    (line,) = measures.lines(said, said["factors"][0])
+    (line,) = plug_ins.lines(said, said["factors"][0])
     assert line.startswith("By precision@5: four-bin is worse than uniform by 0.")
 
 
