@@ -4,6 +4,9 @@ A few thousand pictures are too few to learn to see from, so seeing is fixed: hi
 oriented gradients on a grid (Dalal & Triggs 2005), soft colour histograms in CIELAB, the middle of
 the picture counting most, and the energy of fine, medium and coarse texture. Each number depends
 on its own picture alone, is computed once, and is kept in place of the pixels.
+
+Computed in double precision and rounded to half: sums whose order depends on the number of pictures
+and of threads then end in the same bits, so that a run does not depend on what was kept before it.
 """
 
 from __future__ import annotations
@@ -40,7 +43,7 @@ def describe(images: Sequence[Image]) -> Tensor:
     with torch.no_grad():
         whole = torch.from_numpy(pixels).permute(0, 3, 1, 2)
         blocks = [whole[i : i + BLOCK] for i in range(0, len(whole), BLOCK)]
-        return torch.cat([_describe(block.float() / 255) for block in blocks]).half()
+        return torch.cat([_describe(block.double() / 255) for block in blocks]).half()
 
 
 def mirrored(described: Tensor) -> Tensor:
@@ -150,7 +153,7 @@ def _tents(position: Tensor, count: int) -> Tensor:
 @lru_cache(maxsize=16)
 def _window(side: int, width: float) -> Tensor:
     """[pixels], sum 1: a bell around the middle."""
-    line = torch.linspace(-1, 1, side)
+    line = torch.linspace(-1, 1, side, dtype=torch.float64)
     bell = torch.exp(-(line[:, None] ** 2 + line**2) / width).flatten()
     return bell / bell.sum()
 
