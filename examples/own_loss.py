@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import pvd
+from pvd import kit
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -27,7 +28,7 @@ class TopOne(pvd.Loss):
     `-o loss.scale=10`.
     """
 
-    scale: Annotated[float, "what cosines are multiplied by"] = 20.0
+    scale: Annotated[float, kit.Above(0), "what cosines are multiplied by"] = 20.0
 
     def __call__(self, batch: pvd.ScoredBatch) -> Tensor:
         import torch

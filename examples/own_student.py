@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import pvd
+from pvd import kit
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -25,7 +26,7 @@ LEVELS = 5  # of each colour channel
 class Colours(pvd.Student):
     """Knows which colours a picture has, and nothing about shapes."""
 
-    width: Annotated[int, "numbers of a vector"] = 64
+    width: Annotated[int, kit.AtLeast(1), "numbers of a vector"] = 64
 
     def load(self, device: str) -> None:
         import torch  # where it is used, so that `pvd plugins` need not wait for it

@@ -33,7 +33,9 @@ class ColourSeeker(pvd.Teacher):
         batch=64, reads=frozenset({"tastes"}), yields=frozenset({"utilities"})
     )
 
-    tolerance: Annotated[float, "largest distance from a colour, in RGB from 0 to 255"] = 100.0
+    tolerance: Annotated[
+        float, kit.Above(0), "largest distance from a colour, in RGB from 0 to 255"
+    ] = 100.0
 
     def check(self, personas: Sequence[pvd.Persona], items: Sequence[pvd.Item]) -> None:
         for persona in personas:  # before anything is asked

@@ -451,8 +451,9 @@ CASES: dict[str, Case] = {
     "a negative limit of the calls": option("--max-calls", "-1"),
     "no request a minute": option("-o", "ask.requests_per_minute=0"),
     "shares that leave nothing to train on": option("-o", "split.test=0.95"),
-    "a value that the plug-in refuses": option("-o", "loss.scale=0"),
+    "a number that a plug-in's option does not take": option("-o", "loss.scale=0"),
     "noise that is no number": option("-o", "teacher.noise=nan"),
+    "a value that the plug-in refuses": option("-o", "teacher.position_bias=nan"),
     "an option that a plug-in requires": option("--teacher", "consistent"),
     "an option for one of the evaluators": option("-o", "evaluators[1].at=3"),
     "an option that one of several teachers requires": option(

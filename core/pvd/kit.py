@@ -1,4 +1,4 @@
-"""What plug-in authors need from us: failures, replies, pictures, paths, secrets, intervals."""
+"""What plug-in authors need from us: bounds, failures, replies, pictures, secrets, intervals."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from pvd.bounds import Above, AtLeast, AtMost, Below
 from pvd.errors import BadInput, MissingFile, MissingPrerequisite, ProviderFailure
 from pvd.estimates import difference, mean, percentage
 from pvd.failures import (
@@ -40,8 +41,12 @@ from pvd.records import JSON, Persona, Ranking, digest_of
 from pvd.streams import derive, generator, stream
 
 __all__ = [
+    "Above",
+    "AtLeast",
+    "AtMost",
     "BadInput",
     "BatchFailed",
+    "Below",
     "Busy",
     "Gone",
     "Lost",

@@ -6,7 +6,6 @@ A component is a name, or a table with `use`; a path goes on with a dot:
 
 from __future__ import annotations
 
-import inspect
 import tomllib
 import types
 import typing
@@ -16,7 +15,8 @@ from datetime import date, time
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pvd.bounds import Bound, bound_of
+from pvd.annotations import field_types
+from pvd.bounds import refusal
 from pvd.discovery import KINDS, check_whole, nearest, registry
 from pvd.errors import BadInput, PluginError, UnknownName
 from pvd.isolation import calling, origin_of
@@ -150,7 +150,10 @@ def fill(cls: type[T], table: Mapping[str, Any], where: str) -> T:
             if lists := [n for n in (meant, f"{meant}s") if _of_components(known.get(n))]:
                 raise UnknownName(set_whole(f"{where}.{lists[0]}".lstrip(".")))
             raise UnknownName(no_option(key, known, where, label))
-        values[key] = _coerce(known[key], value, f"{where}.{key}".lstrip("."))
+        place = f"{where}.{key}".lstrip(".")
+        values[key] = _coerce(known[key], value, place)
+        if why := refusal(known[key], values[key], place):
+            raise BadInput(f"{why}.")
     missing = [
         f.name
         for f in fields(cls)  # type: ignore[arg-type]
@@ -176,21 +179,14 @@ def _made(cls: type[T], values: Mapping[str, Any]) -> T:
 
 
 def option_types(cls: type) -> dict[str, Any]:
-    """Each field's type, resolved in the module that wrote it; only options are looked at."""
-    names = {f.name for f in fields(cls)}
-    found: dict[str, Any] = {}
-    for owner in reversed(cls.__mro__):
-        own = {k: v for k, v in inspect.get_annotations(owner).items() if k in names}
-        if own:
-            shell = type("Options", (), {"__annotations__": own, "__module__": owner.__module__})
-            try:
-                found |= typing.get_type_hints(shell, include_extras=True)
-            except Exception as error:  # whatever a stranger's annotation does
-                raise PluginError(
-                    f"{origin_of(cls)} has an option type that cannot be resolved: {error}; "
-                    "import it at the top of its module."
-                ) from error
-    return {f.name: found[f.name] for f in fields(cls)}
+    """Each field's type; PluginError where it cannot be resolved."""
+    try:
+        return field_types(cls)
+    except Exception as error:  # whatever a stranger's annotation does
+        raise PluginError(
+            f"{origin_of(cls)} has an option type that cannot be resolved: {error}; import it at "
+            "the top of its module."
+        ) from error
 
 
 def _plain(annotation: Any) -> tuple[Any, str]:
@@ -308,7 +304,7 @@ class Option:
     help: str
     annotation: Any = field(default=None, compare=False)  # the type itself
     value: Any = field(default=None, compare=False)  # the default; MISSING where there is none
-    bound: Bound | None = field(default=None, compare=False)  # which numbers it takes
+    written: Any = field(default=None, compare=False)  # the type as it is written, with its bounds
 
 
 def describe(cls: type) -> list[Option]:
@@ -318,8 +314,8 @@ def describe(cls: type) -> list[Option]:
         annotation, help = _plain(annotations[f.name])
         with calling(cls, f"the default of its option {f.name}"):
             value = f.default if f.default_factory is MISSING else f.default_factory()
-        bound, said = bound_of(annotations[f.name]), _said(value)
-        found.append(Option(f.name, _spell(annotation), said, help, annotation, value, bound))
+        said, written = _said(value), annotations[f.name]
+        found.append(Option(f.name, _spell(annotation), said, help, annotation, value, written))
     return found
 
 

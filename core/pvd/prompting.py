@@ -18,6 +18,7 @@ from string import ascii_uppercase
 from types import TracebackType
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
+from pvd.bounds import AtLeast, AtMost
 from pvd.discovery import unknown
 from pvd.errors import BadInput, MissingFile, UnknownName
 from pvd.failures import Malformed, Refused
@@ -222,11 +223,9 @@ class PromptedTeacher(Teacher):
     model: Annotated[str, "the model's id, as its provider writes it"]  #: the model's id
     prompt: Annotated[str, "a named prompt, or the path of a .j2 file"] = "default"  #: its words
     #: pixels to which a picture's longer side is scaled down, from 16 to 4096
-    max_side: Annotated[int, "pixels to which a picture's longer side is scaled down"] = 512
-
-    def __post_init__(self) -> None:
-        if not 16 <= self.max_side <= 4096:
-            raise ValueError(f"max_side must be from 16 to 4096, not {self.max_side}")
+    max_side: Annotated[
+        int, AtLeast(16), AtMost(4096), "pixels to which a picture's longer side is scaled down"
+    ] = 512
 
     def check(self, personas: Sequence[Persona], items: Sequence[Item]) -> None:
         """Raise BadInput for a mistake in the prompt: it is found before anything is asked."""

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
-from functools import cache
+from dataclasses import dataclass, field, fields
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pvd import contents, options
-from pvd.bounds import Amount, Bound, Count, Number, Several, Share, bound_of
+from pvd.bounds import Amount, Count, Number, Several, Share, refused
 from pvd.discovery import registry, unknown
 from pvd.errors import BadInput, UnknownName, UsageError
+from pvd.judge import with_judge, without_follower
 from pvd.options import Table
 from pvd.protocols import Component, Evaluator, Loss, Observer, Sampler, Source, Student, Teacher
 from pvd.records import digest_of
@@ -173,7 +173,7 @@ class Settings:
     def table(self) -> Table:
         """The tables that make these settings again. A judge that is the teacher once more is not
         among them: it follows whoever teaches."""
-        return followed(self.whole())
+        return without_follower(self.whole())
 
     def whole(self) -> Table:
         """The same with the judge, whoever it is."""
@@ -198,7 +198,8 @@ class Settings:
 
     def __post_init__(self) -> None:
         for section in (self, self.streams, self.split, self.ask, self.train, self.exam):
-            _check_bounds(section)
+            if why := refused(section, type(section).__name__.removesuffix("Settings").lower()):
+                raise BadInput(f"{why}.")
         split = self.split
         if not split.validation + split.test < 1:
             raise BadInput(
@@ -216,12 +217,6 @@ class Settings:
                 f"The loss {self.loss.label} needs {', '.join(sorted(missing))}, which the "
                 f"teacher {self.teacher.label} does not give; choose another of the two."
             )
-
-
-def followed(table: Mapping[str, Any]) -> Table:
-    """The tables of all settings without the judge, if that is the teacher once more."""
-    same = "judge" in table and table["judge"] == table.get("teacher")
-    return {name: value for name, value in table.items() if not (same and name == "judge")}
 
 
 def unrecorded(name: str) -> bool:
@@ -250,16 +245,6 @@ def _are_tables(value: Any) -> bool:
     return tables and bool(value)
 
 
-def _another(component: Any) -> Any:
-    """A component with the same options, and those inside it: core gives each a seed of its own."""
-    if isinstance(component, tuple):
-        return tuple(map(_another, component))
-    if not isinstance(component, Component):
-        return component
-    options = {f.name: _another(getattr(component, f.name)) for f in fields(component) if f.init}  # type: ignore[arg-type]
-    return replace(component, **options)  # type: ignore[type-var]
-
-
 def components(value: Any) -> Iterator[Component]:
     """The components among the options of `value`, and those inside them."""
     for f in fields(value):
@@ -268,22 +253,6 @@ def components(value: Any) -> Iterator[Component]:
             if isinstance(member, Component):
                 yield member
                 yield from components(member)
-
-
-@cache  # types are resolved from text
-def _bounds(cls: type) -> dict[str, Bound]:
-    found = {name: bound_of(kind) for name, kind in options.option_types(cls).items()}
-    return {name: bound for name, bound in found.items() if bound}
-
-
-def _check_bounds(section: object) -> None:
-    cls: type = type(section)
-    for name, bound in _bounds(cls).items():
-        value = getattr(section, name)
-        if value is not None and not bound.takes(value):
-            where = cls.__name__.removesuffix("Settings").lower()
-            wanted = bound.wanted(value)
-            raise BadInput(f"{where}.{name} must be {wanted}, not {value}.".removeprefix("."))
 
 
 def recipes() -> list[str]:
@@ -301,23 +270,11 @@ def recipe(name: str) -> Table:
 
 
 def resolve(*tables: Mapping[str, Any]) -> Settings:
-    """The settings from tables laid upon one another, the first the weakest.
-
-    The judge is the teacher with another seed, unless a table says otherwise.
-    """
+    """The settings from tables laid upon one another, the first the weakest."""
     merged: Table = {}
     for table in tables:
         merged = options.merge(merged, table)
-    judge, teacher = merged.get("judge", {}), merged.get("teacher", {})
-    if isinstance(teacher, Component) and not judge:
-        merged["judge"] = _another(teacher)
-    elif isinstance(teacher, Component) and isinstance(judge, Mapping) and "use" not in judge:
-        merged["judge"] = options.merge(options.dump(teacher), judge)
-    elif isinstance(judge, Mapping) and "use" not in judge:
-        teacher = {"use": teacher} if isinstance(teacher, str) else teacher
-        if isinstance(teacher, Mapping):  # else `fill` says what is wrong with it
-            merged["judge"] = options.merge(teacher, judge)
-    settings = options.fill(Settings, merged, "")
+    settings = options.fill(Settings, with_judge(merged), "")
     _check_sources(tables, merged)
     return settings
 

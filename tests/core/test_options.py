@@ -318,7 +318,7 @@ def test_a_component_that_was_made_already_is_taken_as_it_is() -> None:
     ("table", "message"),
     [
         ({"teacher": {"use": "simulated", "nose": 1}}, "teacher (simulated) has no option 'nose'"),
-        ({"teacher": {"use": "simulated", "noise": -1}}, "teacher: noise and delay must not be"),
+        ({"teacher": {"use": "simulated", "noise": -1}}, "teacher.noise must be at least 0"),
         ({"teacher": "consistent"}, "teacher needs a value for of"),
         ({"teacher": {"use": "consistent", "of": {"use": "consistent"}}}, "teacher.of needs"),
         ({"teacher": {"use": "consistent", "of": "simulatd"}}, "did you mean 'simulated'?"),

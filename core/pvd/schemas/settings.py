@@ -18,6 +18,7 @@ from typing import Any
 from urllib.parse import quote
 
 from pvd import options
+from pvd.bounds import Bound, in_schema, own_bounds
 from pvd.discovery import KINDS, registry
 from pvd.errors import PvdError
 from pvd.options import Option
@@ -128,9 +129,7 @@ class _Writer:
         return rules
 
     def _option(self, option: Option) -> JSON:
-        found = self._typed(option.annotation)
-        if option.bound is not None:
-            found |= option.bound.schema()
+        found = self._typed(option.written)
         if option.help:
             found["description"] = option.help
         if option.value is not MISSING and not is_dataclass(option.value):
@@ -139,18 +138,18 @@ class _Writer:
                 found["default"] = "none" if default is None else default
         return found
 
-    def _typed(self, annotation: Any) -> JSON:
+    def _typed(self, annotation: Any, bounds: tuple[Bound, ...] = ()) -> JSON:
         """What values of this type look like in TOML; for what is no option type, anything."""
         origin, args = typing.get_origin(annotation), typing.get_args(annotation)
         if origin is typing.Annotated:
-            return self._typed(args[0])
+            return self._typed(args[0], bounds + own_bounds(annotation))
         if origin in (types.UnionType, typing.Union):
             members = [a for a in args if a is not type(None)]
-            found = [self._typed(a) for a in members]
+            found = [self._typed(a, bounds) for a in members]
             found += [{"const": "none"}] if len(members) < len(args) else []
             return {"anyOf": found}
         if origin is tuple:
-            return {"type": "array", "items": self._typed(args[0])}
+            return {"type": "array", "items": self._typed(args[0], bounds)}
         if origin is typing.Literal:
             return {"enum": list(args)}
         if kind := options.kind_of(annotation):
@@ -158,7 +157,7 @@ class _Writer:
             return {"$ref": _ref(kind), "required": ["use"]}
         if is_dataclass(annotation) and isinstance(annotation, type):
             return self._section(annotation)
-        return {"type": PLAIN[annotation]} if annotation in PLAIN else {}
+        return {"type": PLAIN[annotation], **in_schema(bounds)} if annotation in PLAIN else {}
 
     def _section(self, cls: type) -> JSON:
         return {

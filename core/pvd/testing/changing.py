@@ -72,7 +72,8 @@ def _bare(annotation: Any) -> Any:
     """A type without its help, and without None."""
     annotation = own.plain(annotation)
     if typing.get_origin(annotation) in own.UNIONS:
-        return next(one for one in typing.get_args(annotation) if one is not type(None))
+        (inner, *_) = (one for one in typing.get_args(annotation) if one is not type(None))
+        return own.plain(inner)
     return annotation
 
 

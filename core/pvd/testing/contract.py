@@ -145,6 +145,11 @@ class Contract:
                 f"the option {name} has the type {own.plain(annotation)}, which cannot be set by "
                 f"-o or in TOML; make it {own.UNDERSTOOD}",
             )
+            require(
+                not own.bounded_in_vain(annotation),
+                f"the option {name} has a bound, and no numbers; take it out, and check values of "
+                "this type in __post_init__",
+            )
 
     @check
     def test_option_defaults(self) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from pvd import options
+from pvd.bounds import bounds_of
 from pvd.discovery import KINDS
 from pvd.protocols import Component, Source, Teacher
 
@@ -42,6 +43,14 @@ def understood(annotation: Any) -> bool:
     if not isinstance(annotation, type):
         return False
     return any(issubclass(annotation, kind) for kind in KINDS.values()) or is_dataclass(annotation)
+
+
+def bounded_in_vain(annotation: Any) -> bool:
+    """Whether a bound stands at a type that has no numbers."""
+    held = annotation
+    while typing.get_args(held):
+        held = typing.get_args(held)[0]
+    return any(bounds_of(annotation)) and held not in (int, float)
 
 
 def defaults(cls: type[Component]) -> dict[str, Any]:

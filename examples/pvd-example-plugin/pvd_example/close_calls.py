@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import pvd
+from pvd import kit
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
@@ -26,12 +27,15 @@ class CloseCalls(pvd.Sampler):
     from those taken (farthest-first, Gonzalez 1985; for active learning Sener & Savarese 2018).
     """
 
-    top: Annotated[float, "share of the catalogue, by score, that anchors are drawn from"] = 0.25
-    window: Annotated[int, "items of nearly equal score that a slate is chosen from"] = 40
-
-    def __post_init__(self) -> None:
-        if not 0 < self.top <= 1 or self.window < 2:
-            raise ValueError("top must be above 0 and at most 1, and window at least 2")
+    top: Annotated[
+        float,
+        kit.Above(0),
+        kit.AtMost(1),
+        "share of the catalogue, by score, that anchors are drawn from",
+    ] = 0.25
+    window: Annotated[
+        int, kit.AtLeast(2), "items of nearly equal score that a slate is chosen from"
+    ] = 40
 
     def draw(self, pool: pvd.Pool, size: int, rng: Generator) -> Tensor:
         import torch

@@ -24,7 +24,7 @@ class Grades(pvd.Evaluator):
     corrected for ties on both sides (Kendall 1945).
     """
 
-    k: Annotated[int, "length of the list for nDCG"] = 10
+    k: Annotated[int, kit.AtLeast(1), "length of the list for nDCG"] = 10
 
     def evaluate(self, exam: pvd.Exam) -> Mapping[str, pvd.Estimate]:
         if exam.utilities is None:

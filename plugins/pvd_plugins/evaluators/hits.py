@@ -18,7 +18,7 @@ class Hits(pvd.Evaluator):
     share the first place.
     """
 
-    at: Annotated[tuple[int, ...], "the lengths of the list"] = (1, 5, 20, 100)
+    at: Annotated[tuple[int, ...], kit.AtLeast(1), "the lengths of the list"] = (1, 5, 20, 100)
 
     def evaluate(self, exam: pvd.Exam) -> Mapping[str, pvd.Estimate]:
         over = f"{len(exam.personas)} personas, given one trained student"

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import pvd
+from pvd import kit
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -20,12 +21,10 @@ class BradleyTerry(pvd.Loss):
     "Embedding the Teacher", arXiv 2510.12014, with scale 1). A tie is no pair.
     """
 
-    scale: Annotated[float, "what cosines are multiplied by; 1 as in the paper"] = 20.0
+    scale: Annotated[float, kit.Above(0), "what cosines are multiplied by; 1 as in the paper"] = (
+        20.0
+    )
     reduction: Annotated[Literal["sum", "mean"], "over the pairs of a slate"] = "sum"
-
-    def __post_init__(self) -> None:
-        if self.scale <= 0:
-            raise ValueError(f"scale must be above 0, not {self.scale:g}")
 
     def __call__(self, batch: pvd.ScoredBatch) -> Tensor:
         from torch.nn.functional import logsigmoid

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import pvd
+from pvd import kit
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -21,11 +22,7 @@ class PlackettLuce(pvd.Loss):
     states nothing. The mean over the slates that state something.
     """
 
-    scale: Annotated[float, "what cosines are multiplied by"] = 20.0
-
-    def __post_init__(self) -> None:
-        if self.scale <= 0:
-            raise ValueError(f"scale must be above 0, not {self.scale:g}")
+    scale: Annotated[float, kit.Above(0), "what cosines are multiplied by"] = 20.0
 
     def __call__(self, batch: pvd.ScoredBatch) -> Tensor:
         import torch

@@ -41,11 +41,11 @@ class TensorBoard(pvd.Observer):
     folder: Annotated[
         Path | None, "folder of logs, one for each run by its name; inside the run if none"
     ] = None
-    slates: Annotated[int, "slates of each round that are shown as the teacher ranked them"] = 4
+    slates: Annotated[
+        int, kit.AtLeast(0), "slates of each round that are shown as the teacher ranked them"
+    ] = 4
 
     def __post_init__(self) -> None:
-        if self.slates < 0:
-            raise ValueError(f"slates must be at least 0, not {self.slates}")
         self._events: Events | None = None
 
     def __enter__(self) -> Self:

@@ -22,7 +22,9 @@ class Chat(Hosted):
     extra: ClassVar[str] = "openai"
 
     detail: Annotated[Literal["low", "high"], "how closely pictures are looked at"] = "low"
-    temperature: Annotated[float | None, "sent only if set; some models refuse it"] = None
+    temperature: Annotated[
+        float | None, kit.AtLeast(0), "sent only if set; some models refuse it"
+    ] = None
     effort: Annotated[str | None, "of thinking; what the table of models says, if none"] = None
 
     def open(self, key: str) -> None:

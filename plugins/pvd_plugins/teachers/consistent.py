@@ -30,7 +30,7 @@ class Consistent(pvd.CompositeTeacher):
     """
 
     of: Annotated[pvd.Teacher, "the teacher that is asked"]
-    orders: Annotated[int, "how many times each slate is asked"] = 3
+    orders: Annotated[int, kit.AtLeast(1), "how many times each slate is asked"] = 3
     method: Annotated[
         Literal["borda", "kemeny", "plackett-luce"],
         "by mean rank, by the fewest contradictions (6 items at most), or by a fitted model",
@@ -38,10 +38,6 @@ class Consistent(pvd.CompositeTeacher):
     balanced: Annotated[
         bool, "each item once at each place in every K orders of K items, instead of by lot"
     ] = False
-
-    def __post_init__(self) -> None:
-        if self.orders < 1:
-            raise ValueError(f"orders must be at least 1, not {self.orders}")
 
     def questions(self, slate: pvd.Slate) -> Sequence[pvd.Question]:
         if self.method == "kemeny" and len(slate.items) > LARGEST:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Annotated
 
 import pvd
+from pvd import kit
 from pvd_plugins.teachers import aggregation, orders
 
 # Comparisons that equal weights count for. The agreement measured on one slate has a variance of
@@ -40,25 +41,22 @@ class Ensemble(pvd.CompositeTeacher):
     """
 
     members: Annotated[tuple[pvd.Teacher, ...], "the teachers that are asked"]
-    orders: Annotated[int, "how many times each member is asked about a slate"] = 2
+    orders: Annotated[int, kit.AtLeast(1), "how many times each member is asked about a slate"] = 2
     weights: Annotated[
-        tuple[float, ...], "of the members, in their order; by their self-agreement if none"
+        tuple[float, ...],
+        kit.Above(0),
+        "of the members, in their order; by their self-agreement if none",
     ] = ()
 
     def __post_init__(self) -> None:
-        if self.orders < 1:
-            raise ValueError(f"orders must be at least 1, not {self.orders}")
         if not self.members:
             raise ValueError('members must name a teacher or more, such as ["gemini", "claude"]')
         if len({id(member) for member in self.members}) < len(self.members):
             raise ValueError("members has one teacher twice; make another one, it needs its seed")
-        if self.weights:
-            if len(self.weights) != len(self.members):
-                raise ValueError(
-                    f"weights has {len(self.weights)} numbers for {len(self.members)} members"
-                )
-            if not all(0 < weight < math.inf for weight in self.weights):  # NaN is neither
-                raise ValueError("weights must be above 0 and finite; or leave a member out")
+        if self.weights and len(self.weights) != len(self.members):
+            raise ValueError(
+                f"weights has {len(self.weights)} numbers for {len(self.members)} members"
+            )
 
     def questions(self, slate: pvd.Slate) -> Sequence[pvd.Question]:
         found = [orders.shown(slate, order) for order in self._orders(slate)]

@@ -32,9 +32,9 @@ class Gemini(GeminiBatches):
         default_factory=lambda: models.default("gemini")
     )
     detail: Annotated[Literal["low", "medium", "high"], "how many tokens a picture becomes"] = "low"
-    temperature: Annotated[float | None, "sent only if set"] = None
+    temperature: Annotated[float | None, kit.AtLeast(0), "sent only if set"] = None
     thinking: Annotated[str | None, "level, for example minimal; sent only if set"] = None
-    max_tokens: Annotated[int, "of an answer with its thinking, at most"] = 2000
+    max_tokens: Annotated[int, kit.AtLeast(1), "of an answer with its thinking, at most"] = 2000
 
     def open(self, key: str) -> None:
         genai = kit.need("google.genai", "gemini")

@@ -32,8 +32,8 @@ class Hosted(kit.PromptedTeacher):
     official: ClassVar[str]  # the provider's own address
 
     base_url: Annotated[str | None, "of a gateway that speaks this API, as its SDK wants it"] = None
-    max_tokens: Annotated[int, "of an answer with its thinking, at most"] = 1000
-    timeout: Annotated[float, "seconds that a call may take"] = 60.0
+    max_tokens: Annotated[int, kit.AtLeast(1), "of an answer with its thinking, at most"] = 1000
+    timeout: Annotated[float, kit.Above(0), "seconds that a call may take"] = 60.0
 
     def __post_init__(self) -> None:
         super().__post_init__()

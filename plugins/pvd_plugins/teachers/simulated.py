@@ -35,17 +35,16 @@ class Simulated(pvd.Teacher):
         yields=frozenset({"utilities"}),
     )
 
-    noise: Annotated[float, "scale of the Gumbel noise; 0 answers the truth"] = 1.0
+    noise: Annotated[float, kit.AtLeast(0), "scale of the Gumbel noise; 0 answers the truth"] = 1.0
     position_bias: Annotated[float, "utility that the first place adds, falling to 0"] = 0.0
-    malformed: Annotated[float, "share of answers that are cut short"] = 0.0
-    delay: Annotated[float, "seconds that a call takes"] = 0.0
+    malformed: Annotated[
+        float, kit.AtLeast(0), kit.Below(1), "share of answers that are cut short"
+    ] = 0.0
+    delay: Annotated[float, kit.AtLeast(0), "seconds that a call takes"] = 0.0
 
     def __post_init__(self) -> None:
-        finite = all(map(math.isfinite, (self.noise, self.delay, self.position_bias)))
-        if not finite or self.noise < 0 or self.delay < 0 or not 0 <= self.malformed < 1:
-            raise ValueError(
-                "noise and delay must not be negative, malformed from 0 to below 1, and all finite"
-            )
+        if not math.isfinite(self.position_bias):
+            raise ValueError(f"position_bias must be a finite number, not {self.position_bias}")
 
     def check(self, personas: Sequence[pvd.Persona], items: Sequence[pvd.Item]) -> None:
         there: dict[str, set[str]] = {}

@@ -291,7 +291,7 @@ def test_without_out_the_same_command_finds_its_own_audit() -> None:
         (["simulated", "--prompt", "brief"], 2, "None of the teachers simulated has a prompt; "),
         (["{noise=1}"], 2, "The teacher '{noise=1}' names none; "),
         (["{use="], 2, "The teacher '{use=' is no TOML table; "),
-        (['{use="simulated", noise=-1.0}'], 5, "teacher: noise and delay must not be negative"),
+        (['{use="simulated", noise=-1.0}'], 5, "teacher.noise must be at least 0, not -1.0."),
         (["simulated", "--catalog", "nowhere.csv"], 4, "There is no file or folder nowhere.csv"),
         (["simulated", "--personas", "one.jsonl"], 5, "No persona falls into the part "),
         (["simulated", "--personas", "alone.jsonl"], 5, "An audit needs at least 2 personas "),

@@ -21,7 +21,7 @@ from caught import Broken, assert_caught, verdicts, wrong
 from click.testing import CliRunner
 
 import pvd
-from pvd import testing
+from pvd import kit, testing
 from pvd.cli import main
 from pvd.discovery import KINDS, registry
 from pvd.errors import BadInput
@@ -71,6 +71,20 @@ class Loose(Draws):
     """Has an option of any kind."""
 
     weights: Any = 1.0
+
+
+@dataclass(kw_only=True)
+class Bounded(Draws):
+    """Has a bound where there are no numbers."""
+
+    words: Annotated[tuple[str, ...], kit.AtLeast(1), "at least one"] = ("any",)
+
+
+@dataclass(kw_only=True)
+class Beyond(Draws):
+    """Has a default that its own bound refuses."""
+
+    scale: Annotated[float, kit.Above(0)] = 0.0
 
 
 @dataclass(kw_only=True)
@@ -156,6 +170,11 @@ BROKEN = [
     ("test_options_are_fields", Broken(Labelled, "use is a name that core needs; rename")),
     ("test_option_types", Broken(Table, r"the option weights has the type dict\[str, float\], ")),
     ("test_option_types", Broken(Loose, "make it str, int, float, bool, Path, Literal")),
+    ("test_option_types", Broken(Bounded, "the option words has a bound, and no numbers; take")),
+    (
+        "test_option_defaults",
+        Broken(lambda: Beyond(scale=1.0), r"none of its type: scale must be above 0, not 0.0"),
+    ),
     (
         "test_option_defaults",
         Broken(Whole, r"scale is 1, and set to the same it is 1.0; write sca"),
@@ -353,7 +372,7 @@ SUITE = '''
 from dataclasses import dataclass
 import pytest
 import pvd
-from pvd import testing
+from pvd import kit, testing
 
 pytest_plugins = ["pvd.testing.fixtures"]
 

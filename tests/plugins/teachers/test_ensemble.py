@@ -364,9 +364,9 @@ def test_the_true_utilities_are_the_members_mean() -> None:
         ({"members": ()}, "members must name a teacher"),
         ({"orders": 0}, "orders must be at least 1, not 0"),
         ({"weights": (1.0,)}, "weights has 1 numbers for 2 members"),
-        ({"weights": (1.0, 0.0)}, "weights must be above 0"),
-        ({"weights": (1.0, float("nan"))}, "weights must be above 0"),
-        ({"weights": (1.0, float("inf"))}, "weights must be above 0"),
+        ({"weights": (1.0, 0.0)}, r"weights\[1\] must be above 0, not 0.0"),
+        ({"weights": (1.0, float("nan"))}, r"weights\[1\] must be above 0, not nan"),
+        ({"weights": (1.0, float("inf"))}, r"weights\[1\] must be a finite number"),
     ],
 )
 def test_impossible_options(options: dict[str, Any], message: str) -> None:

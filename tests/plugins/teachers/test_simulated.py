@@ -122,18 +122,19 @@ def test_a_composite_checks_those_inside() -> None:
 
 
 @pytest.mark.parametrize(
-    "options",
+    ("options", "message"),
     [
-        {"noise": -1.0},
-        {"delay": -1.0},
-        {"malformed": 1.0},
-        {"malformed": -0.1},
-        {"noise": math.nan},
-        {"position_bias": math.inf},
+        ({"noise": -1.0}, "noise must be at least 0, not -1.0"),
+        ({"delay": -1.0}, "delay must be at least 0, not -1.0"),
+        ({"malformed": 1.0}, "malformed must be at least 0 and below 1, not 1.0"),
+        ({"malformed": -0.1}, "malformed must be at least 0 and below 1, not -0.1"),
+        ({"noise": math.nan}, "noise must be at least 0, not nan"),
+        ({"noise": math.inf}, "noise must be a finite number, not inf"),
+        ({"position_bias": math.inf}, "position_bias must be a finite number, not inf"),
     ],
 )
-def test_impossible_options(options: dict[str, float]) -> None:
-    with pytest.raises(ValueError, match="noise and delay must not be negative"):
+def test_impossible_options(options: dict[str, float], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         Simulated(**options)
 
 

@@ -22,15 +22,9 @@ from .vocabulary import Look, draw_look, title
 class Boutique(pvd.Source):
     """Draws clothes, pottery and furniture, and makes up people who want them; needs no path."""
 
-    size: Annotated[int, "how many products"] = 1200
-    people: Annotated[int, "how many personas"] = 240
+    size: Annotated[int, kit.AtLeast(1), "how many products"] = 1200
+    people: Annotated[int, kit.AtLeast(1), kit.AtMost(most_people()), "how many personas"] = 240
     seed: Annotated[int, "another seed is another shop with other visitors"] = 0
-
-    def __post_init__(self) -> None:
-        if self.size < 1:
-            raise ValueError(f"size must be at least 1, not {self.size}")
-        if not 1 <= self.people <= most_people():
-            raise ValueError(f"people must be from 1 to {most_people()}, not {self.people}")
 
     def catalog(self, path: str = "") -> pvd.Catalog:
         """The products; each is drawn when it is looked at."""

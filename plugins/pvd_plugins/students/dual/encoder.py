@@ -42,7 +42,7 @@ class DualEncoder(pvd.Student):
         "what learns: all; projection; last-N, the last N blocks and what is above; lora or lora-N,"
         " low-rank changes of all or the last N blocks",
     ] = "all"
-    rank: Annotated[int, "of lora's changes"] = 16
+    rank: Annotated[int, kit.AtLeast(1), "of lora's changes"] = 16
     precision: Annotated[
         Literal["auto", "fp32", "bf16"], "of the image tower; auto is bf16 where it is fast"
     ] = "auto"
@@ -56,8 +56,6 @@ class DualEncoder(pvd.Student):
         # Seen from another folder, the same words would mean a model on the hub.
         if "/" in self.model and Path(self.model).is_dir():
             self.model = str(Path(self.model).resolve())
-        if self.rank < 1:
-            raise ValueError(f"rank must be at least 1, not {self.rank}")
 
     @abstractmethod
     def published(self) -> Network:

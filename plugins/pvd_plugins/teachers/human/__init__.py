@@ -42,11 +42,11 @@ class Human(pvd.Teacher):
     capabilities: ClassVar[pvd.Capabilities] = pvd.Capabilities(workers=10, person=True)
 
     who: Annotated[str, "the person's name: two people are two teachers"] = ""
-    port: Annotated[int, "of the page on this machine; any free one if 0"] = 0
+    port: Annotated[
+        int, kit.AtLeast(0), kit.AtMost(65535), "of the page on this machine; any free one if 0"
+    ] = 0
 
     def __post_init__(self) -> None:
-        if not 0 <= self.port <= 65535:
-            raise ValueError(f"port must be from 0 to 65535, not {self.port}")
         if len(self.who) > LONGEST or (self.who and not self.who.isprintable()):
             raise ValueError(f"who must be a name of at most {LONGEST} printable letters")
         self._page: server.Page | None = None

@@ -39,15 +39,11 @@ class QwenVL(kit.PromptedTeacher):
     mode: Annotated[Literal["logits", "generate"], "how it answers: one token, or text"] = "logits"
     device: Annotated[str, "cpu, cuda, cuda:1, mps; auto is cuda where there is one"] = "auto"
     dtype: Annotated[Literal["auto", "fp32", "bf16"], "auto is bf16 on cuda, else fp32"] = "auto"
-    batch: Annotated[int, "slates in one forward pass"] = 4
-    max_pixels: Annotated[int, "of a picture; 28 x 28 or 32 x 32 of them are a token"] = 512 * 512
-    max_new_tokens: Annotated[int, "of an answer with mode=generate, at most"] = 256
-
-    def __post_init__(self) -> None:
-        if self.batch < 1 or self.max_new_tokens < 1:
-            raise ValueError("batch and max_new_tokens must be at least 1")
-        if self.max_pixels < 64 * 64:
-            raise ValueError("max_pixels must be at least 4096, or the pictures show nothing")
+    batch: Annotated[int, kit.AtLeast(1), "slates in one forward pass"] = 4
+    max_pixels: Annotated[
+        int, kit.AtLeast(64 * 64), "of a picture; 28 x 28 or 32 x 32 of them are a token"
+    ] = 512 * 512
+    max_new_tokens: Annotated[int, kit.AtLeast(1), "of an answer with mode=generate, at most"] = 256
 
     @property
     def capabilities(self) -> pvd.Capabilities:  # type: ignore[override]
