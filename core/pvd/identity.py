@@ -13,7 +13,8 @@ from pvd.catalog import Data
 from pvd.discovery import registry
 from pvd.errors import BadInput, MissingFile, UsageError
 from pvd.folder import read_json, sweep, write_bytes, write_json
-from pvd.settings import Settings, flat, followed, unrecorded
+from pvd.judge import with_judge, without_follower
+from pvd.settings import Settings, flat, unrecorded
 
 FIRST = ("run.toml", "data.json", "skipped.jsonl")  # what a run folder has before anything else
 
@@ -88,8 +89,7 @@ def difference(settings: Settings, folder: Path, free: tuple[str, ...] = ()) -> 
     path = folder / "run.toml"
     if not path.exists():
         return ""
-    table = options.read_toml(path)
-    there = flat({"judge": table.get("teacher"), **table})  # who is not named is the teacher
+    there = flat(with_judge(options.read_toml(path)))
     here = flat({**_table(settings), **settings.whole()})
     differ = [
         name
@@ -161,7 +161,7 @@ def written(path: Path) -> options.Table:
     """The tables of a TOML file. In a run folder of an older version a judge is named that nobody
     had set: the teacher once more."""
     table = options.read_toml(path)
-    return followed(table) if _holds_run(path.parent) else table
+    return without_follower(table) if _holds_run(path.parent) else table
 
 
 def configuration(path: Path) -> options.Table:

@@ -20,6 +20,7 @@ import pvd
 from pvd import options
 from pvd.errors import BadInput, PvdError, UsageError
 from pvd.identity import configuration
+from pvd.judge import follows
 from pvd.options import Option
 from pvd.protocols import Component, Source
 from pvd.settings import Settings, recipe, resolve
@@ -101,7 +102,7 @@ def _lines(settings: Settings, path: Path) -> Iterator[str]:
     for option in sorted((o for o in described if _is_table(o)), key=_place):
         value = getattr(settings, option.name)
         yield ""
-        if option.name == "judge" and options.dump(value) == options.dump(settings.teacher):
+        if option.name == "judge" and follows(settings.whole()):
             yield f"# [judge]  # {option.help or option.name}"
             continue
         yield f"[{option.name}]" + f"  # {option.help}" * bool(option.help)

@@ -17,6 +17,7 @@ from pvd.comparing.design import Cell, Design
 from pvd.errors import ERRORS, BadInput, Interrupted, PvdError
 from pvd.folder import write_bytes
 from pvd.identity import changed, difference, toml_of
+from pvd.judge import with_judge
 from pvd.ledger import SEEN, VIEW, WEIGHTS
 from pvd.options import Table, read_toml
 from pvd.progress import Progress
@@ -111,9 +112,8 @@ def _judged(folder: Path) -> Table | None:
     path = folder / "run.toml"
     if not path.exists():
         return None
-    begun = read_toml(path)
-    judge = begun.get("judge", begun["teacher"])
-    return {"judge": judge, "streams": {"judge": begun["streams"]["judge"]}}
+    begun = with_judge(read_toml(path))
+    return {"judge": begun["judge"], "streams": {"judge": begun["streams"]["judge"]}}
 
 
 def _beside(folder: Path, suffix: str) -> Path:

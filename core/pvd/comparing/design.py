@@ -13,6 +13,7 @@ from typing import Any
 from pvd import naming, options
 from pvd.discovery import KINDS
 from pvd.errors import BadInput, UsageError
+from pvd.judge import follows
 from pvd.options import Table
 from pvd.protocols import Teacher
 from pvd.records import digest_of
@@ -264,11 +265,11 @@ def _judges(
     named: Sequence[Any],
     teachers: Mapping[str, Table],
 ) -> tuple[Judge, ...]:
-    """Those who are named; else the judge of the settings, unless it is just their teacher once
-    more, as each run.toml has it; else all teachers."""
+    """Those who are named; else the judge of the settings; else all teachers. A judge who is the
+    settings' own teacher once more is nobody's wish: records of older versions always name one."""
     if not named and any(table.get("judge") for table in tables):
-        judge = options.dump(resolve(*tables).judge)
-        named = [] if judge == options.dump(resolve(*bare).teacher) else [judge]
+        whole = resolve(*tables).whole()
+        named = [] if follows(whole) else [whole["judge"]]
     found: dict[str, Judge] = {}
     minds = [resolve(*bare, {"teacher": table}).teacher for table in teachers.values()]
     for one in named or list(teachers):
