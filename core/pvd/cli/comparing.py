@@ -77,7 +77,7 @@ def compare(
     made = design.make(tables, _varied(vary), _values(judges or ""), seeds, margin)
     shown = progress.for_terminal(quiet or as_json)
     if dry_run:
-        plan, seen = comparison.plan(made, out, shown)
+        plan, seen = comparison.plan(made, out, jobs=jobs, progress=shown)
         lines = [*quote.wrapped(seen), *quote.lines(plan)]
         click.echo(json.dumps({**plan.as_json(), "outlook": seen}) if as_json else "\n".join(lines))
         return

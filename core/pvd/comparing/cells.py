@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pvd.comparing import transcripts
@@ -21,7 +21,7 @@ from pvd.judge import with_judge
 from pvd.ledger import SEEN, VIEW, WEIGHTS
 from pvd.options import Table, read_toml
 from pvd.progress import Progress
-from pvd.settings import Settings
+from pvd.settings import AskSettings, Settings
 
 LOOK = 0.2  # seconds between looks at the processes
 # Whoever sat in a cell's own exam: others may judge it all the same, by its transcript.
@@ -88,6 +88,7 @@ def run(
 def _start(design: Design, out: Path, cell: Cell, account: str, jobs: int, donor: Path) -> _Job:
     folder = design.folder(out, cell)
     settings = design.settings(cell, _judged(folder))
+    settings.ask = _shared(settings.ask, jobs)
     if not (folder / "rounds").exists() and settings.table()["student"] == _student_of(design):
         _lend(settings, donor, folder)
     config = _beside(folder, ".toml")
@@ -105,6 +106,13 @@ def _start(design: Design, out: Path, cell: Cell, account: str, jobs: int, donor
             env={"OMP_NUM_THREADS": threads, **os.environ},
         )
     return _Job(cell, folder, process)
+
+
+def _shared(ask: AskSettings, jobs: int) -> AskSettings:
+    """A provider's limit a minute is one for all cells that ask at once."""
+    limits = {name: getattr(ask, name) for name in ("requests_per_minute", "tokens_per_minute")}
+    shares = {name: max(limit // jobs, 1) for name, limit in limits.items() if limit is not None}
+    return replace(ask, **shares)
 
 
 def _judged(folder: Path) -> Table | None:

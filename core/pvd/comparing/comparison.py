@@ -77,14 +77,16 @@ def compare(
     return execute(made, Path(out), jobs=jobs, progress=progress)
 
 
-def plan(design: Design, out: Path, progress: Progress | None = None) -> tuple[Plan, list[str]]:
-    """What the comparison would ask and cost, and what it could see."""
+def plan(
+    design: Design, out: Path, *, jobs: int | None = None, progress: Progress | None = None
+) -> tuple[Plan, list[str]]:
+    """What the comparison would ask and cost, how long that takes, and what it could see."""
     shown = progress or Silent()
     check_holds_only(out, OURS, "comparison")
     data = _read(design, out, shown)
     with Store(design.base.store or default_path()) as store:
         budget = account.budget_of(design.base, out, store)
-        priced = pricing.plan(design, data, out, store, budget, shown)
+        priced = pricing.plan(design, data, out, store, budget, jobs or _jobs(design), shown)
     return priced, outlook.lines(design, _sitting(design, data))
 
 
@@ -97,11 +99,12 @@ def execute(
     if _is_finished(out, digest):
         return finished(out)
     with locked(out):
-        charged = _agreed(design, out, shown)
+        jobs = jobs or _jobs(design)
+        charged = _agreed(design, out, jobs, shown)
         try:
             papers = [_asked(design, judge, out, charged, shown) for judge in design.judges]
             donor = design.exam_folder(out, design.judges[0])
-            cells.run(design, out, charged, jobs or _jobs(design), donor, shown)
+            cells.run(design, out, charged, jobs, donor, shown)
         finally:
             with Store(design.base.store or default_path()) as store:
                 budget = account.budget_of(design.base, out, store)
@@ -158,7 +161,7 @@ def _sitting(design: Design, data: Data) -> int:
     return len(exam.chosen(data.people.test, data.items.test, settings.exam, seed)[0])
 
 
-def _agreed(design: Design, out: Path, progress: Progress) -> str:
+def _agreed(design: Design, out: Path, jobs: int, progress: Progress) -> str:
     """The account that all runs of the comparison charge. Whoever pays has seen the plan, and
     every key is there."""
     settings = design.base
@@ -170,7 +173,7 @@ def _agreed(design: Design, out: Path, progress: Progress) -> str:
             progress.say(line)
         paid = [teacher for teacher in design.teachers if teacher.capabilities.paid]
         if paid:
-            priced = pricing.plan(design, data, out, store, budget, progress)
+            priced = pricing.plan(design, data, out, store, budget, jobs, progress)
             account.agree(settings, priced, progress, design.teachers)
             _prepare(design, paid, Desk(store, settings.ask, progress, budget))
         return budget.run

@@ -20,15 +20,22 @@ from pvd.store import Store
 
 
 def plan(
-    design: Design, data: Data, out: Path, store: Store, budget: Budget, progress: Progress
+    design: Design,
+    data: Data,
+    out: Path,
+    store: Store,
+    budget: Budget,
+    jobs: int,
+    progress: Progress,
 ) -> Plan:
-    """Each judge's exam once, and what each cell asks. What cells will have in common beyond their
-    validation is not known before it is drawn, and counted in each: it costs that much at most."""
-    plans = []
+    """Each judge's exam once, and what each cell asks, `jobs` of them at the same time. What cells
+    will have in common beyond their validation is not known before it is drawn, and counted in
+    each: it costs that much at most."""
+    exams, cells = [], []
     with progress.stage("plan", len(design.judges) + len(design.cells), "parts"):
         for judge in design.judges:
             settings, folder = design.examining(judge), design.exam_folder(out, judge)
-            plans.append(_plan(settings, data, store, budget, folder, ("exam",)))
+            exams.append(_plan(settings, data, store, budget, folder, ("exam",)))
             progress.advance()
         known: set[str] = set()
         for cell in design.cells:
@@ -38,9 +45,17 @@ def plan(
                 parts.remove("validation")
             known.add(same)
             if not transcripts.is_written(folder):
-                plans.append(_plan(settings, data, store, budget, folder, parts))
+                cells.append(_plan(settings, data, store, budget, folder, parts))
             progress.advance()
-    return _together(plans)
+    beside = min(jobs, len(cells))
+    return _together([*exams, *(_beside(one, beside) for one in cells)])
+
+
+def _beside(plan: Plan, cells: int) -> Plan:
+    """A cell's plan, when so many cells ask at once: each has calls of its own under way. (Limits a
+    minute are for all of them together.)"""
+    parts = (replace(part, at_once=part.at_once * cells) for part in plan.parts)
+    return replace(plan, parts=tuple(parts))
 
 
 def _validates(settings: Settings) -> str:

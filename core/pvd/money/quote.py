@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from pvd.money.amounts import count, duration, money, short
 from pvd.money.plan import HOURS, SECONDS, Part, Plan
+from pvd.prose import listed
 
 NARROW, WIDE = 50, 100  # columns
 
@@ -113,14 +114,17 @@ def _time(plan: Plan) -> str:
     away = any(part.away for part in plan.parts)
     if not plan.new or plan.batch or not (away or limited):
         return ""  # how long one's own machine takes, nobody knows
-    calls = {part.teacher: part.at_once for part in plan.parts if part.away}
+    calls: dict[str, int] = {}
+    for part in plan.parts:
+        if part.away:
+            calls[part.teacher] = max(part.at_once, calls.get(part.teacher, 0))
     bounds = [f"{_calls(calls)} at once of {SECONDS:g} s each"] if calls else []
     if plan.requests_per_minute:
         bounds.append(f"{plan.requests_per_minute:,} requests a minute")
     if plan.tokens_per_minute:
         bounds.append(f"{plan.tokens_per_minute:,} tokens a minute")
     some = not limited and any(part.new and part.teacher not in calls for part in plan.parts)
-    whom = f" {' and '.join(calls)}" if some else ""
+    whom = f" {listed(calls)}" if some else ""
     return f"Asking{whom} takes about {duration(plan.hours)}: at most {', and '.join(bounds)}."
 
 

@@ -21,7 +21,9 @@ from click.testing import CliRunner, Result
 
 from pvd.cli import main
 from pvd.cli.comparing import _values
+from pvd.comparing.cells import _shared
 from pvd.folder import read_json, read_lines
+from pvd.settings import AskSettings
 
 ROOT = Path(__file__).parents[3]
 SMALL = {
@@ -394,17 +396,39 @@ def test_a_dry_run_asks_nothing_and_says_what_it_could_see(
     assert len(names) == len(set(names))
 
 
-def test_the_time_of_a_plan_is_that_of_who_is_paid(tmp_path: Path) -> None:
+@pytest.mark.parametrize("jobs", [1, 2, 3])
+def test_the_time_of_a_plan_is_that_of_who_is_paid(tmp_path: Path, jobs: int) -> None:
+    """By as many calls at once as there are runs at once; exams are asked one after another."""
     line = words(tmp_path / "out", "--dry-run", "--json", "--store", str(tmp_path / "s.sqlite"))
     line[line.index(VARY[1])] = "teacher=simulated,gemini"
+    line[line.index("--jobs") + 1] = str(jobs)
     plan: dict[str, Any] = json.loads(CliRunner().invoke(main, line).stdout)
-    timed = {part["teacher"]: part["at_once"] for part in plan["parts"] if part["away"]}
-    (calls,) = timed.values()
-    asked = sum(part["questions"] for part in plan["parts"] if part["teacher"] == "gemini")
+    timed = [part for part in plan["parts"] if part["away"]]
+    calls = {part["name"]: part["at_once"] for part in timed}
 
-    assert (list(timed), calls > 1) == (["gemini"], True)
-    assert plan["new"] > asked > 0
-    assert plan["hours"] == pytest.approx(asked * 3 / 3600 / calls)
+    assert {part["teacher"] for part in timed} == {"gemini"}
+    assert calls["exam"] > 1
+    assert calls["training"] == calls["validation"] == jobs * calls["exam"]
+    seconds = sum(3 * part["questions"] / calls[part["name"]] for part in timed)
+    assert plan["hours"] == pytest.approx(seconds / 3600)
+    assert plan["new"] > sum(part["questions"] for part in timed) > 0
+
+
+def test_more_jobs_than_runs_bring_nothing(tmp_path: Path) -> None:
+    line = words(tmp_path / "out", "--dry-run", "--json", "--store", str(tmp_path / "s.sqlite"))
+    line[line.index(VARY[1])] = "teacher=gemini,openai"
+    hours = []
+    for jobs in ("4", "40"):
+        line[line.index("--jobs") + 1] = jobs
+        hours.append(json.loads(CliRunner().invoke(main, line).stdout)["hours"])
+    assert hours[0] == hours[1] > 0
+
+
+def test_a_limit_a_minute_is_one_for_all_runs() -> None:
+    ask = AskSettings(requests_per_minute=100, tokens_per_minute=3, workers=8)
+    each = _shared(ask, 4)
+    assert (each.requests_per_minute, each.tokens_per_minute) == (25, 1)
+    assert _shared(AskSettings(workers=8), 4) == AskSettings(workers=8)
 
 
 @pytest.mark.parametrize(
