@@ -10,22 +10,25 @@ import typing
 from collections.abc import Callable, Iterator, Set
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from pvd import options
-from pvd.errors import PvdError
+from pvd.errors import PluginError, PvdError
+from pvd.failures import Busy, Rejected
+from pvd.isolation.origin import error_line, missing_package, origin_of
 from pvd.protocols import Component
 from pvd.testing import options as own
 from pvd.testing.demands import skip
 
 C = TypeVar("C", bound=Component)
+T = TypeVar("T")
 
 WORDS = ("size", "colour")  # columns of the items of a check, if a text names one
 NOTHING: dict[type, Any] = {str: "", int: 0, float: 0.0, bool: False}  # where an option is None
 LARGE = 2**20  # bytes: a larger file is none that a change would be understood in
-NO_VALUE = (ValueError, TypeError, PvdError)  # as options.build takes them
 
 
 @dataclass(frozen=True)
@@ -40,18 +43,50 @@ class Change(Generic[C]):
 
 
 def changes(component: C) -> Iterator[Change[C]]:
-    """The options of a component with other values, as far as it can be made with them."""
+    """The options of a component with other values; each may be none that it takes."""
     known = options.option_types(type(component))
     for name, value in component.options().items():
         annotation = _bare(known[name])
         if annotation is Path:
             yield from _rewritten(component, name, value)
         for other in _others(annotation, value):
-            with suppress(*NO_VALUE):
-                made = own.again(component, **{name: other})
-                what = f"{name}={other!r} instead of {value!r}"
-                each = typing.get_origin(annotation) is typing.Literal
-                yield Change(name, what, component, lambda made=made: made, each)  # type: ignore[misc]
+            made = partial(own.again, component, **{name: other})
+            what = f"{name}={other!r} instead of {value!r}"
+            each = typing.get_origin(annotation) is typing.Literal
+            yield Change(name, what, component, made, each)
+
+
+class _NotTaken(Exception):
+    """The component says of a value that it is none of its option's."""
+
+
+def tried(change: Change[C], look: Callable[[C, Callable[[], C]], T]) -> T | None:
+    """What is seen of the component before, and of the one that is made then; None if it does not
+    take the value, or cannot work with it here, and says so as a user is told. Where it breaks
+    otherwise, AssertionError."""
+    from unittest import SkipTest
+
+    def after() -> C:
+        try:
+            return change.after()
+        except ValueError as error:  # as core takes one of `__init__`
+            raise _NotTaken from error
+
+    try:
+        return look(change.before, after)
+    except PluginError as error:
+        raise AssertionError(f"with {change.what} it {error.fault or error}") from error
+    except (_NotTaken, SkipTest, PvdError, Busy, Rejected):
+        return None
+    except AssertionError as error:
+        raise AssertionError(f"with {change.what}: {error}") from error
+    except Exception as error:
+        if missing_package(origin_of(change.before), error):
+            return None
+        raise AssertionError(
+            f"with {change.what} it raises {error_line(error)}; refuse what it cannot take by a "
+            "ValueError in __post_init__, or pvd.kit.BadInput later"
+        ) from error
 
 
 def skip_if_left(component: Component, seen: Set[str]) -> None:
@@ -120,8 +155,8 @@ def _rewritten(component: C, name: str, path: Path | None) -> Iterator[Change[C]
 
         for other in _contents(data):
             what = f"other contents of {path.name} ({name})"
-            with suppress(*NO_VALUE):
-                yield Change(name, what, made(data), lambda other=other: made(other))  # type: ignore[misc]
+            with suppress(ValueError, PvdError):  # it takes the file at its own place only
+                yield Change(name, what, made(data), partial(made, other))
 
 
 def _contents(data: bytes) -> list[bytes]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from pvd.isolation import checks
@@ -187,24 +187,26 @@ class StudentContract(Learning):
         def keyed(student: Student) -> tuple[str, Any]:
             return student.prepare_key(), self.pictures_of(student).take(torch.arange(6))
 
+        def is_covered(before: Student, change: Callable[[], Student]) -> bool:
+            if before is not student:
+                before.load("cpu")
+            key, seen = known if before is student else keyed(before)
+            after = change()
+            after.load("cpu")
+            new_key, now = keyed(after)
+            return new_key != key or alike(seen, now)
+
         student = self.loaded()
         known, seen = keyed(student), set[str]()
         for change in changing.changes(student):
             if change.option in seen and not change.each:
                 continue
-            try:
-                if change.before is not student:
-                    change.before.load("cpu")
-                key, before = known if change.before is student else keyed(change.before)
-                other = change.after()
-                other.load("cpu")
-                new_key, after = keyed(other)
-            except Exception:  # no value for this option, or no weights for it here
-                continue
-            require(
-                new_key != key or alike(before, after),
-                f"with {change.what} prepare() returns something else under the same "
-                "prepare_key(); put the option into the key, and what is in its file",
-            )
-            seen.add(change.option)
+            covered = changing.tried(change, is_covered)
+            if covered is not None:
+                require(
+                    covered,
+                    f"with {change.what} prepare() returns something else under the same "
+                    "prepare_key(); put the option into the key, and what is in its file",
+                )
+                seen.add(change.option)
         changing.skip_if_left(student, seen)

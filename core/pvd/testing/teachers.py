@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from pvd.errors import BadInput
@@ -163,21 +163,23 @@ class TeacherContract(Foretelling):
         """asks something else wherever an option, or what is in its file, changes the reply"""
         teacher, asked = self._steady(), self.slate()
         known, seen = self._keyed(teacher, asked), set[str]()
+
+        def replies(before: Teacher, change: Callable[[], Teacher]) -> tuple[str, set[str]]:
+            """What was said, and what is said now under the same key."""
+            key, first = known if before is teacher else self._keyed(before, asked)
+            after = change()
+            after.check(self.personas(), self.items())
+            if digest(after, asked) != key:
+                return first, {first}
+            with self.ready(after):
+                return first, self._often(after, asked, first)
+
         for change in changing.changes(teacher):
             if change.option in seen and not change.each:
                 continue
-            try:
-                before = change.before
-                key, first = known if before is teacher else self._keyed(before, asked)
-                after = change.after()
-                found = {first}
-                if digest(after, asked) == key:
-                    with self.ready(after):
-                        found = self._often(after, asked, first)
-            except Exception:  # no value for this option here
-                continue
-            _same(first, found, change.what)
-            seen.add(change.option)
+            if found := changing.tried(change, replies):
+                _same(*found, change.what)
+                seen.add(change.option)
         changing.skip_if_left(teacher, seen)
 
     def _steady(self) -> Teacher:

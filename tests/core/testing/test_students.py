@@ -13,6 +13,7 @@ import pytest
 from caught import Broken, assert_caught, own_checks, verdicts, wrong
 
 import pvd
+from pvd import kit
 from pvd.testing import StudentContract
 
 PRICES = Path(__file__).with_name("prices.json")  # of colours
@@ -230,6 +231,19 @@ class Cut(Linear):
 
 
 @dataclass(kw_only=True)
+class Unready(Linear):
+    """Has a choice that it breaks under, and one whose weights are not here, which it says."""
+
+    cut: Literal["no", "far", "both"] = "no"
+
+    def load(self, device: str) -> None:
+        if self.cut == "far":
+            raise kit.MissingFile("There are no weights; fetch them.")
+        super().load(device)
+        self.by = {"no": 1.0}[self.cut]
+
+
+@dataclass(kw_only=True)
 class Priced(Linear):
     """Has a file among its options, of which its key knows the name."""
 
@@ -440,6 +454,10 @@ BROKEN = [
     ("test_prepare_key_of_options", Broken(Forgetful, "with side=5 instead of 4 .*put the option")),
     ("test_prepare_key_of_options", Broken(Toned, "with tone='bright-other' instead of")),
     ("test_prepare_key_of_options", Broken(Cut, "with cut='both' instead of 'no'")),
+    (
+        "test_prepare_key_of_options",
+        Broken(Unready, "with cut='both' .* it raises KeyError: 'both'; refuse what it cannot"),
+    ),
     (
         "test_prepare_key_of_options",
         Broken(Priced, r"with other contents of prices.json \(prices\) .* what is in its file"),

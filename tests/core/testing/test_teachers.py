@@ -191,6 +191,10 @@ class Sorting(Raw):
 
     column: str = "colour"
 
+    def check(self, personas: Sequence[pvd.Persona], items: Sequence[pvd.Item]) -> None:
+        if not all(self.column in item.attributes for item in items):
+            raise kit.BadInput(f"No column {self.column!r}.")
+
     def order(self, slate: pvd.Slate) -> pvd.Ranking:
         keys = [item.attributes[self.column] for item in slate.items]
         return pvd.Ranking.from_order(sorted(range(len(keys)), key=keys.__getitem__))
@@ -211,6 +215,21 @@ class Ways(Raw):
 
     def body(self, slate: pvd.Slate) -> dict[str, Any]:
         return {**super().body(slate), "so": self.way == "so"}
+
+
+@dataclass(kw_only=True)
+class Unready(Raw):
+    """Has a choice that it breaks under, and one that it cannot work with here, which it says."""
+
+    way: Literal["as it is", "from afar", "turned"] = "as it is"
+
+    def connect(self) -> Sequence[str]:
+        if self.way == "from afar":
+            raise kit.MissingFile("There are no weights; fetch them.")
+        return ()
+
+    def order(self, slate: pvd.Slate) -> pvd.Ranking:
+        return {"as it is": super().order}[self.way](slate)
 
 
 @dataclass(kw_only=True)
@@ -501,6 +520,10 @@ BROKEN = [
     ("test_request_covers_options", Broken(Turning, "the reply changes with turned=True instead")),
     ("test_request_covers_options", Broken(Sorting, "with column='size' instead of 'colour'")),
     ("test_request_covers_options", Broken(Ways, "with way='turned' instead of 'as it is'")),
+    (
+        "test_request_covers_options",
+        Broken(Unready, "with way='turned' .* raises KeyError: 'turned'.*; refuse what it cannot"),
+    ),
     (
         "test_request_covers_options",
         Broken(Priced, r"with other contents of prices.json \(prices\), and the request's digest"),
