@@ -269,8 +269,8 @@ def compare(
     `pvd.compare(vary={"sampler": ["uniform", "four-bin"]}, out="runs/samplers")`.
 
     `vary` has settings, by path, with the values that each takes; all combinations are run, each
-    with so many `seeds`. The judge of the settings examines all of them; with `judges`, these and
-    every teacher that taught do, too. A stand-in may be worse by `margin` percentile points. So
+    with so many `seeds`. Those in `judges` examine all of them; where nobody is, the judge of the
+    settings; without one, all who teach. A stand-in may be worse by `margin` percentile points. So
     many `jobs` go on at once. Other settings are those of `pvd.run`. Returns the numbers of
     compare.json and the paths.
     """

@@ -13,7 +13,7 @@ from typing import Any
 from pvd import naming, options
 from pvd.discovery import KINDS
 from pvd.errors import BadInput, UsageError
-from pvd.judge import follows
+from pvd.judge import without_follower
 from pvd.options import Table
 from pvd.protocols import Teacher
 from pvd.records import digest_of
@@ -189,8 +189,8 @@ def make(
     seeds: int = 5,
     margin: float = 1.0,
 ) -> Design:
-    """The design, with every arm's settings checked. Without `judges` it is the judge that the
-    settings name; else every teacher of the design judges too."""
+    """The design, with every arm's settings checked. Without `judges` the judge of the settings
+    examines all; without one, every teacher of the design does."""
     if isinstance(judges, str):
         judges = [judges]
     if not vary:
@@ -266,10 +266,10 @@ def _judges(
     teachers: Mapping[str, Table],
 ) -> tuple[Judge, ...]:
     """Those who are named; else the judge of the settings; else all teachers. A judge who is the
-    settings' own teacher once more is nobody's wish: records of older versions always name one."""
-    if not named and any(table.get("judge") for table in tables):
-        whole = resolve(*tables).whole()
-        named = [] if follows(whole) else [whole["judge"]]
+    teacher of the very same table once more is nobody's wish: older versions recorded one so."""
+    wished = [without_follower(table) for table in tables]
+    if not named and any(table.get("judge") for table in wished):
+        named = [options.dump(resolve(*wished).judge)]
     found: dict[str, Judge] = {}
     minds = [resolve(*bare, {"teacher": table}).teacher for table in teachers.values()]
     for one in named or list(teachers):

@@ -148,6 +148,18 @@ def test_a_runs_own_record_is_a_configuration_like_any_other(
     assert [judge.label for judge in made.judges] == ["noise=1", "noise=2"]
 
 
+def test_a_judge_who_is_named_judges_alone_also_if_it_is_the_teacher() -> None:
+    made = design({"teacher.noise": [1, 2]}, {"judge": {"use": "simulated"}})
+    assert [judge.table["noise"] for judge in made.judges] == [1.0]
+
+
+def test_a_record_with_another_teacher_wishes_for_no_judge() -> None:
+    record = resolve(recipe("default")).whole()
+    other = {"teacher": {"use": "consistent", "of": "simulated"}}
+    made = make((recipe("default"), record, other), {"train.slates": [1, 2]})
+    assert [judge.table["use"] for judge in made.judges] == ["consistent"]
+
+
 def test_options_of_the_settings_judge_reach_no_other() -> None:
     settings = {"judge": {"use": "simulated", "position_bias": 9.0}}
     made = design({"sampler": ["uniform", "four-bin"]}, settings, judges=["simulated"])
