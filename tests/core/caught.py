@@ -23,7 +23,7 @@ class Broken:
 
 
 def verdicts(
-    contract: type[Contract], component: Callable[[], pvd.Component], **more: Any
+    contract: type[Contract[Any]], component: Callable[[], pvd.Component], **more: Any
 ) -> dict[str, str | None]:
     """What each check of a contract says."""
     body = {"component": lambda self: component(), **more}
@@ -39,7 +39,7 @@ def wrong(found: Mapping[str, str | None]) -> dict[str, str]:
     return {n: why for n, why in found.items() if why and not isinstance(why, Skipped)}
 
 
-def assert_caught(contract: type[Contract], check: str, broken: Broken, **more: Any) -> None:
+def assert_caught(contract: type[Contract[Any]], check: str, broken: Broken, **more: Any) -> None:
     """That this check finds it, in these words, and no other does."""
     found = wrong(verdicts(contract, broken.component, **more))
     assert check in found, f"nobody said anything but {found}"
@@ -48,6 +48,6 @@ def assert_caught(contract: type[Contract], check: str, broken: Broken, **more: 
         assert set(found) == {check, *broken.also}, found
 
 
-def own_checks(contract: type[Contract]) -> set[str]:
+def own_checks(contract: type[Contract[Any]]) -> set[str]:
     """The checks of this kind alone."""
     return set(contract.checks()) - set(Contract.checks())

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import pvd
-from pvd import kit
+from pvd import kit, testing
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -204,3 +204,26 @@ def use() -> None:
     pvd.Ranking.from_utilities(["a", "b"])  # pyright: ignore[reportArgumentType]
     pvd.compare(vary={"sampler": ["uniform"]})  # pyright: ignore[reportCallIssue]
     run.judgments("test")  # pyright: ignore[reportArgumentType]
+
+
+# --- contracts know the type of their kind --------------------------------------------------
+
+
+class TestHinge(testing.LossContract):
+    def component(self) -> Hinge:
+        return Hinge(margin=0.2)
+
+
+class TestUntyped(testing.SamplerContract):
+    def component(self):
+        return First()
+
+
+class TestMean(testing.LossContract):
+    def component(self) -> Mean:  # pyright: ignore
+        return Mean()
+
+
+def kinds(one: testing.LossContract, other: testing.TeacherContract) -> tuple[pvd.Loss, bool]:
+    print(other.component().requires)  # pyright: ignore
+    return one.component(), other.component().capabilities.paid

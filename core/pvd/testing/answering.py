@@ -26,20 +26,17 @@ MONEY = "an answer of this teacher costs money"
 PERSON = "an answer of this teacher is a person's, and nobody is bothered in a check"
 
 
-class Answering(Contract):
+class Answering(Contract[Teacher]):
     """The personas and items of a teacher's checks, and how it is asked about them."""
 
     kind: ClassVar[str] = "teacher"
     roles: ClassVar[tuple[str, ...]] = ("items", "personas")
 
-    def component(self) -> Teacher:
-        raise NotImplementedError(f"{type(self).__name__} must define component(self).")
-
     def slate(self, size: int = 5, person: int = 0, repeat: int = 0) -> Slate:
         """One question."""
         return Slate(self.personas()[person], tuple(self.items()[:size]), repeat)
 
-    def use(self, component: Any) -> None:
+    def use(self, component: Teacher) -> None:
         if why := self._misfit(component):
             skip(why, self._how(why))
         component.check(self.personas(), self.items())

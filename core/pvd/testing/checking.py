@@ -21,7 +21,7 @@ from pvd.testing.sources import SourceContract
 from pvd.testing.students import StudentContract
 from pvd.testing.teachers import TeacherContract
 
-CONTRACTS: dict[str, type[Contract]] = {
+CONTRACTS: dict[str, type[Contract[Any]]] = {
     contract.kind: contract
     for contract in (
         TeacherContract,

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import redirect_stdout
 from dataclasses import fields, is_dataclass
 from functools import cached_property, partial, wraps
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 from pvd import options
 from pvd.discovery import KINDS, RESERVED, RESERVED_OF
@@ -25,7 +25,8 @@ from pvd.testing.demands import BRING, require, skip
 from pvd.testing.network import offline
 from pvd.testing.streams import STREAMS, drawn_from
 
-C = TypeVar("C", bound="Contract")
+C = TypeVar("C", bound="Contract[Any]")
+Kind = TypeVar("Kind", bound=Component)
 FAILED_BEFORE = "it failed before that was over, see above"
 
 
@@ -61,7 +62,7 @@ def check(method: Callable[[C], None]) -> Callable[[C], None]:
     return run
 
 
-class Contract:
+class Contract(Generic[Kind]):
     """What core relies on in a component of any kind; subclass the one of yours, such as
     `pvd.testing.LossContract`, and define `component`.
 
@@ -78,7 +79,7 @@ class Contract:
         STREAMS  # global ones that are not this kind's to draw from
     )
 
-    def component(self) -> Component:
+    def component(self) -> Kind:
         """The component to check, a new one each time, with any options."""
         raise NotImplementedError(f"{type(self).__name__} must define component(self).")
 
@@ -97,9 +98,8 @@ class Contract:
         component needs what these lack."""
         return given.personas(given.LEAST["personas"], self.missed)
 
-    def use(self, component: Component) -> None:
-        """Let it do what it is for, once."""
-        raise NotImplementedError
+    def use(self, component: Kind) -> None:
+        """Let it do what it is for, once; which is known of a kind alone."""
 
     @classmethod
     def teardown_class(cls) -> None:
@@ -286,7 +286,7 @@ class Contract:
             return given.hint([role for role in drawn if role in self.missed])
         return given.hint(drawn) if refused or given.DRAWN.search(said) else ""
 
-    def _used(self, component: Component) -> Callable[[], None]:
+    def _used(self, component: Kind) -> Callable[[], None]:
         """Use it, and return how that ended: what to call once all that it did is judged. Where it
         failed that skips the check, for whose business the error is fails."""
         from unittest import SkipTest

@@ -22,15 +22,12 @@ MANY = 400  # personas among whom a ranking by lot comes near to chance
 FAR = 6.0  # standard errors from chance that no lot reaches
 
 
-class EvaluatorContract(Contract):
+class EvaluatorContract(Contract[Evaluator]):
     """An evaluator returns numbers by name, higher is better, each inside its interval, the same
     ones in whatever order personas and items come."""
 
     kind: ClassVar[str] = "evaluator"
     roles: ClassVar[tuple[str, ...]] = ("items", "personas")
-
-    def component(self) -> Evaluator:
-        raise NotImplementedError(f"{type(self).__name__} must define component(self).")
 
     def exam(
         self, personas: int | None = None, items: int | None = None, *, utilities: bool = True
@@ -58,7 +55,7 @@ class EvaluatorContract(Contract):
         rows = [row for row, found in enumerate(alone) if found]
         return shown(sat, rows, columns) if rows else sat
 
-    def use(self, component: Any) -> None:
+    def use(self, component: Evaluator) -> None:
         component.evaluate(self.exam())
 
     @check

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from pvd.protocols import Student
 from pvd.testing import options as own
@@ -29,16 +29,13 @@ if TYPE_CHECKING:
     from pvd.pictures import Pictures
 
 
-class Learning(Contract):
+class Learning(Contract[Student]):
     """The checks of what learns: gradients, steps, and the way to disk and back."""
 
     kind: ClassVar[str] = "student"
     roles: ClassVar[tuple[str, ...]] = ("items", "personas")
     streams: ClassVar[tuple[str, ...]] = ("random", "numpy")  # core seeds torch's before each step
     _loaded: ClassVar[tuple[Student, list[Tensor]] | None] = None
-
-    def component(self) -> Student:
-        raise NotImplementedError(f"{type(self).__name__} must define component(self).")
 
     def loaded(self) -> Student:
         """One with its published weights, on the CPU. It is loaded once, since that takes long, and
@@ -74,7 +71,7 @@ class Learning(Contract):
     def teardown_class(cls) -> None:
         cls._loaded = None
 
-    def use(self, component: Any) -> None:
+    def use(self, component: Student) -> None:
         component.load("cpu")
         component.embed_texts(self.texts())
         embedded(component, self.pictures_of(component))

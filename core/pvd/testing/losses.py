@@ -27,17 +27,14 @@ LIKE: dict[Literal["any", "one", "ends"], str] = {
 }
 
 
-class LossContract(Contract):
+class LossContract(Contract[Loss]):
     """A loss is a scalar that falls as the scores come to agree with the rankings, and whose
     gradient reaches the embeddings, whatever the rankings say and in whatever order they come."""
 
     kind: ClassVar[str] = "loss"
     streams: ClassVar[tuple[str, ...]] = ("random", "numpy")  # core seeds torch's before each call
 
-    def component(self) -> Loss:
-        raise NotImplementedError(f"{type(self).__name__} must define component(self).")
-
-    def use(self, component: Any) -> None:
+    def use(self, component: Loss) -> None:
         value_of(component, judged_batch(RANKS)[0])
 
     @check

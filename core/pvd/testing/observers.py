@@ -53,15 +53,12 @@ EVENTS: dict[str, Callable[[], Events]] = {
 }
 
 
-class ObserverContract(Contract):
+class ObserverContract(Contract[Observer]):
     """An observer takes every event in whatever run, and changes nothing in what it is handed."""
 
     kind: ClassVar[str] = "observer"
 
-    def component(self) -> Observer:
-        raise NotImplementedError(f"{type(self).__name__} must define component(self).")
-
-    def use(self, component: Any) -> None:
+    def use(self, component: Observer) -> None:
         with tempfile.TemporaryDirectory() as folder:
             tell(component, Path(folder))
 

@@ -6,7 +6,7 @@ import json
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from pvd.isolation import checks
 from pvd.protocols import Sampler
@@ -27,15 +27,12 @@ SLOTS = (1, 2, 0, 1, 1)
 SEEDS = 4  # draws in which a persona's rows would not always be the same by chance
 
 
-class SamplerContract(Contract):
+class SamplerContract(Contract[Sampler]):
     """A sampler returns one row of distinct items for each slot, drawn from the generator that it
     is given, and leaves the pool as it is."""
 
     kind: ClassVar[str] = "sampler"
     roles: ClassVar[tuple[str, ...]] = ("items", "personas")
-
-    def component(self) -> Sampler:
-        raise NotImplementedError(f"{type(self).__name__} must define component(self).")
 
     def pool(
         self,
@@ -57,7 +54,7 @@ class SamplerContract(Contract):
         asked = Slate(self.personas()[0], tuple(self.items()[: len(order)]))
         return replace(judgment(Ranking.from_order(order), len(order)), slate=asked)
 
-    def use(self, component: Any) -> None:
+    def use(self, component: Sampler) -> None:
         rows_of(component, self.pool(), 5)
 
     @check

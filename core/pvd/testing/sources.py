@@ -35,7 +35,7 @@ ELSEWHERE = {
 }
 
 
-class SourceContract(Contract):
+class SourceContract(Contract[Source]):
     """A source brings a catalogue, personas, or both; one that reads a file or a folder also needs
     a `path` to one, which the test writes:
 
@@ -52,17 +52,14 @@ class SourceContract(Contract):
     kind: ClassVar[str] = "source"
     _shared: ClassVar[_Reading | None] = None
 
-    def component(self) -> Source:
-        raise NotImplementedError(f"{type(self).__name__} must define component(self).")
-
     def path(self, folder: Path) -> str:
         """Where the source reads; nothing for one that needs no path."""
         return self.component().path
 
-    def personas_path(self, folder: Path) -> str:
+    def personas_path(self, folder: Path) -> str | None:
         """Where it reads personas, if they lie elsewhere than items: `path` has written to this
         folder before."""
-        raise NotImplementedError  # never called where nobody defines another
+        return None
 
     def _reading(self) -> _Reading:
         """What it reads at its path, read when it is first asked for."""
@@ -78,7 +75,7 @@ class SourceContract(Contract):
             found.close()
             cls._shared = None
 
-    def use(self, component: Any) -> None:
+    def use(self, component: Source) -> None:
         anew = self._reading().anew(component)
         for item in (anew.catalog() or ())[:SOME]:
             item.read()
@@ -227,10 +224,9 @@ class _Reading:
         self._source, self._found = contract.component(), dict[str, Any]()
         folder = Path(tempfile.mkdtemp())
         self.close = weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
-        path = elsewhere = contract.path(folder)
-        if type(contract).personas_path is not SourceContract.personas_path:
-            elsewhere = contract.personas_path(folder)
-        self.paths = {"catalog": path, "personas": elsewhere}
+        path = contract.path(folder)
+        elsewhere = contract.personas_path(folder)
+        self.paths = {"catalog": path, "personas": path if elsewhere is None else elsewhere}
 
     def anew(self, source: Source) -> _Reading:
         """The same paths, of which nothing was read yet."""

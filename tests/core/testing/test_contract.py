@@ -198,6 +198,15 @@ BROKEN = [
 ]
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_class_without_a_component_is_told_what_it_lacks(kind: str) -> None:
+    contract = CONTRACTS[kind]
+    one = type("TestMine", (contract,), {})()
+    for name in contract.checks():
+        assert "TestMine must define component(self)" in str(problem_of(getattr(one, name)))
+    assert contract.use is not Contract.use, "the checks of every kind use the component"
+
+
 @pytest.mark.parametrize(("check", "broken"), BROKEN, ids=lambda one: getattr(one, "message", one))
 def test_it_is_caught(check: str, broken: Broken) -> None:
     assert_caught(SamplerContract, check, broken)
