@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from pvd.prose import JOINED
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
+    from rich.table import Table
 
 GAP = 2  # columns between two numbers
 LOOKS = {"distilled": "bold", "chance": "dim"}
@@ -33,8 +34,6 @@ def say(console: Console, text: str, style: str = "", indent: int = 0) -> None:
 def table(console: Console, first: str, heads: Sequence[str], rows: Sequence[Cells]) -> None:
     """A table; where it is too wide its columns come in several, each with the rows' names. Columns
     without a cell are left out, and so are rows that have none in one of the several."""
-    from rich import box
-    from rich.table import Table
 
     def width(*cells: str) -> int:
         return max(len(line) for cell in cells for line in cell.split("\n"))
@@ -44,8 +43,7 @@ def table(console: Console, first: str, heads: Sequence[str], rows: Sequence[Cel
     # A head breaks between words where its numbers are narrower.
     widths = [width(*heads[n].split(), *(cells[n] for _, cells in rows)) for n in some]
     for part in fitting(names, widths, console.width):
-        shown = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True)
-        shown.add_column(first, max_width=names)
+        shown = _empty_table(first, names)
         for n in part:
             shown.add_column(heads[some[n]], justify="right", max_width=widths[n])
         for name, cells in rows:
@@ -75,12 +73,61 @@ def shorter(
     shorter."""
     turned = [(head, [cells[n] for _, cells in rows]) for n, head in enumerate(heads)]
     names = [name for name, _ in rows]
+    _shortest(
+        console,
+        lambda: table(console, first, heads, rows),
+        lambda: table(console, across, names, turned),
+    )
+
+
+def by_row(console: Console, first: str, heads: Sequence[str], rows: Sequence[Cells]) -> None:
+    """A table; where it comes in several, each row's cells stand below one another if that is
+    shorter."""
+    _shortest(
+        console,
+        lambda: table(console, first, heads, rows),
+        lambda: _below(console, first, heads, rows),
+    )
+
+
+def _shortest(console: Console, *ways: Callable[[], None]) -> None:
     printed = []
-    for given in ((first, heads, rows), (across, names, turned)):
+    for way in ways:
         with console.capture() as capture:
-            table(console, *given)
+            way()
         printed.append(capture.get())
     console.file.write(min(printed, key=lambda text: text.count("\n")))
+
+
+def _below(console: Console, first: str, heads: Sequence[str], rows: Sequence[Cells]) -> None:
+    """Each row's name, and below it a line for each column that has a cell: what the column is, and
+    the lines of the cell beside one another."""
+    lines = [
+        (cells[n].split("\n"), head.replace("\n", " "))
+        for _, cells in rows
+        for n, head in enumerate(heads)
+    ]
+    parts = max(len(cell) for cell, _ in lines)
+    widths = [max(len(cell[n]) for cell, _ in lines if n < len(cell)) for n in range(parts)]
+    shown = _empty_table(first, max(console.width - sum(widths) - GAP * parts, 1))
+    for n, width in enumerate(widths):
+        shown.add_column("", justify="right" if n == 0 else "left", min_width=width, no_wrap=True)
+    for number, (name, _) in enumerate(rows):
+        shown.add_row(name, style=LOOKS.get(name, ""))
+        for cell, head in lines[number * len(heads) : (number + 1) * len(heads)]:
+            if any(cell):
+                shown.add_row(f"  {head}", *cell)
+    unpadded(console, shown)
+    console.print()
+
+
+def _empty_table(first: str, width: int) -> Table:
+    from rich import box
+    from rich.table import Table
+
+    shown = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True)
+    shown.add_column(first, max_width=width)
+    return shown
 
 
 def fitting(first: int, widths: Sequence[int], room: int) -> Iterator[range]:

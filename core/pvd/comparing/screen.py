@@ -9,7 +9,7 @@ from typing import Any
 from pvd.comparing import wording
 from pvd.comparing.units import POINTS, judges, own, units
 from pvd.comparing.verdicts import tag
-from pvd.printing import Cells, say, shorter, table
+from pvd.printing import Cells, by_row, say, shorter
 
 
 def show(findings: Mapping[str, Any], report: Path) -> None:
@@ -28,7 +28,7 @@ def show(findings: Mapping[str, Any], report: Path) -> None:
     shown = _differences(findings, "comparisons", views)
     shorter(console, "difference", "seen by", views, shown)
     if measured:
-        table(console, "measure", *_by_plug_ins(findings))
+        by_row(console, "measure", *_by_plug_ins(findings))
     for line in wording.at_equal(findings):
         say(console, line)
         console.print()
@@ -38,7 +38,7 @@ def show(findings: Mapping[str, Any], report: Path) -> None:
         heads.pop()
     shorter(console, "runs", "", heads, scores)
     if measured:
-        table(console, "measure", *_scores_by_plug_ins(findings))
+        by_row(console, "measure", *_scores_by_plug_ins(findings))
     for line in wording.substitution(findings):
         say(console, line)
     if findings["substitution"]:

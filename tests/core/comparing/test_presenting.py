@@ -171,10 +171,10 @@ def test_what_a_plug_in_measures_is_shown_with_verdicts_and_gains(
     assert max(len(line.rstrip()) for line in text.splitlines()) <= columns
     said = " ".join(text.split())
     assert re.search(r"By precision@5: noise=2 is worse than noise=1 by 0\.\d{3} \(−0\.", said)
-    rows = [line for line in text.splitlines() if line.startswith("precision@5 ")]
-    assert len(re.findall(r"[+−]0\.\d{3} \([+−]0\.\d{3} to [+−]0\.\d{3}\)", " ".join(rows))) == 3
-    assert len(re.findall(r" 0\.\d{3} \(0\.\d{3}-0\.\d{3}\)", " ".join(rows))) == 3
-    assert " 0.025" in " ".join(rows)
+    rows = "".join(re.findall(r"^precision@5\b.*\n(?:  .*\n)*", text, re.MULTILINE))
+    assert len(re.findall(r"[+−]0\.\d{3} \([+−]0\.\d{3} to [+−]0\.\d{3}\)", rows)) == 3
+    assert len(re.findall(r" 0\.\d{3} \(0\.\d{3}-0\.\d{3}\)", rows)) == 3
+    assert " 0.025" in rows
     assert "hit@5" not in text, "of ours the page has more"
     page = report.render(given)
     for part in ("By the measures that plug-ins brought", "Learning curves by these measures",
@@ -196,6 +196,25 @@ def test_measures_that_agree_share_a_sentence(
     one, five = (len(printed(by_measures(*some), capsys).splitlines()) for some in
                  (names[:1], names))  # fmt: skip
     assert five - one < 2 * 4 + 4 + 4, "a verdict has two lines, a score one"
+
+
+@pytest.mark.parametrize("columns", [60, 120])
+def test_of_many_measures_each_is_named_once_in_a_table(
+    columns: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Not once for each number that a narrow window has room for."""
+    monkeypatch.setenv("COLUMNS", str(columns))
+    names = [f"label-{n}@10" for n in range(5)]
+    text = printed(by_measures(*names), capsys)
+
+    verdicts = text[text.index("measure") : text.index("persona-blind")]
+    for name in names:
+        assert len(re.findall(rf"^{name}\b", verdicts, re.MULTILINE)) == 1
+    lines = verdicts.splitlines()
+    assert max(map(len, lines)) <= columns
+    if columns == 60:  # what a number is stands before it, and its verdict behind it
+        row = r"  noise=2 - noise=1 +−0\.\d{3} \(−0\.\d{3} to −0\.\d{3}\)  worse"
+        assert sum(bool(re.fullmatch(row, line)) for line in lines) == 5
 
 
 def test_measures_of_several_levels_name_the_highest() -> None:
