@@ -5,16 +5,15 @@ from __future__ import annotations
 import importlib.util
 import re
 import shlex
-import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import Any
 
 import pvd
 from pvd import pages
+from pvd.adding import Addition, Existing, existing
 from pvd.discovery import KINDS, registry, unknown
 from pvd.errors import BadInput, UnknownName
 from pvd.folder import write_bytes
@@ -90,13 +89,13 @@ class Component:
 
 @dataclass(frozen=True)
 class Package:
-    """What was written, what the author's pyproject.toml lacks, and the commands that come next."""
+    """What was written, what its author has to add, and the commands that come next."""
 
     folder: Path
     distribution: str  # what it is installed as
     components: tuple[Component, ...]
     files: tuple[str, ...]  # paths below the folder
-    entries: tuple[str, ...]  # lines that the author has to add: there was a package before
+    additions: tuple[Addition, ...]  # if there was a package before
 
     @property
     def commands(self) -> tuple[str, ...]:
@@ -118,8 +117,8 @@ def new(kinds: Sequence[str], name: str, folder: Path | None = None) -> Package:
     """
     check(kinds, name)
     folder = folder or Path(f"pvd-{name}")
-    if project := _project(folder):
-        return _add(kinds, name, folder, project)
+    if package := existing(folder):
+        return _add(kinds, name, package)
     distribution, module = f"pvd-{name}", _module(name)
     if _is_installed(distribution) or importlib.util.find_spec(module):
         raise BadInput(
@@ -178,54 +177,19 @@ def check(kinds: Sequence[str], name: str) -> None:
             )
 
 
-# --- a package that is there already ------------------------------------------------------------
-
-
-def _add(kinds: Sequence[str], name: str, folder: Path, project: Mapping[str, Any]) -> Package:
-    """Write components beside those that a package has; its author adds the entry points."""
-    declared = project["entry-points"]["pvd"]
-    components = []
+def _add(kinds: Sequence[str], name: str, package: Existing) -> Package:
+    """Write components beside those that a package has; its author adds what names them."""
+    places = {}
     for kind in kinds:
-        if f"{kind}.{name}" in declared:
-            raise BadInput(f"{folder} has {kind}.{name} already; choose another name.")
-        components.append(_beside(folder, str(next(iter(declared.values()))), kind, name))
+        if f"{kind}.{name}" in package.declared:
+            raise BadInput(f"{package.folder} has {kind}.{name} already; choose another name.")
+        places[kind] = package.place(kind, name)
+    components = tuple(Component(kind, name, *place) for kind, place in places.items())
     texts = {path: text for it in components for path, text in it.texts().items()}
-    _write(folder, texts)
-    entries = tuple(f'"{it.full}" = "{it.module}"' for it in components)
-    distribution = str(project.get("name", folder))
-    return Package(folder, distribution, tuple(components), tuple(texts), entries)
-
-
-def _beside(folder: Path, module: str, kind: str, name: str) -> Component:
-    """Where a component goes in a package that has this module: called after its kind or, if the
-    package has one of that kind, after both.
-    """
-    top = re.split(r"[.:]", module)[0]
-    for base in ("", "src/"):
-        if (folder / base / top).is_dir():
-            inside, dot, tests = f"{base}{top}/", ".", "tests/test_"
-        elif (folder / base / f"{top}.py").is_file():
-            inside, dot, tests = f"{base}{top}_", "_", f"tests/test_{top.removeprefix('pvd_')}_"
-        else:
-            continue
-        for stem in (kind, f"{name.replace('-', '_')}_{kind}"):
-            file, test = f"{inside}{stem}.py", f"{tests}{stem}.py"
-            if not (folder / file).exists() and not (folder / test).exists():
-                return Component(kind, name, f"{top}{dot}{stem}", file, test)
-        raise BadInput(f"{folder / file} or {folder / test} is there already; choose another name.")
-    raise BadInput(
-        f"{folder} has no module {top!r}, which its pyproject.toml names below "
-        "[project.entry-points.pvd]; mend that, or name a new folder with --to."
-    )
-
-
-def _project(folder: Path) -> dict[str, Any] | None:
-    """The table [project] of a package of plug-ins; None if there is none in the folder."""
-    try:
-        project = tomllib.loads((folder / "pyproject.toml").read_text("utf-8"))["project"]
-        return project if project["entry-points"]["pvd"].values() else None
-    except (OSError, ValueError, LookupError, TypeError, AttributeError):
-        return None
+    added = {it.full: places[it.kind] for it in components}
+    additions = tuple(package.additions(added))
+    _write(package.folder, texts)
+    return Package(package.folder, package.distribution, components, tuple(texts), additions)
 
 
 # --- names and files ----------------------------------------------------------------------------

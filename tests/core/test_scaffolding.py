@@ -61,7 +61,9 @@ def declare(package: scaffolding.Package) -> None:
     """Add the lines that its author is told to add."""
     path, heading = package.folder / "pyproject.toml", "[project.entry-points.pvd]\n"
     before, after = path.read_text().split(heading)
-    path.write_text(before + heading + "\n".join([*package.entries, after]))
+    entries, workflow = package.additions
+    assert (entries.file, workflow.file) == ("pyproject.toml", ".github/workflows/check.yml")
+    path.write_text(before + heading + "\n".join([*entries.lines, after]))
 
 
 # --- a new environment with packages in it ------------------------------------------------------
@@ -307,20 +309,100 @@ def test_a_package_gets_another_kind_and_nothing_in_it_is_changed(
     assert result.exit_code == 0, result.output
     lines = [f'  "{full}" = "{module}"' for full, module in entries.items()]
     heading = "Add to pvd-hinge/pyproject.toml, below [project.entry-points.pvd]:"
-    assert result.output.split(heading + "\n")[1].startswith("\n".join(lines) + "\nNext")
+    steps = [f"  - run: pvd plugins check {full}" for full in entries]
+    below = (
+        "Add to pvd-hinge/.github/workflows/check.yml, below its steps that run pvd plugins check:"
+    )
+    told = "\n".join([*lines, below, *steps, "Next"])
+    assert result.output.split(heading + "\n")[1].startswith(told)
     after = contents(folder)
     assert before.items() <= after.items()
     assert {str(path.relative_to(folder)) for path in after.keys() - before.keys()} == set(written)
 
 
-def test_where_an_author_put_the_modules_new_ones_go(tmp_path: Path) -> None:
-    folder = tmp_path / "mine"
-    (folder / "src/florist").mkdir(parents=True)
-    declared = '[project]\nname = "f"\nentry-points.pvd = {"loss.thorn" = "florist.deep.thorn"}\n'
+def project(folder: Path, entries: str, more: str = "", *modules: str) -> Path:
+    """Somebody's package: its entry points, other tables of its pyproject.toml, and its modules."""
+    for module in modules:
+        (folder / module).parent.mkdir(parents=True, exist_ok=True)
+        (folder / module).touch()
+    declared = f'[project]\nname = "f"\nentry-points.pvd = {{{entries}}}\n{more}'
     (folder / "pyproject.toml").write_text(declared)
-    package = scaffolding.new(["sampler"], "rose", folder)
-    assert package.entries == ('"sampler.rose" = "florist.sampler"',)
-    assert package.files == ("src/florist/sampler.py", "tests/test_sampler.py")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("entries", "modules", "module", "file"),
+    [
+        (  # a module of a package inside another: beside it, where its relative imports lead
+            '"loss.thorn" = "florist.deep.thorn"', ["src/florist/deep/thorn.py"],
+            "florist.deep.sampler", "src/florist/deep/sampler.py",
+        ),
+        (  # a plug-in that is a package itself
+            '"loss.thorn" = "florist.deep.thorn"', ["florist/deep/thorn/__init__.py"],
+            "florist.deep.sampler", "florist/deep/sampler.py",
+        ),
+        (  # several places: that of its kind
+            '"loss.thorn" = "florist.losses.thorn", "sampler.by-lot" = "florist.draws.lot:x"',
+            ["florist/losses/thorn.py", "florist/draws/lot.py"],
+            "florist.draws.sampler", "florist/draws/sampler.py",
+        ),
+        (
+            '"loss.thorn" = "florist"', ["florist/__init__.py"],
+            "florist.sampler", "florist/sampler.py",
+        ),
+        (
+            '"loss.thorn" = "florist"', ["src/florist.py"],
+            "florist_sampler", "src/florist_sampler.py",
+        ),
+    ],
+)  # fmt: skip
+def test_where_an_author_put_the_modules_new_ones_go(
+    tmp_path: Path, entries: str, modules: list[str], module: str, file: str
+) -> None:
+    package = scaffolding.new(["sampler"], "rose", project(tmp_path, entries, "", *modules))
+    assert package.additions[0].lines == (f'"sampler.rose" = "{module}"',)
+    assert package.files[0] == file
+    assert (tmp_path / file).is_file()
+
+
+HATCH = "[tool.hatch.build.targets.wheel]\n"
+
+
+@pytest.mark.parametrize(
+    ("file", "table", "told"),
+    [
+        ("florist.py", HATCH + 'include = ["/florist.py"]', '"/florist_sampler.py",'),
+        ("florist.py", HATCH + 'include = ["/florist*.py"]', ""),
+        ("florist.py", HATCH + 'only-include = ["florist.py"]', '"/florist_sampler.py",'),
+        ("florist.py", '[tool.setuptools]\npy-modules = ["florist"]', '"florist_sampler",'),
+        ("florist.py", "", '"/florist_sampler.py",'),
+        ("florist/__init__.py", HATCH + 'packages = ["florist"]', ""),
+        ("florist/__init__.py", HATCH + 'include = ["/florist/a.py"]', '"/florist/sampler.py",'),
+        ("florist/__init__.py", HATCH + 'include = ["florist"]', ""),
+        ("florist/__init__.py", "[tool.setuptools]", ""),
+    ],
+)  # fmt: skip
+def test_its_author_is_told_what_the_wheel_lacks(
+    tmp_path: Path, file: str, table: str, told: str
+) -> None:
+    folder = project(tmp_path, '"loss.thorn" = "florist"', table, file)
+    _, *others = scaffolding.new(["sampler"], "rose", folder).additions
+    assert [addition.lines for addition in others] == ([(told,)] if told else [])
+    if told:
+        assert others[0].file == "pyproject.toml"
+        assert ("py-modules" in others[0].where) == ("setuptools" in table)
+
+
+def test_a_workflow_that_checks_no_plugins_is_left_alone(tmp_path: Path) -> None:
+    folder = project(tmp_path, '"loss.thorn" = "florist"', "", "florist/__init__.py")
+    workflow = folder / ".github/workflows/lint.yaml"
+    workflow.parent.mkdir(parents=True)
+    workflow.write_text("on: push\njobs: {}\n")
+    assert len(scaffolding.new(["sampler"], "rose", folder).additions) == 1
+    workflow.write_text("steps:\n  - run: pvd plugins check loss.thorn\n")
+    _, steps = scaffolding.new(["source"], "rose", folder).additions
+    assert steps.file == ".github/workflows/lint.yaml"
+    assert steps.lines == ("- run: pvd plugins check source.rose",)
 
 
 @pytest.mark.parametrize(
@@ -332,7 +414,15 @@ def test_where_an_author_put_the_modules_new_ones_go(tmp_path: Path) -> None:
         # No package of plug-ins.
         ("{}", "is not empty"),
         ("3", "is not empty"),
-        ('{"loss.hinge" = ', "is not empty"),
+        # Nobody knows whether it is one.
+        (
+            '{"loss.hinge" = ]}',
+            "pyproject.toml cannot be read as TOML: Invalid value (at line 4, column 23).",
+        ),
+        (
+            "{}\n[project]",
+            "pyproject.toml cannot be read as TOML: Cannot declare ('project',) twice",
+        ),
     ],
 )
 def test_a_package_that_cannot_get_another(tmp_path: Path, project: str, said: str) -> None:

@@ -77,15 +77,15 @@ def new(kinds: str, name: str, to: Path | None) -> None:
 
     package = scaffolding.new([kind.strip() for kind in kinds.split(",")], name, to)
     names = scaffolding.all_of(it.full for it in package.components)
-    if package.entries:
+    if package.additions:
         click.echo(f"New in {package.folder}, for {names}:")
     else:
         click.echo(f"The package {package.distribution} of {names} is in {package.folder}:")
     for file in package.files:
         click.echo(f"  {file}")
-    if package.entries:
-        click.echo(f"Add to {package.folder / 'pyproject.toml'}, below [project.entry-points.pvd]:")
-        for line in package.entries:
+    for addition in package.additions:
+        click.echo(f"Add to {package.folder / addition.file}, {addition.where}:")
+        for line in addition.lines:
             click.echo(f"  {line}")
     click.echo("Next, in the environment of pvd:")
     for command in package.commands:

@@ -12,7 +12,7 @@ from functools import cached_property, partial, wraps
 from typing import Any, ClassVar, Generic, TypeVar
 
 from pvd import options
-from pvd.discovery import KINDS, RESERVED, RESERVED_OF
+from pvd.discovery import RESERVED, RESERVED_OF
 from pvd.errors import BadInput, MissingPrerequisite, PluginError, PvdError
 from pvd.isolation import origin_of, unguarded
 from pvd.isolation.checks import check_type
@@ -22,6 +22,7 @@ from pvd.records import Item, Persona
 from pvd.testing import given
 from pvd.testing import options as own
 from pvd.testing.demands import BRING, require, skip
+from pvd.testing.kinds import of_its_kind
 from pvd.testing.network import offline
 from pvd.testing.streams import STREAMS, drawn_from
 
@@ -110,7 +111,7 @@ class Contract(Generic[Kind]):
         super().__init_subclass__()
         made = cls.component  # of a class beside this one, perhaps
         if inspect.isfunction(made) and made is not Contract.component:
-            cls.component = _of_its_kind(made)  # type: ignore[method-assign, assignment]
+            cls.component = of_its_kind(made)  # type: ignore[method-assign, assignment]
 
     @classmethod
     def checks(cls) -> Iterator[str]:
@@ -300,34 +301,6 @@ class Contract(Generic[Kind]):
                 return partial(_raise, error)
             return partial(skip, f"{FAILED_BEFORE}: {error_line(error)}")
         return lambda: None
-
-
-def _of_its_kind(made: Callable[[C], Component]) -> Callable[[C], Component]:
-    """`component`, with a sentence about anything else that it returns."""
-
-    @wraps(made)
-    def component(self: C) -> Component:
-        __tracebackhide__ = True
-        found: object = made(self)
-        wanted = KINDS.get(self.kind, Component)
-        if isinstance(found, wanted):
-            return found
-        name = "Mine"
-        if found is None:
-            said = "None"
-        elif isinstance(found, type):
-            said, name = f"the class {found.__name__} itself", found.__name__
-        else:
-            of = next((cls for cls in KINDS.values() if isinstance(found, cls)), type(found))
-            said = f"an object of {type(found).__name__}" + f" (pvd.{of.__name__})" * (
-                of is not type(found)
-            )
-        raise AssertionError(
-            f"component() must return a pvd.{wanted.__name__} object, not {said}; "
-            f"write return {name}()"
-        )
-
-    return component
 
 
 def _raise(error: BaseException) -> None:
