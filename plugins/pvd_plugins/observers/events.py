@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import socket
 import time
+from collections.abc import Mapping
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -39,14 +40,33 @@ class Events:
         )
         self._file = (folder / ".".join(map(str, ("events.out.tfevents", *parts)))).open("xb")
         self._records, self._event = RecordWriter(self._file), Event
-        self.make: Any = summary  # what can be added: make.scalar(tag, value), make.image(...)
+        self._make: Any = summary
         self._add(file_version="brain.Event:2")
         if purge is not None:
             self._add(step=purge, session_log=SessionLog(status=SessionLog.START))
 
-    def add(self, summary: Any, at: int = 0) -> None:
-        """Add a summary, at a step."""
-        self._add(step=at, summary=summary)
+    def number(self, tag: str, value: float, at: int) -> None:
+        """Add a number, at a step."""
+        self._add(step=at, summary=self._make.scalar(tag, value))
+
+    def picture(self, tag: str, pixels: Any, at: int) -> None:
+        """Add a picture, [height, width, 3] bytes."""
+        self._add(step=at, summary=self._make.image(tag, pixels, dataformats="HWC"))
+
+    def text(self, tag: str, words: str, at: int) -> None:
+        """Add a text in Markdown."""
+        self._add(step=at, summary=self._make.text(tag, words))
+
+    def charts(self, layout: Mapping[str, Any]) -> None:
+        """Say which numbers stand in one chart, as torch's `add_custom_scalars` takes it."""
+        self._add(summary=self._make.custom_scalars(layout))
+
+    def hyperparameters(
+        self, known: Mapping[str, Any], shown: Mapping[str, float], at: int
+    ) -> None:
+        """Add settings, and the tags of the numbers beside which they are shown."""
+        for summary in self._make.hparams(known, shown):
+            self._add(step=at, summary=summary)
 
     def _add(self, **parts: Any) -> None:
         event = self._event(wall_time=time.time(), **parts)

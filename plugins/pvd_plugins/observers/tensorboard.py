@@ -80,9 +80,8 @@ class TensorBoard(pvd.Observer):
     def on_judgment(self, judgment: pvd.Judgment) -> None:
         if self._shown < self.slates:
             self._shown += 1
-            log, shown = self._log, picture(judgment)
-            image = log.make.image(f"slates/{self._shown}", shown, dataformats="HWC")
-            log.add(image, self._steps * self._finished)
+            at = self._steps * self._finished
+            self._log.picture(f"slates/{self._shown}", picture(judgment), at)
 
     @pvd.hookimpl
     def on_step(self, step: pvd.Step) -> None:
@@ -113,7 +112,7 @@ class TensorBoard(pvd.Observer):
         for control, gains in metrics["exam"]["gains"].items():
             for measure, found in gains.items():
                 self._write(f"student, gain over {control}", _interval(measure, found), at)
-        self._log.add(self._log.make.text("exam", _table(systems)), at)
+        self._log.text("exam", _table(systems), at)
         self._hyperparameters(at)
         self._log.flush()
 
@@ -132,7 +131,7 @@ class TensorBoard(pvd.Observer):
             self._told = {(tag, at) for tag, at in self._told if at < purge}
         log = self._events = Events(self._folder, purge)
         band = ["Margin", [VALIDATION, f"{VALIDATION}, low", f"{VALIDATION}, high"]]
-        log.add(log.make.custom_scalars({ROUNDS: {"validation, with its interval": band}}))
+        log.charts({ROUNDS: {"validation, with its interval": band}})
         return log
 
     def _close(self) -> None:
@@ -142,7 +141,7 @@ class TensorBoard(pvd.Observer):
 
     def _write(self, group: str, values: Mapping[str, float], at: int) -> None:
         for name, value in values.items():
-            self._log.add(self._log.make.scalar(f"{group}/{name}", value), at)
+            self._log.number(f"{group}/{name}", value, at)
 
     def _finish(self, result: pvd.RoundResult) -> None:
         """A round's numbers, at the step after which it was validated."""
@@ -173,8 +172,7 @@ class TensorBoard(pvd.Observer):
             if name.partition(".")[0] not in ASIDE
         }
         shown = dict.fromkeys((EXAM, VALIDATION), 0.0)  # only their tags count
-        for summary in self._log.make.hparams(found, shown):
-            self._log.add(summary, at)
+        self._log.hyperparameters(found, shown, at)
 
 
 def _told(folder: Path) -> set[tuple[str, int]]:

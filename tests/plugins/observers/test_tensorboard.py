@@ -18,7 +18,6 @@ import pytest
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
-from tensorboard.summary.writer import event_file_writer
 
 import pvd
 from pvd import testing
@@ -47,13 +46,6 @@ TABLES: dict[str, Any] = {
     },
     "exam": {"personas": 6, "repeat_personas": 3, "gallery": 2},
 }
-
-
-@pytest.fixture(autouse=True)
-def in_order(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Files of one process and one second are read by their number's letters: 9 after 10."""
-    numbers = event_file_writer.AtomicCounter(10_000)
-    monkeypatch.setattr(event_file_writer, "_global_uid", numbers)
 
 
 def read(folder: Path) -> EventAccumulator:
