@@ -3,6 +3,9 @@
 Pictures are drawings of the source `boutique`, from a seed of their own, so that no shop that a run
 opens holds one of them unless it asks for that seed. Texts are captions made from the drawings'
 attributes. Nobody's tastes take part: the source is never asked for personas.
+
+The weights in this folder were made when `vision` still described in single precision; made anew,
+they differ in their last bits, and so does all that is trained from them.
 """
 
 from __future__ import annotations
