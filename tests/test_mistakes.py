@@ -499,6 +499,9 @@ CASES: dict[str, Case] = {
     "a plug-in that asks for more memory than there is": broken(
         "sampler", "def draw(self, pool, size, rng):\n    import numpy\n    numpy.empty(2**55)"
     ),
+    "a plug-in that does so in training": broken(
+        "loss", "def __call__(self, batch):\n    import numpy\n    numpy.empty(2**55)"
+    ),
     "a teacher that ranks too few slates": broken(
         "teacher", "def rank(self, slates): return []", base="pvd.Teacher"
     ),

@@ -400,8 +400,19 @@ def test_a_full_memory_is_one_sentence(
     assert result.exit_code == 5
     said = result.stderr.splitlines()[-1]
     assert said.startswith("Error: The memory is full")
-    assert "-o train.chunk=16" in said
     assert ("when it asked for" in said) == (ask is not from_python)
+    assert ("; free some, or choose another device" in said) == (ask is from_cuda)
+    assert "train.chunk" not in said
+
+
+def test_memory_that_training_fills_is_saved_by_embedding_fewer_at_once(
+    monkeypatch: pytest.MonkeyPatch, small_options: list[str], tmp_path: Path
+) -> None:
+    monkeypatch.setattr("pvd.training.gradients._go_back", lambda *args: from_python())
+    result = pvd("run", "--out", str(tmp_path / "run"), *small_options)
+    assert result.exit_code == 5
+    said = result.stderr.splitlines()[-1]
+    assert "memory is full; free some, or embed fewer pictures at once with -o train.chunk" in said
 
 
 def test_another_error_is_not_taken_for_a_full_memory(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -441,8 +452,8 @@ def test_a_plug_in_that_calls_itself_without_end_is_one_sentence(tmp_path: Path)
 def test_a_name_that_is_too_long_is_one_sentence(words: list[str]) -> None:
     result = pvd(words[0], "a" * 300, *(["a text"] if words[0] == "search" else []), *words[1:])
     assert result.exit_code == 5
-    assert result.stderr.startswith("Error: [Errno 36] File name too long: 'aaa")
-    assert result.stderr.endswith("; give it a shorter name.\n")
+    assert result.stderr.startswith("Error: aaa")
+    assert result.stderr.endswith("cannot be used (File name too long); give it a shorter name.\n")
 
 
 @pytest.mark.parametrize("number", [errno.EACCES, errno.EROFS])
@@ -455,5 +466,21 @@ def test_a_place_that_may_not_be_written_is_one_sentence(
     monkeypatch.setattr("pvd.pipeline.execute", refuse)
     result = pvd("run")
     assert result.exit_code == 5
-    assert result.stderr.splitlines()[-1].startswith(f"Error: [Errno {number}] ")
-    assert "'runs/one/rounds'; " in result.stderr
+    said = result.stderr.splitlines()[-1]
+    assert said.startswith(f"Error: runs/one/rounds cannot be used ({os.strerror(number)}); ")
+    assert said.endswith("name another place.")
+    assert ("change its permissions" in said) == (number == errno.EACCES)
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EPERM])
+def test_what_else_the_system_refuses_is_not_taken_for_a_file(
+    monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def refuse(*args: object, **named: object) -> None:
+        raise OSError(number, os.strerror(number))  # of a port, a signal, a device
+
+    monkeypatch.setattr("pvd.pipeline.execute", refuse)
+    result = pvd("run")
+    assert result.exit_code == 1
+    assert isinstance(result.exception, PermissionError)
+    assert "permissions" not in result.stderr

@@ -32,12 +32,13 @@ from pvd.isolation.origin import TRACEBACK, memory_is_full, no_room
 from pvd.isolation.output import results_only
 
 ROOM = "make room, then give the same command again"
+PERMIT = "change its permissions, or name another place"
 MEND = {  # what a system refuses wherever a file is used, and what helps
     errno.ENOSPC: ROOM,
     errno.EDQUOT: ROOM,
     errno.ENAMETOOLONG: "give it a shorter name",
-    errno.EACCES: "allow it, or name another place",
-    errno.EPERM: "allow it, or name another place",
+    errno.EACCES: PERMIT,
+    errno.EPERM: PERMIT,
     errno.EROFS: "name another place",
 }
 plugins.add_command(check)
@@ -97,15 +98,25 @@ class Commands(click.Group):
         except PvdError as error:
             _end(ctx, error, error)
         except OSError as error:
-            if error.errno not in MEND:
+            if not (said := _refused(error)):
                 raise
-            _end(ctx, BadInput(f"{error}; {MEND[error.errno]}."), error)
+            _end(ctx, BadInput(said), error)
         except (MemoryError, RuntimeError) as error:
             if not memory_is_full(error):
                 raise
             _end(ctx, no_room("The memory is full", error), error)
         except KeyboardInterrupt:  # click would say "Aborted!", and exit with 1
             raise Interrupted("Stopped; the same command goes on from here.") from None
+
+
+def _refused(error: OSError) -> str:
+    """The sentence about a file that the system refuses; nothing for what else it refuses, such as
+    a port, or a child process."""
+    mend = MEND.get(error.errno or 0, "")
+    if isinstance(error.filename, str | bytes):
+        return mend and f"{os.fsdecode(error.filename)} cannot be used ({error.strerror}); {mend}."
+    # What is written to a stream, such as stdout, has no name, but needs room.
+    return f"{error.strerror}; {mend}." if mend == ROOM else ""
 
 
 def _end(ctx: click.Context, said: PvdError, error: Exception) -> NoReturn:

@@ -6,17 +6,20 @@ import re
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from traceback import walk_stack, walk_tb
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 from pvd.errors import MemoryFull, MissingPrerequisite, PluginError, PvdError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from importlib.metadata import Distribution
 
 TRACEBACK = "PVD_TRACEBACK"  # set to anything, the command line shows where an error came from
 OURS = "pvd-distill"
 FULL = re.compile("out of memory|not enough memory|allocate memory|ALLOC_FAILED")
+TRAINING = "pvd.training."  # modules that embed as many pictures at once as `train.chunk` says
 MOST = 600  # letters of what a stranger's exception says
 
 
@@ -82,13 +85,23 @@ def memory_is_full(error: BaseException) -> bool:
 
 
 def no_room(what: str, error: BaseException) -> MemoryFull:
-    """What to raise about a full memory, which is nobody's mistake."""
+    """What to raise about a full memory, which is nobody's mistake, and what helps there."""
     amount = re.search(r"allocate ([\d.]+ (?:bytes|[KMGTP]i?B))", error_line(error))
     asked = f" when it asked for {amount[1]}" if amount else ""
-    return MemoryFull(
-        f"{what}{asked}; free some, or use less (-o train.chunk=16 embeds fewer pictures at once "
-        "in training), then give the same command again."
-    )
+    helps = ["free some"]
+    if any(module.startswith(TRAINING) for module in _at_work(error)):
+        helps.append("embed fewer pictures at once with -o train.chunk=16")
+    if "CUDA" in error_line(error):
+        helps.append("choose another device, such as cpu")
+    return MemoryFull(f"{what}{asked}; {', or '.join(helps)}, then give the same command again.")
+
+
+def _at_work(error: BaseException) -> Iterator[str]:
+    """The modules whose functions were running: where it was raised, and who called that."""
+    for frame, _ in walk_tb(error.__traceback__):
+        yield frame.f_globals.get("__name__", "")
+    for frame, _ in walk_stack(None):
+        yield frame.f_globals.get("__name__", "")
 
 
 def broken(component: object, what: str, must: str) -> PluginError:
