@@ -40,9 +40,8 @@ def digest(path: Path) -> str | None:
         seen = path.stat()
         return _digest(path, seen.st_ino, seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns)
     except (OSError, ValueError) as error:  # no permission; NUL in the name
-        raise BadInput(
-            f"The file {path} cannot be read ({error}); check its permissions."
-        ) from None
+        why = error.strerror if isinstance(error, OSError) else error
+        raise BadInput(f"The file {path} cannot be read ({why}); check its permissions.") from None
 
 
 @lru_cache(maxsize=256)

@@ -20,10 +20,11 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pvd.bounds import AtLeast, AtMost
 from pvd.discovery import unknown
-from pvd.errors import BadInput, MissingFile, UnknownName
+from pvd.errors import BadInput, UnknownName
 from pvd.failures import Malformed, Refused
 from pvd.images import jpeg, scaled_size
 from pvd.protocols import Teacher
+from pvd.reading import read_text
 from pvd.records import Item, Persona, Ranking, Reply, Request, Slate
 
 if TYPE_CHECKING:
@@ -101,12 +102,7 @@ def source(name: str) -> str:
         return (resources.files("pvd") / "prompts" / f"{name}.j2").read_text(encoding="utf-8")
     if not name.endswith(".j2"):
         raise UnknownName(unknown("prompt", name, prompts()) + " Or name a file that ends in .j2.")
-    try:
-        return Path(name).read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise MissingFile(f"There is no prompt file {name}; check the path.") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadInput(f"The prompt file {name} cannot be read ({error}).") from None
+    return read_text(Path(name), "prompt file")
 
 
 @lru_cache

@@ -122,10 +122,10 @@ def test_a_prompt_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(UnknownName, match="default"):
         render("defualt", SOMEBODY, SHELF)
     (tmp_path / "binary.j2").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(BadInput, match="cannot be read"):
+    with pytest.raises(BadInput, match=r"binary\.j2, line 1 is not UTF-8"):
         render(str(tmp_path / "binary.j2"), SOMEBODY, SHELF)
     (tmp_path / "folder.j2").mkdir()
-    with pytest.raises(BadInput, match="cannot be read"):
+    with pytest.raises(MissingFile, match="is a folder; name a prompt file"):
         render(str(tmp_path / "folder.j2"), SOMEBODY, SHELF)
 
 
