@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import textwrap
 from collections.abc import Callable, Iterator, Sequence
@@ -11,9 +12,9 @@ from pvd.prose import JOINED
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
-    from rich.table import Table
 
 GAP = 2  # columns between two numbers
+RULE = "\N{BOX DRAWINGS LIGHT HORIZONTAL}"
 LOOKS = {"distilled": "bold", "chance": "dim"}
 BETWEEN = re.compile(
     r"\S+(?: points?)? \([+\u2212\d][^()]* to [^()]*\)|[+\u2212][\d.,]+ to [+\u2212][\d.,]+|\d %"
@@ -34,6 +35,8 @@ def say(console: Console, text: str, style: str = "", indent: int = 0) -> None:
 def table(console: Console, first: str, heads: Sequence[str], rows: Sequence[Cells]) -> None:
     """A table; where it is too wide its columns come in several, each with the rows' names. Columns
     without a cell are left out, and so are rows that have none in one of the several."""
+    from rich import box
+    from rich.table import Table
 
     def width(*cells: str) -> int:
         return max(len(line) for cell in cells for line in cell.split("\n"))
@@ -43,7 +46,8 @@ def table(console: Console, first: str, heads: Sequence[str], rows: Sequence[Cel
     # A head breaks between words where its numbers are narrower.
     widths = [width(*heads[n].split(), *(cells[n] for _, cells in rows)) for n in some]
     for part in fitting(names, widths, console.width):
-        shown = _empty_table(first, names)
+        shown = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True)
+        shown.add_column(first, max_width=names)
         for n in part:
             shown.add_column(heads[some[n]], justify="right", max_width=widths[n])
         for name, cells in rows:
@@ -80,54 +84,61 @@ def shorter(
     )
 
 
-def by_row(console: Console, first: str, heads: Sequence[str], rows: Sequence[Cells]) -> None:
+def by_row(
+    console: Console,
+    first: str,
+    heads: Sequence[str],
+    rows: Sequence[Cells],
+    most: float = math.inf,
+) -> bool:
     """A table; where it comes in several, each row's cells stand below one another if that is
-    shorter."""
-    _shortest(
+    shorter. False, and nothing is printed, if it takes more than so many lines."""
+    return _shortest(
         console,
         lambda: table(console, first, heads, rows),
         lambda: _below(console, first, heads, rows),
+        most=most,
     )
 
 
-def _shortest(console: Console, *ways: Callable[[], None]) -> None:
+def _shortest(console: Console, *ways: Callable[[], None], most: float = math.inf) -> bool:
     printed = []
     for way in ways:
         with console.capture() as capture:
             way()
         printed.append(capture.get())
-    console.file.write(min(printed, key=lambda text: text.count("\n")))
+    shown = min(printed, key=lambda text: text.count("\n"))
+    fits = shown.count("\n") <= most
+    console.file.write(shown * fits)
+    return fits
 
 
 def _below(console: Console, first: str, heads: Sequence[str], rows: Sequence[Cells]) -> None:
     """Each row's name, and below it a line for each column that has a cell: what the column is, and
     the lines of the cell beside one another."""
-    lines = [
-        (cells[n].split("\n"), head.replace("\n", " "))
-        for _, cells in rows
-        for n, head in enumerate(heads)
-    ]
-    parts = max(len(cell) for cell, _ in lines)
-    widths = [max(len(cell[n]) for cell, _ in lines if n < len(cell)) for n in range(parts)]
-    shown = _empty_table(first, max(console.width - sum(widths) - GAP * parts, 1))
-    for n, width in enumerate(widths):
-        shown.add_column("", justify="right" if n == 0 else "left", min_width=width, no_wrap=True)
-    for number, (name, _) in enumerate(rows):
-        shown.add_row(name, style=LOOKS.get(name, ""))
-        for cell, head in lines[number * len(heads) : (number + 1) * len(heads)]:
-            if any(cell):
-                shown.add_row(f"  {head}", *cell)
-    unpadded(console, shown)
+    indent = " " * GAP
+    labels = [head.replace("\n", " ") for head in heads]
+    found = [cell.split("\n") for _, cells in rows for cell in cells]
+    number = max(len(lines[0]) for lines in found)
+    wide = max(len(indent.join(["x" * number, *lines[1:]])) for lines in found)
+    names = max(min(max(map(len, labels)), console.width - wide - 2 * GAP), 1)
+
+    def write(line: str, style: str = "") -> None:
+        console.print(line, style=style, soft_wrap=True)
+
+    write(first)
+    write(RULE * min(GAP + names + GAP + wide, console.width))
+    for name, cells in rows:
+        for line in textwrap.wrap(name, console.width):
+            write(line, LOOKS.get(name, ""))
+        for label, cell in zip(labels, cells, strict=True):
+            if cell:
+                value, *rest = cell.split("\n")
+                *above, last = textwrap.wrap(label, names)
+                for line in above:
+                    write(indent + line)
+                write(indent.join(["", last.ljust(names), value.rjust(number), *rest]))
     console.print()
-
-
-def _empty_table(first: str, width: int) -> Table:
-    from rich import box
-    from rich.table import Table
-
-    shown = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True)
-    shown.add_column(first, max_width=width)
-    return shown
 
 
 def fitting(first: int, widths: Sequence[int], room: int) -> Iterator[range]:

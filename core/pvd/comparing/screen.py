@@ -11,6 +11,8 @@ from pvd.comparing.units import POINTS, judges, own, units
 from pvd.comparing.verdicts import tag
 from pvd.printing import Cells, by_row, say, shorter
 
+SCREEN = 26  # lines of a table of many measures; what is longer is read on the page
+
 
 def show(findings: Mapping[str, Any], report: Path) -> None:
     """Print what the comparison found to stdout."""
@@ -27,8 +29,9 @@ def show(findings: Mapping[str, Any], report: Path) -> None:
     measured = own(findings)
     shown = _differences(findings, "comparisons", views)
     shorter(console, "difference", "seen by", views, shown)
-    if measured:
-        by_row(console, "measure", *_by_plug_ins(findings))
+    whole = not measured or by_row(console, "measure", *_by_plug_ins(findings), most=SCREEN)
+    if not whole:
+        by_row(console, "measure", *_by_plug_ins(findings, gains=False))
     for line in wording.at_equal(findings):
         say(console, line)
         console.print()
@@ -37,8 +40,10 @@ def show(findings: Mapping[str, Any], report: Path) -> None:
     if all(run["dollars"] == 0 for run in findings["cost"]["runs"]):
         heads.pop()
     shorter(console, "runs", "", heads, scores)
-    if measured:
-        by_row(console, "measure", *_scores_by_plug_ins(findings))
+    whole &= not measured or by_row(console, "measure", *_scores_by_plug_ins(findings), most=SCREEN)
+    if not whole:
+        say(console, "All that the arms got and gained by these measures is in the report.")
+        console.print()
     for line in wording.substitution(findings):
         say(console, line)
     if findings["substitution"]:
@@ -49,9 +54,9 @@ def show(findings: Mapping[str, Any], report: Path) -> None:
     console.print(f"Report: {report}", soft_wrap=True)
 
 
-def _by_plug_ins(findings: Mapping[str, Any]) -> tuple[list[str], list[Cells]]:
-    """Verdicts and gains by what the evaluators of others measure, a row a measure."""
-    levels = [(f["path"], level) for f in findings["factors"] for level in f["labels"]]
+def _by_plug_ins(findings: Mapping[str, Any], gains: bool = True) -> tuple[list[str], list[Cells]]:
+    """Verdicts, and gains, by what the evaluators of others measure, a row a measure."""
+    levels = [(f["path"], level) for f in findings["factors"] for level in f["labels"] if gains]
     heads = [f"{b}\n- {a}" for _, a, b in _pairs(findings)]
     heads += [f"{level}\n- untrained" for _, level in levels]
     rows, written = [], units(findings)
@@ -59,8 +64,8 @@ def _by_plug_ins(findings: Mapping[str, Any]) -> tuple[list[str], list[Cells]]:
         unit = written[label]
         found = [row for row in findings["comparisons"] if row["view"] == label]
         cells = [f"{unit.change(row['difference'])}\n{tag(row)}" for row in found]
-        gains = (findings["gains"][path][level][label] for path, level in levels)
-        rows.append((label, [*cells, *(unit.change(gain) for gain in gains)]))
+        gained = (findings["gains"][path][level][label] for path, level in levels)
+        rows.append((label, [*cells, *(unit.change(gain) for gain in gained)]))
     return heads, rows
 
 

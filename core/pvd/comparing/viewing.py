@@ -81,7 +81,7 @@ def by_plug_ins(pairs: Sequence[tuple[Judge, Sheet]]) -> list[View]:
             found.append(View(label, sheet, metric, False, independent))
             continue
         found += [
-            View(f"{label}, {judge.label}", sheet, metric, False, judge.independent)
+            View(f"{label} under {judge.label}", sheet, metric, False, judge.independent)
             for judge, sheet in having
         ]
     return found

@@ -233,7 +233,7 @@ def test_a_measure_of_the_judges_winners_is_a_view_for_each_judge() -> None:
         v for v in viewing.views(judges, labelled([paper(), other], "by winner")) if v.is_own
     ]
 
-    assert [view.label for view in measured] == ["by winner, a", "by winner, b"]
+    assert [view.label for view in measured] == ["by winner under a", "by winner under b"]
     assert [view.is_independent for view in measured] == [False, True]
 
 
@@ -313,7 +313,7 @@ def test_who_shares_no_persona_tells_nothing() -> None:
     sheets = labelled([paper(PERSONAS[:half]), paper(PERSONAS[half:])], "precision@5")
     labels = [view.label for view in viewing.views(judges, sheets)]
 
-    assert labels[-2:] == ["precision@5, a", "precision@5, b"]
+    assert labels[-2:] == ["precision@5 under a", "precision@5 under b"]
 
 
 def test_a_measure_may_be_called_like_a_judge() -> None:

@@ -217,6 +217,25 @@ def test_of_many_measures_each_is_named_once_in_a_table(
         assert sum(bool(re.fullmatch(row, line)) for line in lines) == 5
 
 
+@pytest.mark.parametrize("columns", [60, 120])
+def test_tables_longer_than_a_screen_give_way_to_the_report(
+    columns: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """But never what a verdict rests on."""
+    monkeypatch.setenv("COLUMNS", str(columns))
+    names = [f"label-{n}@10" for n in range(12)]
+    few, many = (printed(by_measures(*some), capsys) for some in (names[:1], names))
+
+    pointer = "got and gained by these measures is in the report"
+    assert pointer not in few
+    assert pointer in " ".join(many.split())
+    rows = many[many.index("measure") :]
+    difference = r"−0\.\d{3} \(−0\.\d{3} to −0\.\d{3}\)"
+    assert len(re.findall(difference, rows)) == 12
+    assert "- untrained" in few
+    assert "- untrained" not in many
+
+
 def test_measures_of_several_levels_name_the_highest() -> None:
     (line, *_) = wording.answers(by_measures("precision@5", shifts=(0.1, 0.3, 0.2)))[0].rest
     assert re.match(r"By precision@5: noise=2 comes out highest, at 0\.5\d\d; better than", line)
