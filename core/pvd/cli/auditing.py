@@ -10,8 +10,14 @@ import click
 
 from pvd import options
 from pvd.cli import completing
-from pvd.cli.files import Place, plugin_files
-from pvd.cli.running import Dollars, output_options, settings_from
+from pvd.cli.files import Place, data_option, plugin_files
+from pvd.cli.running import (
+    Dollars,
+    asking_options,
+    config_options,
+    output_options,
+    settings_from,
+)
 
 UNASKED = ("teacher", "judge", "student", "sampler", "loss", "device")  # of a run, not of an audit
 
@@ -24,18 +30,8 @@ UNASKED = ("teacher", "judge", "student", "sampler", "loss", "device")  # of a r
     metavar="TEACHER...",
     shell_complete=completing.names("teacher"),
 )
-@click.option(
-    "--catalog",
-    metavar="[SOURCE:]PATH",
-    help="Table or folder of items.",
-    shell_complete=completing.names("source", files=True),
-)
-@click.option(
-    "--personas",
-    metavar="[SOURCE:]PATH",
-    help="Table or lines of personas.",
-    shell_complete=completing.names("source", files=True),
-)
+@data_option("catalog")
+@data_option("personas")
 @click.option("--slates", type=int, default=200, show_default=True, help="Asked of each teacher.")
 @click.option("--orders", type=int, default=3, show_default=True, help="Of each slate.")
 @click.option("--pairs", type=int, help="Slates whose pairs are asked too; else a tenth.")
@@ -55,25 +51,11 @@ UNASKED = ("teacher", "judge", "student", "sampler", "loss", "device")  # of a r
     help="Any setting; teacher.KEY for all teachers that have it; repeatable.",
     shell_complete=completing.settings,
 )
-@click.option(
-    "--recipe",
-    default="default",
-    show_default=True,
-    help="Named settings.",
-    shell_complete=completing.recipes,
-)
-@click.option("--config", type=Place(), help="Settings as TOML.")
-@click.option("--seed", type=int, help="Of every random stream.")
+@config_options
 @click.option("--store", type=Place(), help="The answers' database.")
 @click.option("--max-cost", type=Dollars(), metavar="DOLLARS", help="Limit of the whole audit.")
 @click.option("--max-calls", type=int, metavar="N", help="Questions that the audit may send.")
-@click.option("--batch", is_flag=True, help="Ask in batches: half the price, up to a day.")
-@click.option("--allow-unpriced", is_flag=True, help="Ask a teacher whose price nobody knows.")
-@click.option(
-    "--accept-model-change",
-    is_flag=True,
-    help="Go on if another model answers under the same name.",
-)
+@asking_options
 @click.option("--out", type=Place(), help="The audit's folder.")
 @click.option("--dry-run", is_flag=True, help="Say what it will ask and cost; ask nothing.")
 @plugin_files

@@ -12,7 +12,7 @@ import click
 
 from pvd import options
 from pvd.cli import completing
-from pvd.cli.files import plugin_files
+from pvd.cli.files import data_option, plugin_files
 from pvd.cli.plugging import split_name, wrapped
 from pvd.cli.tables import source_table
 from pvd.errors import UnknownName, UsageError
@@ -25,18 +25,8 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("name", metavar="KIND.NAME", shell_complete=completing.plugins)
-@click.option(
-    "--catalog",
-    metavar="[SOURCE:]PATH",
-    help="Check it on some of these items, not on drawn ones.",
-    shell_complete=completing.names("source", files=True),
-)
-@click.option(
-    "--personas",
-    metavar="[SOURCE:]PATH",
-    help="Check it on some of these personas, not on drawn ones.",
-    shell_complete=completing.names("source", files=True),
-)
+@data_option("catalog", "Check it on some of these items, not on drawn ones.")
+@data_option("personas", "Check it on some of these personas, not on drawn ones.")
 @plugin_files
 @click.option(
     "-o",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pvd.cli import completing
-from pvd.cli.files import Place, plugin_files
+from pvd.cli.files import Place, data_option, plugin_files
 from pvd.cli.tables import tables_from
 from pvd.errors import MissingFile
 
@@ -47,77 +47,75 @@ run_argument = click.argument(
 )
 
 
-def run_options(command: Callable[..., None]) -> Callable[..., None]:
-    """What says which run is meant; every other setting is `-o`."""
-    for decorate in reversed(
-        (
-            click.option(
-                "--catalog",
-                metavar="[SOURCE:]PATH",
-                help="Table or folder of items.",
-                shell_complete=completing.names("source", files=True),
-            ),
-            click.option(
-                "--personas",
-                metavar="[SOURCE:]PATH",
-                help="Table or lines of personas.",
-                shell_complete=completing.names("source", files=True),
-            ),
-            _name("--teacher", "teacher", "Who ranks slates for training."),
-            _name("--judge", "teacher", "Who ranks for the exam; else the teacher."),
-            _name("--student", "student", "The embedding model that learns."),
-            _name("--sampler", "sampler", "Who chooses the items of a slate."),
-            _name("--loss", "loss", "What pulls the scores to the rankings."),
-            _name("--observe", "observer", "An observer; repeatable.", multiple=True),
-            click.option(
-                "-o",
-                "assignments",
-                multiple=True,
-                metavar="KEY=VALUE",
-                help="Any setting, for example teacher.noise=0 or train.rounds=3; repeatable.",
-                shell_complete=completing.settings,
-            ),
-            click.option(
-                "--recipe",
-                default="default",
-                show_default=True,
-                help="Named settings.",
-                shell_complete=completing.recipes,
-            ),
-            click.option("--config", type=Place(), help="Settings as TOML."),
-            click.option("--seed", type=int, help="Of every random stream."),
-            click.option("--device", help="Where the student runs: cpu, cuda, mps."),
-            click.option("--store", type=Place(), help="The answers' database."),
-            click.option(
-                "--max-cost", type=Dollars(), metavar="DOLLARS", help="Limit of the whole run."
-            ),
-            click.option(
-                "--max-calls", type=int, metavar="N", help="Questions that the whole run may send."
-            ),
-            click.option(
-                "--batch", is_flag=True, help="Ask in batches: half the price, up to a day each."
-            ),
-            click.option(
-                "--allow-unpriced", is_flag=True, help="Ask a teacher whose price nobody knows."
-            ),
-            click.option(
-                "--accept-model-change",
-                is_flag=True,
-                help="Go on if another model answers under the same name.",
-            ),
-            plugin_files,
-        )
-    ):
-        command = decorate(command)
-    return command
+def _together(*options: Callable[..., Any]) -> Callable[..., Any]:
+    """Several options as one decorator, in the order of --help."""
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
 
 
-def output_options(command: Callable[..., None]) -> Callable[..., None]:
-    """How much is printed, and in which form."""
-    command = click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")(
-        command
-    )
-    return click.option("-q", "--quiet", is_flag=True, help="No progress.")(command)
+# Where settings come from.
+config_options = _together(
+    click.option(
+        "--recipe",
+        default="default",
+        show_default=True,
+        help="Named settings.",
+        shell_complete=completing.recipes,
+    ),
+    click.option("--config", type=Place(), help="Settings as TOML."),
+    click.option("--seed", type=int, help="Of every random stream."),
+)
+
+# How teachers are asked.
+asking_options = _together(
+    click.option("--batch", is_flag=True, help="Ask in batches: half the price, up to a day each."),
+    click.option("--allow-unpriced", is_flag=True, help="Ask a teacher whose price nobody knows."),
+    click.option(
+        "--accept-model-change",
+        is_flag=True,
+        help="Go on if another model answers under the same name.",
+    ),
+)
+
+# What says which run is meant; every other setting is `-o`.
+run_options = _together(
+    data_option("catalog"),
+    data_option("personas"),
+    _name("--teacher", "teacher", "Who ranks slates for training."),
+    _name("--judge", "teacher", "Who ranks for the exam; else the teacher."),
+    _name("--student", "student", "The embedding model that learns."),
+    _name("--sampler", "sampler", "Who chooses the items of a slate."),
+    _name("--loss", "loss", "What pulls the scores to the rankings."),
+    _name("--observe", "observer", "An observer; repeatable.", multiple=True),
+    click.option(
+        "-o",
+        "assignments",
+        multiple=True,
+        metavar="KEY=VALUE",
+        help="Any setting, for example teacher.noise=0 or train.rounds=3; repeatable.",
+        shell_complete=completing.settings,
+    ),
+    config_options,
+    click.option("--device", help="Where the student runs: cpu, cuda, mps."),
+    click.option("--store", type=Place(), help="The answers' database."),
+    click.option("--max-cost", type=Dollars(), metavar="DOLLARS", help="Limit of the whole run."),
+    click.option(
+        "--max-calls", type=int, metavar="N", help="Questions that the whole run may send."
+    ),
+    asking_options,
+    plugin_files,
+)
+
+# How much is printed, and in which form.
+output_options = _together(
+    click.option("-q", "--quiet", is_flag=True, help="No progress."),
+    click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout."),
+)
 
 
 def settings_from(

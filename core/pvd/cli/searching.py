@@ -14,7 +14,7 @@ import click
 
 from pvd import options
 from pvd.cli import completing
-from pvd.cli.files import Place, plugin_files
+from pvd.cli.files import Place, data_option, plugin_files
 from pvd.cli.running import output_options
 from pvd.cli.tables import source_table
 from pvd.discovery import nearest, registry
@@ -30,7 +30,6 @@ LONG, SHORT = 24, 8  # letters of an id in one line, if the terminal has room an
 ROOM = 15  # letters of a title, at least
 GAP = 3  # columns between two cells
 
-_catalog = click.option("--catalog", metavar="[SOURCE:]PATH", help="Table or folder of items.")
 _device = click.option("--device", default="cpu", help="Where the student runs: cpu, cuda, mps.")
 
 
@@ -38,7 +37,7 @@ _device = click.option("--device", default="cpu", help="Where the student runs: 
 @click.argument(
     "student", metavar="STUDENT", shell_complete=completing.names("student", files=True)
 )
-@_catalog
+@data_option("catalog")
 @click.option("--to", "folder", required=True, type=Place(), help="The index folder.")
 @click.option("--shard", metavar="I/N", help="Only one of N shares; run them all at once.")
 @click.option("--prune", is_flag=True, help="Take out what the catalogue no longer has.")
@@ -227,7 +226,7 @@ def _student_folder(student: str, given: Mapping[str, Any], device: str) -> Iter
 @click.argument("texts", metavar="TEXT...", nargs=-1, required=True)
 @click.option("-k", "count", default=12, show_default=True, help="How many hits a text gets.")
 @click.option("--html", type=Place(), help="Write a page with the pictures.")
-@_catalog
+@data_option("catalog")
 @click.option(
     "-o",
     "assignments",
