@@ -23,8 +23,9 @@ def texts(given: object) -> str:
         return f"{takes}, not {_cited(given)}; write [{_cited(given)}]"
     if not _is_list(given):
         return f"{takes}, not {shown(given)}; write for example ['red shoes']"
-    if (odd := next((one for one in given if not isinstance(one, str)), given)) is not given:
-        return f"{takes}, and one of them is {shown(odd)}; write text in its place, or leave it out"
+    if odd := [one for one in given if not isinstance(one, str)]:
+        one = shown(odd[0])
+        return f"{takes}, and one of them is {one}; write text in its place, or leave it out"
     return ""
 
 
@@ -39,8 +40,9 @@ def pictures(given: object) -> str:
         return f"{takes}, not {shown(given)}; write for example [item.open()]"
     if not len(given):
         return f"{takes}, one at least, and got none; leave the call out"
-    if (odd := next((one for one in given if not isinstance(one, Image)), given)) is not given:
-        return f"{takes}, and one of them is {_named(odd)}; write {_opened(odd)} in its place"
+    if odd := [one for one in given if not isinstance(one, Image)]:
+        one = odd[0]
+        return f"{takes}, and one of them is {_named(one)}; write {_opened(one)} in its place"
     return ""
 
 
