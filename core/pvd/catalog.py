@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from pvd.errors import BadInput
 from pvd.isolation import checks
 from pvd.money.amounts import count
+from pvd.prose import listed
 from pvd.protocols import Source
 from pvd.records import Catalog, Item, Persona, digest_of
 from pvd.settings import ExamSettings, SplitSettings
@@ -174,7 +175,7 @@ def _novelty(people: Split, group: str | None) -> tuple[str, str]:
         if len(known) == len(people.test):
             return (
                 "recombined",
-                f"Each held-out persona is new, but its parts ({' and '.join(columns)}) occur in "
+                f"Each held-out persona is new, but its parts ({listed(columns)}) occur in "
                 "training with other partners.",
             )
     return "unseen", "No held-out persona occurs in training."

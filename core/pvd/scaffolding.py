@@ -17,6 +17,7 @@ from pvd.adding import Addition, Existing, existing
 from pvd.discovery import KINDS, registry, unknown
 from pvd.errors import BadInput, UnknownName
 from pvd.folder import write_bytes
+from pvd.prose import listed
 
 NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 LONGEST = 32  # letters of a name: a line of the source holds it twice
@@ -122,7 +123,7 @@ def new(kinds: Sequence[str], name: str, folder: Path | None = None) -> Package:
     distribution, module = f"pvd-{name}", _module(name)
     if _is_installed(distribution) or importlib.util.find_spec(module):
         raise BadInput(
-            f"The package of {all_of(f'{kind}.{name}' for kind in kinds)} would be {distribution}, "
+            f"The package of {listed(f'{kind}.{name}' for kind in kinds)} would be {distribution}, "
             f"with the module {module}, and one of the two is installed already; choose another "
             "name."
         )
@@ -140,7 +141,7 @@ def new(kinds: Sequence[str], name: str, folder: Path | None = None) -> Package:
     values = {
         "alone": alone,
         "components": components,
-        "description": f"{all_of(it.a_kind for it in components).capitalize()} for pvd",
+        "description": f"{listed(it.a_kind for it in components).capitalize()} for pvd",
         "source": "source" in kinds,
         "distribution": distribution,
         "module": module,
@@ -221,12 +222,6 @@ def _is_installed(distribution: str) -> bool:
     except metadata.PackageNotFoundError:
         return False
     return True
-
-
-def all_of(names: Iterable[str]) -> str:
-    """`loss.mine`, or `teacher.mine, sampler.mine and loss.mine`."""
-    *others, last = names
-    return f"{', '.join(others)} and {last}" if others else last
 
 
 def _write(folder: Path, texts: Mapping[str, str]) -> None:

@@ -18,13 +18,13 @@ from pvd.cli.files import Place
 from pvd.cli.running import Dollars, run_options
 from pvd.cli.tables import tables_from
 from pvd.errors import Interrupted, PvdError, UsageError
+from pvd.prose import JOINED
 
 if TYPE_CHECKING:
     from pvd.beginning.proposing import Beginning, Choice, Proposal
 
 COST = 5.0  # dollars that are proposed as the limit
 COMMAND = re.compile(r"pip install '[^']*'")  # which is copied as a whole
-JOINED = "\N{NO-BREAK SPACE}"
 WIDEST = 100  # columns of what is read
 INTRO = {
     "catalog": "Catalogue: a table of items and their pictures, a folder of these, or SOURCE:PATH",

@@ -15,6 +15,7 @@ from pvd.cli import completing
 from pvd.cli.files import Place
 from pvd.discovery import KINDS, Listing, registry, unknown
 from pvd.errors import PluginError, UnknownName
+from pvd.prose import listed
 
 
 @click.group(invoke_without_command=True)
@@ -76,7 +77,7 @@ def new(kinds: str, name: str, to: Path | None) -> None:
     from pvd import scaffolding
 
     package = scaffolding.new([kind.strip() for kind in kinds.split(",")], name, to)
-    names = scaffolding.all_of(it.full for it in package.components)
+    names = listed(it.full for it in package.components)
     if package.additions:
         click.echo(f"New in {package.folder}, for {names}:")
     else:
@@ -103,6 +104,6 @@ def split_name(name: str, sections: Iterable[str] = ()) -> tuple[str, str]:
             raise UnknownName(f"{name!r} needs its kind before it: {' or '.join(meant)}.")
         raise UnknownName(unknown(what, name, known, names))
     if not dot:
-        listed = ", ".join(f"{kind}.{short}" for short in registry.names(kind))
-        raise UnknownName(f"{name!r} is a kind; name one of {listed}.")
+        names = ", ".join(f"{kind}.{short}" for short in registry.names(kind))
+        raise UnknownName(f"{name!r} is a kind; name one of {names}.")
     return kind, short
