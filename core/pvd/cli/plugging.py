@@ -104,6 +104,6 @@ def split_name(name: str, sections: Iterable[str] = ()) -> tuple[str, str]:
             raise UnknownName(f"{name!r} needs its kind before it: {' or '.join(meant)}.")
         raise UnknownName(unknown(what, name, known, names))
     if not dot:
-        names = ", ".join(f"{kind}.{short}" for short in registry.names(kind))
-        raise UnknownName(f"{name!r} is a kind; name one of {names}.")
+        its = ", ".join(f"{kind}.{short}" for short in registry.names(kind))
+        raise UnknownName(f"{name!r} is a kind; name one of {its}.")
     return kind, short
