@@ -51,7 +51,14 @@ def test_all_of_a_small_catalogue_is_drawn() -> None:
     assert [sorted(row) for row in rows.tolist()] == [[0, 1, 2, 3, 4]] * 3
 
 
-@pytest.mark.parametrize("options", [{"top": 0.0}, {"top": 1.5}, {"window": 1}])
-def test_options_are_checked(options: dict[str, float]) -> None:
-    with pytest.raises(ValueError, match="top must be"):
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"top": 0.0}, "top must be above 0 and at most 1"),
+        ({"top": 1.5}, "top must be above 0 and at most 1"),
+        ({"window": 1}, "window must be at least 2"),
+    ],
+)
+def test_options_are_checked(options: dict[str, float], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
         CloseCalls(**options)  # type: ignore[arg-type]
