@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
 GAP = 2  # columns between two numbers
+SLIM = 12  # columns that names have at least beside their numbers
 RULE = "\N{BOX DRAWINGS LIGHT HORIZONTAL}"
 LOOKS = {"distilled": "bold", "chance": "dim"}
 BETWEEN = re.compile(
@@ -121,7 +122,10 @@ def _below(console: Console, first: str, heads: Sequence[str], rows: Sequence[Ce
     found = [cell.split("\n") for _, cells in rows for cell in cells]
     number = max(len(lines[0]) for lines in found)
     wide = max(len(indent.join(["x" * number, *lines[1:]])) for lines in found)
-    names = max(min(max(map(len, labels)), console.width - wide - 2 * GAP), 1)
+    names = min(max(map(len, labels)), console.width - wide - 2 * GAP)
+    if names < min(SLIM, max(map(len, labels))):
+        table(console, first, heads, rows)
+        return
 
     def write(line: str, style: str = "") -> None:
         console.print(line, style=style, soft_wrap=True)
@@ -134,7 +138,7 @@ def _below(console: Console, first: str, heads: Sequence[str], rows: Sequence[Ce
         for label, cell in zip(labels, cells, strict=True):
             if cell:
                 value, *rest = cell.split("\n")
-                *above, last = textwrap.wrap(label, names)
+                *above, last = textwrap.wrap(label, names) or [""]
                 for line in above:
                     write(indent + line)
                 write(indent.join(["", last.ljust(names), value.rjust(number), *rest]))

@@ -54,3 +54,11 @@ def test_what_is_too_long_is_not_printed_at_all(capsys: pytest.CaptureFixture[st
     lines = printed(capsys, 100)
     assert printed(capsys, 100, most=len(lines)) == lines
     assert printed(capsys, 100, most=len(lines) - 1) == []
+
+
+@pytest.mark.parametrize("width", [38, 40, 44, 52])
+def test_no_line_is_wider_than_its_window(width: int, capsys: pytest.CaptureFixture[str]) -> None:
+    lines = printed(capsys, width)
+    assert max(map(len, lines)) <= width
+    text = "\n".join(lines)
+    assert [text.count(cell.split("\n")[0]) for cell in CELLS] == [len(ROWS)] * 3
