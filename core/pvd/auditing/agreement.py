@@ -107,6 +107,18 @@ def mean_top(top: Array, personas: Numbers, over: str) -> Estimate | None:
     return share(sums(top, personas), sums(known * 1.0, personas), float(known.sum()), over)
 
 
+def tied_best(ranks: Array, personas: Numbers, over: str) -> Estimate | None:
+    """The share of answers that call two items or more the best. An order that never changes still
+    names the same best item less than always where it has such ties."""
+    import numpy as np
+
+    best = tops(ranks)
+    answered = np.isfinite(best).any(axis=2)
+    ties = answered & ~(best == 1).any(axis=2)
+    given = sums(answered.sum(axis=1) * 1.0, personas)
+    return share(sums(ties.sum(axis=1) * 1.0, personas), given, float(answered.sum()), over)
+
+
 @dataclass(frozen=True)
 class Ceiling:
     """The most that two teachers can agree, given how much each agrees with itself; what they

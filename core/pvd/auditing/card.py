@@ -46,6 +46,7 @@ def card(member: Member, answers: Answers, seed: int) -> JSON:
         "itself": {
             "tau": known(agreement.mean_tau(own.tau, answers.personas, size, over)),
             "top": known(agreement.mean_top(own.top, answers.personas, over)),
+            "tied": known(agreement.tied_best(answers.ranks, answers.personas, over)),
             "chance": {"tau": 0.0, "top": 1 / size},
         },
         "place": _place(answers, seed, over),

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pvd import figures
+from pvd.auditing.wording import sureness
 from pvd.figures import GREY, LOOKS, Chart, legend, rule
 from pvd.prose import fixed
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Card = Mapping[str, Any]
+WIDE = 0.5  # an interval of a chance that tells nothing
 LETTERS = 34  # of a teacher's label in a legend
 
 
@@ -55,7 +57,8 @@ def by_place(cards: Sequence[Card]) -> Chart | None:
 
 def reliability(cards: Sequence[Card]) -> Chart | None:
     """Predicted and observed chances of comparisons, for teachers that give utilities."""
-    shown = [card for card in cards if card["calibration"]][: len(LOOKS)]
+    able = [card for card in cards if card["calibration"]]
+    shown = [card for card in able if _known(card["calibration"]["bins"])][: len(LOOKS)]
     if not shown:
         return None
 
@@ -63,7 +66,7 @@ def reliability(cards: Sequence[Card]) -> Chart | None:
         axes = figure.add_subplot()
         axes.plot((50, 100), (50, 100), color=GREY, lw=0.8, ls=(0, (1, 2)), zorder=0)
         for card, look in zip(shown, LOOKS, strict=False):
-            bins = card["calibration"]["bins"]
+            bins = _known(card["calibration"]["bins"])
             xs = [100 * one["predicted"] for one in bins]
             points = [
                 {name: 100 * one["observed"][name] for name in ("value", "low", "high")}
@@ -74,21 +77,20 @@ def reliability(cards: Sequence[Card]) -> Chart | None:
         axes.set(ylabel="came out so in another order, %")
         legend(axes, columns=1 if len(shown) < 4 else 2)
 
-    said = []
-    for card in shown:
-        slope = card["calibration"]["slope"]
-        if slope is None:
-            said.append(f"{_short(card['label'])}: everything came out as predicted")
-        else:
-            sure = "surer than it should be" if slope["high"] < 1 else "not clearly too sure"
-            sure = "less sure than it could be" if slope["low"] > 1 else sure
-            said.append(f"{_short(card['label'])} is {sure} (slope {slope['value']:.2g})")
+    said = "; ".join(sureness({**card, "label": _short(card["label"])}) for card in shown)
     return Chart(
         "How sure the utilities say it is, and how sure it is",
         figures.svg(paint, 3.0 + 0.12 * len(shown)),
-        f"{'; '.join(said)}. On the dotted line what is predicted is what happens; below it the "
-        "differences between utilities promise too much. 95 % intervals.",
+        f"{said}. On the dotted line what is predicted is what happens; below it the "
+        "differences between utilities promise too much, above it too little. 95 % intervals; "
+        "ranges of which hardly anything is known are left out.",
     )
+
+
+def _known(bins: Sequence[Card]) -> list[Card]:
+    """Without what came from next to no comparisons: a bar from 0 to 100 tells nothing, and looks
+    as if the line fell."""
+    return [one for one in bins if one["observed"]["high"] - one["observed"]["low"] < WIDE]
 
 
 def _points(
@@ -102,9 +104,13 @@ def _points(
     values = [point["value"] for point in points]
     below = [max(point["value"] - point["low"], 0) for point in points]
     above = [max(point["high"] - point["value"], 0) for point in points]
+    # Behind the line, and lighter: where few answers are, a bar is longer than the line.
     axes.errorbar(
-        xs, values, (below, above), color=colour, marker=marker, ls=dash, ms=4, lw=1.2,
-        elinewidth=1, label=_short(label),
+        xs, values, (below, above), ls="", ecolor=colour, elinewidth=1, alpha=0.45, zorder=1
+    )
+    axes.plot(
+        xs, values, color=colour, marker=marker, ls=dash, ms=4, lw=1.2, zorder=2,
+        label=_short(label),
     )  # fmt: skip
 
 

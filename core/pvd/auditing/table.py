@@ -44,7 +44,7 @@ def show(found: Mapping[str, Any], report: Path) -> None:
         say(console, pair["verdict"], indent=2)
         same = f"Same best item in {in_words(pair['top'])}"
         if pair["top_ceiling"]:
-            same += f"; with their noise at most {in_words(pair['top_ceiling'])}"
+            same += f"; with their noise and ties at most {in_words(pair['top_ceiling'])}"
         say(console, f"{same}.", indent=2)
         console.print()
     say(

@@ -5,15 +5,18 @@ A sentence is worded by an interval, and an interval around zero is never called
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from pvd.money.amounts import money
-from pvd.prose import fixed, true_minus
+from pvd.prose import fixed
 
 Found = Mapping[str, Any]  # an estimate, or a part of audit.json
 NOTHING = "unknown"
+LOG_ODDS = "logprob"  # the kind of utilities that promise a chance
+SURE = 0.995  # a predicted chance that the next answer can hardly surpass
 
 
 @dataclass(frozen=True)
@@ -53,8 +56,10 @@ def plain(estimate: Found | None, decimals: int = 2) -> Cell:
 
 
 def significant(estimate: Found | None, digits: int = 3) -> Cell:
-    """A number of any size, with so many digits."""
-    return _cell(estimate, lambda value: true_minus(f"{value:z.{digits}g}"))
+    """A number of any size, with so many digits; its interval has the same decimals."""
+    size = abs(estimate["value"] or estimate["high"]) if estimate else 0
+    above = math.floor(math.log10(size)) + 1 if size else 1  # digits before the point
+    return plain(estimate, max(digits - above, 0))
 
 
 def dollars(estimate: Found | None) -> Cell:
@@ -115,13 +120,62 @@ def steadiness(card: Found) -> str:
     return f"names the same best item in another order {said}"
 
 
+def ties(card: Found) -> str:
+    """How often several items are the best, as the end of a sentence about the teacher; nothing
+    where one always is."""
+    tied = card["itself"].get("tied")  # not in what an older version wrote
+    return (
+        f"ties its best item in {in_words(tied)} of its answers" if tied and tied["value"] else ""
+    )
+
+
+def always(card: Found) -> bool:
+    """Whether two items were never ordered otherwise than the utilities order them, however close
+    they are: no slope is steep enough then."""
+    found = card["calibration"]
+    if found is None or found["slope"] is not None or found["error"] is None:
+        return False
+    return any(one["predicted"] > 0.5 for one in found["bins"])
+
+
+def sureness(card: Found) -> str:
+    """Whether the utilities say how sure the order is, as a sentence about the teacher; of scores
+    in a unit of their own, by what they are log-odds."""
+    label, slope = card["label"], (card["calibration"] or {}).get("slope")
+    if always(card):
+        chances = (one["predicted"] for one in card["calibration"]["bins"])
+        less = min(chance for chance in chances if chance > 0.5) < SURE
+        return f"{label} always decided the same way" + (
+            ", so its differences promise too little" if less else ""
+        )
+    if slope is None:
+        return f"{label} gave too little to tell how sure it is"
+    if card["place"]["kind"] != LOG_ODDS:
+        return f"the scores of {label} are log-odds if multiplied by {significant(slope, 2)}"
+    sure = "surer than it should be" if slope["high"] < 1 else "not clearly too sure"
+    sure = "less sure than it could be" if slope["low"] > 1 else sure
+    return f"{label} is {sure} (slope {significant(slope, 2)})"
+
+
+def _slope(card: Found) -> Cell:
+    if always(card):
+        return Cell("unbounded")
+    return significant((card["calibration"] or {}).get("slope"))
+
+
+def _error(card: Found) -> Cell:
+    if card["place"]["kind"] != LOG_ODDS:  # a distance from chances that were never promised
+        return Cell(NOTHING)
+    return plain((card["calibration"] or {}).get("error"), 3)
+
+
 def verdict(card: Found) -> str:
     """A teacher in one sentence."""
     unusable = card["answers"]["unusable"]
     lost = f"{in_words(unusable)} of its answers cannot be used" if unusable else ""
     price = card["cost"]["per_thousand"]
     cost = "its price is unknown" if price is None else f"a thousand answers cost {dollars(price)}"
-    parts = [steadiness(card), bias(card), *filter(None, [lost]), cost]
+    parts = [steadiness(card), *filter(None, [ties(card)]), bias(card), *filter(None, [lost]), cost]
     return f"{card['label']} {'; '.join(parts)}."
 
 
@@ -155,6 +209,8 @@ def rows(found: Found) -> list[Row]:
         ),
         _row("same best item, %", f"in two orders of a slate; by luck {chance} %", cards,
              lambda c: percent(c["itself"]["top"])),
+        _row("ties its best, %", "answers with several best items, which share the place", cards,
+             lambda c: percent(c["itself"].get("tied"))),
         _row("tau with itself", "Kendall's tau-b of two orders; by luck 0", cards,
              lambda c: plain(c["itself"]["tau"])),
         _row("first place, ranks", "gained on the last place; without bias 0", cards,
@@ -171,10 +227,11 @@ def rows(found: Found) -> list[Row]:
              lambda c: percent((c["pairs"] or {}).get("noise_alone"))),
         _row("first of two wins, %", "without bias 50 %", cards,
              lambda c: percent((c["pairs"] or {}).get("first_wins"))),
-        _row("calibration slope", "of differences of utility as log-odds; 1 is right", cards,
-             lambda c: significant((c["calibration"] or {}).get("slope"))),
-        _row("calibration error", "predicted against observed, mean distance", cards,
-             lambda c: plain((c["calibration"] or {}).get("error"), 3)),
+        _row("calibration slope",
+             "of differences of utility as log-odds; 1 is right; unbounded: never otherwise", cards,
+             _slope),
+        _row("calibration error", "of log-odds: predicted against observed, mean distance", cards,
+             _error),
         _row("$ per 1,000 slates", "one answer each, readable or not", cards,
              lambda c: dollars(c["cost"]["per_thousand"])),
         _row("tokens in, a slate", "read by the teacher", cards,

@@ -36,6 +36,19 @@ def test_tied_best_items_share_the_first_place() -> None:
     assert agreement.within(ranks).top == pytest.approx([0.5, 0.0])
 
 
+def test_answers_whose_best_is_tied_are_counted() -> None:
+    tied, alone = [1.5, 1.5, 3.0], [1.0, 2.5, 2.5]  # ties below the best do not matter
+    nothing = [np.nan] * 3
+    ranks = np.array([[tied, alone], [tied, nothing], [alone, alone], [alone, tied]])
+
+    found = agreement.tied_best(ranks, np.arange(4), "")
+
+    assert found is not None
+    assert found.value == pytest.approx(3 / 7)
+    assert found.low < found.value < found.high
+    assert agreement.tied_best(np.full((4, 2, 3), np.nan), np.arange(4), "") is None
+
+
 def test_teachers_are_compared_in_different_orders_only() -> None:
     """They say the same of the same order and the contrary of another one."""
     up, down = [1.0, 2.0, 3.0], [3.0, 2.0, 1.0]
