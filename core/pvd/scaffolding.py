@@ -43,7 +43,7 @@ SUMMARIES = {
 # How a run is told to use it, if not as `--KIND NAME`.
 USES = {
     "evaluator": '-o \'evaluators=["mpr", "{name}"]\'',
-    "source": "--catalog {name}:shop --personas {name}:people",
+    "source": "--catalog {name}:FOLDER --personas {name}:FOLDER",
     "observer": "--observe {name}",
 }
 

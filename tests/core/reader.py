@@ -256,9 +256,12 @@ class Reader:
     def type_python(self, words: list[str], block: Block) -> None:
         """A script of the checkout or of the page, or a line of code: it is Python, and what it
         imports is there. Some take half an hour, others want published weights."""
-        if words[1] == "-m":
-            assert words[2] == "pytest", f"{block.where}: {words[2]}"
+        if words[1:3] == ["-m", "pytest"]:
             self.type_pytest(words[2:], block)
+            return
+        if words[1] == "-m":  # a module of ours, whose own tests run it
+            assert words[2].startswith("pvd"), f"{block.where}: {words[2]}"
+            assert importlib.util.find_spec(f"{words[2]}.__main__"), f"{block.where}: {words[2]}"
             return
         if words[1] == "-c":
             code = words[2]

@@ -242,7 +242,7 @@ def test_the_next_commands_are_printed(tmp_path: Path, monkeypatch: pytest.Monke
     )
     assert lines[-1].strip() == (
         'pvd run --loss soft -o \'evaluators=["mpr", "soft"]\' '
-        "--catalog soft:shop --personas soft:people"
+        "--catalog soft:FOLDER --personas soft:FOLDER"
     )
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageChops, ImageStat
 
+import pvd
 from pvd_plugins.sources.boutique import Boutique, product
 from pvd_plugins.sources.boutique.drawing import SHAPES, SIDE, draw
 from pvd_plugins.sources.boutique.personas import MANNERS, ROLES, SITUATIONS, most_people, visitors
@@ -325,3 +326,21 @@ def test_the_contact_sheet_is_written(tmp_path: Path) -> None:
     assert "6 products" in run.stdout
     with Image.open(out) as sheet:
         assert sheet.width > 6 * SIDE
+
+
+def test_the_shop_is_written_as_files(tmp_path: Path) -> None:
+    size = ["--count", "12", "--people", "4"]
+    command = [sys.executable, "-m", "pvd_plugins.sources.boutique", str(tmp_path / "shop"), *size]
+    run = subprocess.run(command, capture_output=True, text=True, check=True)
+
+    assert "12 products and 4 personas" in run.stdout
+    table = pvd.load("source", "table")
+    drawn = Boutique(size=12, people=4)
+    read = table.catalog(str(tmp_path / "shop/shop.csv"))
+    assert [(i.id, i.title, i.attributes, i.digest) for i in read] == [
+        (i.id, i.title, i.attributes, i.digest) for i in drawn.catalog()
+    ]
+    found = table.personas(str(tmp_path / "shop/people.jsonl"))
+    assert [(one.id, one.text, one.attributes) for one in found] == [
+        (one.id, one.text, one.attributes) for one in drawn.personas()
+    ]

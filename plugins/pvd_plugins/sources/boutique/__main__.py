@@ -1,4 +1,6 @@
-"""`python -m pvd_plugins.sources.boutique OUT.png` draws a sheet of the shop's first products."""
+"""`python -m pvd_plugins.sources.boutique FOLDER` writes the shop as files, and OUT.png a sheet of its
+first products.
+"""
 
 import argparse
 from collections.abc import Sequence
@@ -9,7 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 import pvd
 
-from . import Boutique
+from . import Boutique, files
 from .drawing import SIDE
 
 GAP, LABEL = 14, 26
@@ -31,16 +33,28 @@ def contact_sheet(items: Sequence[pvd.Item], columns: int) -> Image.Image:
 
 
 def main() -> None:
-    """Read the command line and write the sheet."""
+    """Read the command line and write the files or the sheet."""
     parser = argparse.ArgumentParser(prog="python -m pvd_plugins.sources.boutique")
-    parser.add_argument("out", type=Path, help="the picture to write, for instance boutique.png")
-    parser.add_argument("--count", type=int, default=48, help="how many products (48)")
-    parser.add_argument("--columns", type=int, default=8, help="how many in a row (8)")
+    parser.add_argument(
+        "out", type=Path, help="a folder for shop.csv, people.jsonl and pictures; or a sheet.png"
+    )
+    parser.add_argument("--count", type=int, help="how many products (a sheet 48, a shop 400)")
+    parser.add_argument("--people", type=int, default=120, help="how many personas (120)")
+    parser.add_argument("--columns", type=int, default=8, help="how many in a row of a sheet (8)")
     parser.add_argument("--seed", type=int, default=0, help="another seed is another shop (0)")
     asked = parser.parse_args()
-    catalog = Boutique(size=asked.count, seed=asked.seed).catalog()
-    contact_sheet(catalog, asked.columns).save(asked.out)
-    print(f"{asked.count} products in {asked.out}")
+    sheet = asked.out.suffix == ".png"
+    shop = Boutique(
+        size=asked.count or (48 if sheet else 400), people=asked.people, seed=asked.seed
+    )
+    catalog = shop.catalog()
+    if sheet:
+        contact_sheet(catalog, asked.columns).save(asked.out)
+        print(f"{len(catalog)} products in {asked.out}")
+    else:
+        people = shop.personas()
+        files.write(asked.out, catalog, people)
+        print(f"{len(catalog)} products and {len(people)} personas in {asked.out}")
 
 
 if __name__ == "__main__":
