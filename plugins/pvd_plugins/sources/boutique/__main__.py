@@ -1,5 +1,5 @@
-"""`python -m pvd_plugins.sources.boutique FOLDER` writes the shop as files, and OUT.png a sheet of its
-first products.
+"""`python -m pvd_plugins.sources.boutique FOLDER` writes the shop as files; with OUT.png it draws a
+sheet of its first products.
 """
 
 import argparse
