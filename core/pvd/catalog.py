@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from pvd.errors import BadInput
-from pvd.isolation import checks
+from pvd.isolation import catalogs
 from pvd.money.amounts import count
 from pvd.prose import listed
 from pvd.protocols import Source
@@ -59,14 +59,15 @@ class Data:
 
 
 def read(source: Source) -> Catalog:
-    """The catalogue that a source brings from its `path`; BadInput if it is empty."""
-    return checks.items(source, source.catalog(source.path))
+    """The catalogue that a source brings from its `path`; BadInput if it is empty, or holds
+    what no stage could use."""
+    return catalogs.items(source, source.catalog(source.path))
 
 
 def read_personas(source: Source) -> list[Persona]:
     """The personas that a source brings from its `path`; BadInput if there are none, or an id
     stands twice."""
-    return checks.personas(source, source.personas(source.path))
+    return catalogs.personas(source, source.personas(source.path))
 
 
 def divide(

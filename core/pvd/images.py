@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pvd.errors import BadInput, PluginError, PvdError
+from pvd.isolation.origin import error_line, maker
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -20,22 +21,36 @@ MAX_PIXELS = 40_000_000
 MAX_BYTES = 64 * 2**20
 
 
+def no_image(image: object) -> tuple[str, str] | None:
+    """Why an item cannot have this as its image, and what it must be; nothing if it can."""
+    if isinstance(image, Path) or callable(image):
+        return None
+    what = "text" if isinstance(image, str) else f"of the type {type(image).__name__}"
+    return f"is {what}", "give a pathlib.Path, or a function that returns bytes"
+
+
 def read(image: Path | Callable[[], bytes], where: str) -> bytes:
     """A file's bytes, or what a source's function returns, called long after the source was."""
     if isinstance(image, Path):
         return image.read_bytes()
+    if why := no_image(image):
+        raise PluginError(f"The image of {where} {'; '.join(why)}.")
     try:
         data = image()
-    except (PvdError, OSError):
+    except (PvdError, FileNotFoundError):
         raise
-    except Exception as error:  # a stranger's code
-        why = f"{type(error).__name__}: {' '.join(str(error).split())}"
+    except OSError as error:  # of what the function reads: a disk, an archive, another machine
         raise PluginError(
-            f"The image of {where} cannot be made ({why}); mend its source."
+            f"The image of {where} cannot be read ({error_line(error)}); look where "
+            f"{maker(image)} takes it from."
+        ) from error
+    except Exception as error:  # a stranger's code
+        raise PluginError(
+            f"The image of {where} cannot be made ({error_line(error)}); mend {maker(image)}."
         ) from error
     if not isinstance(data, bytes):
         what = type(data).__name__
-        raise PluginError(f"The image of {where} is {what} and not bytes; mend its source.")
+        raise PluginError(f"The image of {where} is {what} and not bytes; mend {maker(image)}.")
     return data
 
 

@@ -564,24 +564,52 @@ def test_utilities_are_pythons_own_numbers() -> None:
             pvd.Ranking(((0,), (1,)), utilities=(one, one)).check(2)
 
 
-def test_pictures_that_a_source_fails_to_make(install: Install) -> None:
-    body = """
+@pytest.mark.parametrize(
+    ("does", "why"),
+    [
+        ("raise KeyError('oh')", "cannot be made (KeyError: 'oh'); mend the plug-in {bad}."),
+        ("return 'text'", "is str and not bytes; mend the plug-in {bad}."),
+        (
+            "raise OSError('shelf fell down')",
+            "cannot be read (OSError: shelf fell down); look where the plug-in {bad} takes it "
+            "from.",
+        ),
+        (
+            "return open('nowhere.png', 'rb').read()",
+            "There is no image of item '{item}'; bring it, or take the item out.",
+        ),
+    ],
+)
+def test_pictures_that_a_source_fails_to_make(install: Install, does: str, why: str) -> None:
+    body = f"""
 def catalog(self, path):
     from dataclasses import replace
+    from functools import partial
+    def made(name): {does}
     found = Good.catalog(self, path)
-    def fails(): raise KeyError("oh")
-    return pvd.Catalog(tuple(replace(item, image=IMAGE) for item in found))
+    return pvd.Catalog(tuple(replace(i, image=partial(made, i.id)) for i in found))
 """
-    for name, image, why in (
-        ("fails", "fails", "cannot be made (KeyError: 'oh'); mend its source."),
-        ("text", "lambda: 'text'", "is str and not bytes; mend its source."),
+    install("acme", component("source", "bad", body), "source.bad")
+    code, sentence = ran("--catalog", "bad", "--personas", "bad")
+    assert code == 5
+    assert "80 of 80 pictures cannot be used" in sentence
+    first = pvd.load("source", "bad", size=80).catalog("")[0].id
+    assert sentence.endswith(why.format(bad="source.bad of acme 1.0", item=first))
+
+
+def test_a_picture_that_nobody_registered_is_of_its_source() -> None:
+    def fails() -> bytes:
+        raise OSError(5, "Input/output error")
+
+    for image, why in (
+        (
+            fails,
+            r"cannot be read \(OSError: \[Errno 5\] Input/output error\); look where its source",
+        ),
+        ("a.png", r"is text; give a pathlib.Path, or a function that returns bytes\.$"),
     ):
-        source = component("source", name, body.replace("IMAGE", image))
-        install(name, source, f"source.{name}")
-        code, sentence = ran("--catalog", name, "--personas", name)
-        assert code == 5
-        assert "80 of 80 pictures cannot be used" in sentence
-        assert sentence.endswith(why)
+        with pytest.raises(PluginError, match=f"^The image of item 'a' {why}"):
+            pvd.Item("a", image).open()  # type: ignore[arg-type]
 
 
 def test_a_file_of_p_is_named_as_the_user_wrote_it(install: Install, tmp_path: Path) -> None:
@@ -823,6 +851,27 @@ NONSENSE: dict[str, list[tuple[str, str]]] = {  # by the method: what it does, a
             "return pvd.Catalog((pvd.Item(' ', lambda: b''),))",
             "returned an item of id ' ' and attributes {} as item 1 of its catalogue; it must hold",
         ),
+        (
+            "return pvd.Catalog((pvd.Item('a', 'pics/0.png'),))",
+            "returned item 'a', whose image is text; give a pathlib.Path, or a function that "
+            "returns bytes",
+        ),
+        (
+            "import PIL.Image; return pvd.Catalog((pvd.Item('a', PIL.Image.new('L', (8, 8))),))",
+            "returned item 'a', whose image is of the type Image; give a pathlib.Path, or a",
+        ),
+        (
+            "return pvd.Catalog((pvd.Item('a', lambda: b'', title=7),))",
+            "returned item 'a', which has the title 7; a title is text, or None",
+        ),
+        (
+            "return pvd.Catalog((pvd.Item('a', lambda: b'', attributes={'n': 3}),))",
+            "returned item 'a', which has the attribute 'n': 3; both are text, str(...)",
+        ),
+        (
+            "return pvd.Catalog((pvd.Item('a', lambda: b'', attributes={3: 'n'}),))",
+            "returned item 'a', which has the attribute 3: 'n'; both are text, str(...)",
+        ),
     ],
     "source: personas(self, path)": [
         ("return None", "returned None from personas; it must"),
@@ -830,6 +879,19 @@ NONSENSE: dict[str, list[tuple[str, str]]] = {  # by the method: what it does, a
         (
             "return [pvd.Persona('a', None)]",
             "returned None in persona 1; it must return a list of pvd.Persona",
+        ),
+        (
+            "return [pvd.Persona('a', 'A', {'seen': {1}})]",
+            "returned persona 'a', whose attributes are no JSON (TypeError: Object of type set is "
+            "not JSON serializable); they must be a mapping",
+        ),
+        (
+            "return [pvd.Persona('a', 'A', {1: 'x', 'b': 'y'})]",
+            "returned persona 'a', whose attributes are no JSON (TypeError: '<' not supported",
+        ),
+        (
+            "return [pvd.Persona('a', 'A', ['tall'])]",
+            "returned persona 'a', whose attributes are no JSON (TypeError: a list of 1 is no map",
         ),
     ],
     "student: embed_texts(self, texts)": [

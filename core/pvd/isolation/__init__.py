@@ -1,7 +1,8 @@
 """What a plug-in does wrong is said in one sentence that names it, and harms nobody else.
 
 `origin` knows which distribution or file a class is from, `guard` stands where core calls it,
-`checks` and `answers` look at what it returns, `output` keeps what it prints away from the results.
+`checks`, `answers` and `catalogs` look at what it returns, `output` keeps what it prints away from
+the results.
 """
 
 from pvd.isolation.guard import calling, guard, inside, unguarded

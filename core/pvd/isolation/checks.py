@@ -8,7 +8,7 @@ asked for. All of it is cheap beside what it checks: no more than a glance at ea
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pvd.errors import BadInput
@@ -17,11 +17,8 @@ from pvd.records import (
     Catalog,
     Estimate,
     Forecast,
-    Item,
-    Persona,
     Ranking,
     Request,
-    check_distinct,
 )
 
 if TYPE_CHECKING:
@@ -265,52 +262,3 @@ def groups(student: object, found: object) -> list[dict[str, Any]]:
     if not learning or not all(isinstance(one, torch.Tensor) for one in learning):
         raise broken(student, "returned nothing that learns from parameter_groups", must)
     return copies
-
-
-# --- sources ----------------------------------------------------------------------------------
-
-
-def items(source: Any, catalog: Catalog) -> Catalog:
-    """What `catalog` returned: items with ids, one at least."""
-    check_type(source, "catalog", catalog)
-    _some(source, catalog, "items")
-    for number, item in enumerate(catalog.items):
-        if not (
-            isinstance(item, Item)
-            and isinstance(item.id, str)
-            and item.id.strip()
-            and isinstance(item.attributes, Mapping)
-        ):
-            what = shown(item)
-            if isinstance(item, Item):
-                what = f"an item of id {item.id!r} and attributes {item.attributes!r}"
-                what = shortened(what, 90)
-            raise broken(
-                source,
-                f"returned {what} as item {number + 1} of its catalogue",
-                "it must hold pvd.Item, each with text as its id and a mapping as its attributes",
-            )
-    return catalog
-
-
-def personas(source: Any, found: object) -> list[Persona]:
-    """What `personas` returned: personas with texts and ids of their own, one at least."""
-    must = "it must return a list of pvd.Persona, each with an id and a text"
-    if isinstance(found, str) or not isinstance(found, Iterable):
-        raise broken(source, f"returned {shown(found)} from personas", must)
-    people = list(found)
-    for number, one in enumerate(people):
-        if not isinstance(one, Persona):
-            raise broken(source, f"returned {shown(one)} as persona {number + 1}", must)
-        for what in (one.id, one.text):
-            if not (isinstance(what, str) and what.strip()):
-                raise broken(source, f"returned {shown(what)} in persona {number + 1}", must)
-    _some(source, people, "personas")
-    check_distinct((one.id for one in people), f"personas in {source.path or source.label}")
-    return people
-
-
-def _some(source: Any, found: Sequence[object], what: str) -> None:
-    """BadInput, not the plug-in's fault: the path may be that of an empty file."""
-    if not len(found):
-        raise BadInput(f"There are no {what} in {source.path or source.label}; a run needs some.")

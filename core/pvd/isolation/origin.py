@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from traceback import walk_stack, walk_tb
 from typing import TYPE_CHECKING
@@ -49,6 +49,21 @@ def origin_of(component: object) -> Origin:
     """Of a component or its class; one that was never registered is named after its class."""
     cls = component if isinstance(component, type) else type(component)
     return _known.get(cls) or Origin(cls.__qualname__, cls.__module__, cls.__module__)
+
+
+def maker(function: object) -> str:
+    """Whose function makes a picture, as sentences name it: the source that was registered by its
+    module, or by its package alone; `its source` if nobody knows."""
+    while isinstance(function, partial):
+        function = function.func
+    module = str(getattr(function, "__module__", ""))
+    sources = [known for known in _known.values() if known.name.startswith("source.")]
+    for depth in (None, 1):  # the whole module, then its package
+        part = module.split(".")[:depth]
+        here = {str(one): one for one in sources if one.module.split(".")[:depth] == part}
+        if len(here) == 1:
+            return next(iter(here)).replace("The", "the", 1)
+    return "its source"
 
 
 def checked_by(component: object) -> str:
