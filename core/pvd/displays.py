@@ -90,16 +90,16 @@ class Live(Observer):
         self._bars = Bars(
             TextColumn("{task.description}"),
             BarColumn(bar_width=None),
-            TextColumn(
-                "{task.completed:.0f}/{task.total:.0f}" if stage.total else "{task.completed:.0f}"
-            ),
+            TextColumn("{task.fields[done]}"),
             TextColumn("{task.fields[rate]}"),
             TimeRemainingColumn(compact=True),
             console=self._console,
             expand=True,
             transient=True,
         )
-        self._task = self._bars.add_task(f"{stage.title:<22}", total=stage.total, rate="")
+        self._task = self._bars.add_task(
+            f"{stage.title:<22}", total=stage.total, rate="", done=_counted(stage)
+        )
         self._bars.start()
 
     @hookimpl
@@ -108,6 +108,7 @@ class Live(Observer):
         if self._bars is not None:
             rate = pace(stage.done / max(stage.seconds, 1e-3), stage.unit)
             new: dict[str, Any] = {"rate": rate} if stage.done else {}
+            new["done"] = _counted(stage)
             self._bars.update(self._task, completed=stage.done, total=stage.total, **new)
 
     @hookimpl
@@ -118,3 +119,10 @@ class Live(Observer):
         if self._bars is not None:
             self._bars.stop()
         self._bars = None
+
+
+def _counted(stage: Stage) -> str:
+    """How much is done, and of how much; nothing of a stage that counts nothing."""
+    if stage.total:
+        return f"{stage.done:.0f}/{stage.total:.0f}"
+    return f"{stage.done:.0f}" if stage.done else ""

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import io
+import re
+
 import pytest
+from rich.console import Console
 
 from pvd import progress
-from pvd.displays import Plain
+from pvd.displays import Live, Plain
 from pvd.money.amounts import pace
 from pvd.progress import Progress
 
@@ -77,3 +81,31 @@ def test_money_and_trouble_stand_beside_the_stage(
     asked, trained = capsys.readouterr().err.splitlines()
     assert asked == "asking: 10/100, 0.5 slates/s, 180 s left; $0.52 spent of $5.00, 3 retries"
     assert trained == "training: 10/100, 0.5 steps/s, 180 s left", "it is not the next one's"
+
+
+def bars(total: int | None, *done: int) -> str:
+    """What a terminal has shown of a stage when it ends."""
+    screen = io.StringIO()
+    live = Live()
+    live._console = Console(file=screen, force_terminal=True, color_system=None, width=60)
+    shown = Progress(live)
+    with shown.stage("exam", total, "slates"):
+        for count in done:
+            shown.advance(count)
+        assert live._bars is not None
+        live._bars.refresh()
+    return screen.getvalue()
+
+
+def test_a_stage_that_counts_nothing_shows_no_number() -> None:
+    bare = bars(None)
+    assert "exam" in bare
+    assert not re.search(r"\d", re.sub(r"\x1b\[[0-9?]*[a-zA-Z]", "", bare))
+
+
+def test_what_is_counted_is_shown_with_or_without_an_end() -> None:
+    assert " 3/8 " in bars(8, 3)
+    assert " 0/8 " in bars(8)
+    unknown = bars(None, 7)
+    assert " 7 " in unknown
+    assert "7/" not in unknown
