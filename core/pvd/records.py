@@ -6,6 +6,7 @@ import hashlib
 import json
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
@@ -123,6 +124,19 @@ class Slate:
     repeat: int = 0  #: another number is another question about the same
 
 
+def _position(given: Any) -> int:
+    """A position in a slate, perhaps of an array or a tensor."""
+    with suppress(TypeError, ValueError, OverflowError):
+        if not isinstance(given, str) and (whole := int(given)) == given:
+            return whole
+    of_item = isinstance(given, str | Item)
+    mend = "an item's is slate.items.index(item)" if of_item else "numbers go into from_utilities"
+    raise ValueError(
+        "from_order takes positions in the slate, 0 for the first shown, not "
+        f"{getattr(given, 'id', given)!r:.40}; {mend}"
+    )
+
+
 @dataclass(frozen=True, slots=True)  # there are many
 class Ranking:
     """One answer: an order of slate positions, counted from 0, with ties and gaps."""
@@ -136,8 +150,8 @@ class Ranking:
 
     @classmethod
     def from_order(cls, order: Sequence[int]) -> Ranking:
-        """A strict ranking: the slate's positions, best first."""
-        return cls(tuple((int(position),) for position in order))
+        """A strict ranking: the slate's positions, best first. ValueError for what is none."""
+        return cls(tuple((_position(one),) for one in order))
 
     @classmethod
     def from_utilities(

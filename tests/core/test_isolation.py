@@ -549,6 +549,36 @@ def test_a_ranking_by_utilities_is_by_numbers() -> None:
         pvd.Ranking(((), ()), utilities=(float("nan"),) * 2).check(2)
 
 
+@pytest.mark.parametrize(
+    ("one", "what", "mend"),
+    [
+        ("lamp-007", "'lamp-007'", "an item's is slate.items.index(item)"),
+        ("2", "'2'", "an item's is slate.items.index(item)"),
+        (pvd.Item("lamp-007", Path("a.png")), "'lamp-007'", "an item's is slate.items.index(item)"),
+        (0.9, "0.9", "numbers go into from_utilities"),
+        (float("nan"), "nan", "numbers go into from_utilities"),
+        (None, "None", "numbers go into from_utilities"),
+    ],
+)
+def test_an_order_is_one_of_positions(one: Any, what: str, mend: str) -> None:
+    with pytest.raises(ValueError, match=r"^from_order takes positions") as caught:
+        pvd.Ranking.from_order([0, one])
+    assert str(caught.value) == (
+        f"from_order takes positions in the slate, 0 for the first shown, not {what}; {mend}"
+    )
+
+
+def test_positions_may_come_from_an_array() -> None:
+    import numpy as np
+    import torch
+
+    for order in (range(2, -1, -1), np.array([2, 1, 0]), torch.tensor([2, 1, 0]), [2.0, 1.0, 0.0]):
+        ranking = pvd.Ranking.from_order(order)
+        assert ranking == pvd.Ranking(((2,), (1,), (0,)))
+        assert ranking.check(3)
+        assert {type(place) for tier in ranking.tiers for place in tier} == {int}
+
+
 def test_utilities_are_pythons_own_numbers() -> None:
     import numpy as np
     import torch
