@@ -12,14 +12,15 @@ from pvd.prose import MINUS, fixed
 
 Estimate = Mapping[str, Any]  # as metrics.json holds one
 
-# Name before the "@": label and decimals, in the order shown. Others may come from plug-ins.
+# Name before the "@": label, decimals, least and most, in the order shown. Others may come from
+# plug-ins.
 METRICS = {
-    "mpr": ("MPR", 1),
-    "mpr_true": ("true MPR", 1),
-    "ndcg": ("nDCG", 3),
-    "kendall": ("Kendall's tau", 2),
-    "hit": ("hit", 1),
-    "drift": ("drift", 3),
+    "mpr": ("MPR", 1, 0.0, 100.0),
+    "mpr_true": ("true MPR", 1, 0.0, 100.0),
+    "ndcg": ("nDCG", 3, 0.0, 1.0),
+    "kendall": ("Kendall's tau", 2, -1.0, 1.0),
+    "hit": ("hit", 1, 0.0, 100.0),
+    "drift": ("drift", 3, 0.0, 2.0),
 }
 RANKS = ("mpr", "mpr_true")  # in points of percentile rank, which the words are about
 # In the order shown; `text` sits in comparisons alone.
@@ -42,6 +43,12 @@ def measure(exam: Mapping[str, Any]) -> str:
 def is_own(metric: str) -> bool:
     """Whether a plug-in brought it: we know neither its name nor its unit."""
     return metric.partition("@")[0] not in METRICS
+
+
+def spanned(metric: str) -> tuple[float, float]:
+    """The least and the most that it can be; without ends for what plug-ins bring."""
+    known = METRICS.get(metric.partition("@")[0])
+    return known[2:] if known else (-math.inf, math.inf)
 
 
 def metric_place(metric: str) -> int:

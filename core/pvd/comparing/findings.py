@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,7 @@ from pvd.comparing.marking import TRAINED, Curve, Sheet
 from pvd.comparing.viewing import View
 from pvd.crossed import FEW_SEEDS
 from pvd.estimates import plain
-from pvd.metrics import RANKS
+from pvd.metrics import RANKS, spanned
 from pvd.records import Estimate
 
 if TYPE_CHECKING:
@@ -94,13 +94,20 @@ def estimate(grid: Grid, seed: int) -> Estimate:
     return estimates.mean(grid.tolist(), seed, over)
 
 
+def _level(grid: Grid, metric: str, seed: int) -> dict[str, Any]:
+    """The mean of what is measured, no difference: its interval ends where the metric does."""
+    found = estimate(grid, seed)
+    least, most = spanned(metric)
+    return plain(replace(found, low=max(found.low, least), high=min(found.high, most)))
+
+
 def _arm(design: Design, views: Sequence[View], number: int, seed: int) -> dict[str, Any]:
     arm = design.arms[number]
     return {
         "label": arm.label,
         "levels": {f.path: f.labels[n] for f, n in zip(design.factors, arm.levels, strict=True)},
         "teacher": design.teacher_of(arm),
-        "score": {v.label: plain(estimate(v.values([number]), seed)) for v in views},
+        "score": {v.label: _level(v.values([number]), v.metric, seed) for v in views},
         "gain": {v.label: plain(estimate(v.gain([number]), seed)) for v in views},
     }
 
@@ -118,7 +125,7 @@ def _rows(view: View, seed: int) -> dict[str, Any]:
         ]
         shapes = {None if grid is None else grid.shape for grid in grids}
         if len(shapes) == 1 and None not in shapes:  # a plug-in may measure some systems only
-            found[system] = plain(estimate(np.mean(grids, axis=0), seed))
+            found[system] = _level(np.mean(grids, axis=0), metric, seed)
     return found
 
 
@@ -141,7 +148,7 @@ def _metrics(design: Design, sheets: Sequence[Sheet], seed: int) -> dict[str, An
     return {
         judge.label: {
             arm.label: {
-                metric: plain(estimate(sheet.values([number], metric), seed))
+                metric: _level(sheet.values([number], metric), metric, seed)
                 for metric in sheet.metrics
             }
             for number, arm in enumerate(design.arms)
@@ -310,6 +317,6 @@ def _points(view: View, arm: int, seed: int) -> list[dict[str, Any]]:
             for key in ("answers", "dollars")
         }
         # Before training all seeds are alike: an interval over personas alone.
-        value = estimate(grid if number else grid[0], seed)
-        points.append({**costs, **plain(value)})
+        value = _level(grid if number else grid[0], view.metric, seed)
+        points.append({**costs, **value})
     return points

@@ -43,6 +43,21 @@ def test_a_measure_of_ours_that_is_no_view_has_means_and_differences_and_no_verd
     assert [view["label"] for view in said["views"]] == ["judge"]
 
 
+def test_an_interval_of_a_share_ends_at_a_hundred_and_that_of_a_difference_does_not() -> None:
+    made = design(sampler=["uniform", "four-bin"])
+    alike = np.full(PEOPLE, 97.0)
+    grids = [np.stack([alike - 60, *[alike] * 5]), np.stack([*[alike] * 5, alike - 0.5])]
+    said = found(made, {"judge": measuring(sheet([noise(6, 1), noise(6, 2)]), "hit@5", grids)})
+
+    wide, narrow = (score["hit@5"] for score in said["metrics"]["simulated"].values())
+    assert (wide["value"], wide["high"]) == (87.0, 100.0)
+    assert narrow["value"] < narrow["high"] < 100
+    (row,) = said["measures"]["simulated"]["hit@5"]["comparisons"]
+    off = row["difference"]
+    assert off["high"] - off["value"] == pytest.approx(off["value"] - off["low"])
+    assert off["high"] > 100 - wide["value"]
+
+
 LABELS = np.random.default_rng(7).uniform(0, 0.5, PEOPLE)  # precision of the untrained student
 
 
