@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import difflib
 import hashlib
-import importlib.util
-import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property, partial
-from importlib.machinery import SourceFileLoader
 from pathlib import Path
-from types import CodeType, ModuleType
+from types import ModuleType
 
 import pluggy
 
@@ -28,9 +25,17 @@ from pvd.errors import (
 )
 from pvd.installed import Entry, found, misnamed, taken, unusable
 from pvd.isolation import Origin, guard, inside
-from pvd.isolation.hooks import check_arguments, unmarked
+from pvd.isolation.files import executed
+from pvd.isolation.hooks import (
+    check_arguments,
+    check_component,
+    check_name,
+    undeclared,
+    unmarked,
+)
 from pvd.isolation.origin import TRACEBACK, broken, error_line, missing_package, remember
 from pvd.isolation.output import streams_kept
+from pvd.prose import with_article
 
 KINDS: dict[str, type[protocols.Component]] = {
     "teacher": protocols.Teacher,
@@ -44,8 +49,6 @@ KINDS: dict[str, type[protocols.Component]] = {
 # Names that an option may not have: core writes them into tables, or sets them itself.
 RESERVED = {"use", "name", "label", "options"}
 RESERVED_OF = {"teacher": {"seed", "capabilities", "store_folder"}, "source": {"path"}}
-# As it is typed after --teacher, and stands in the names of run folders.
-NAME = re.compile(r"[A-Za-z0-9]+([-_.][A-Za-z0-9]+)*")
 PLURAL = {"loss": "losses"} | {kind: kind + "s" for kind in KINDS if kind != "loss"}
 MANY, ALIKE = 30, 5  # names of which not all are listed, but so many
 
@@ -57,7 +60,7 @@ class Listing:
     name: str  # kind.name
     module: str
     distribution: str
-    status: str  # "not loaded", "loaded", or the error's one line
+    status: str  # "installed", "loaded", or the error's one line
 
 
 class Registry:
@@ -69,7 +72,7 @@ class Registry:
         self._seen: dict[str, PvdError] = {}  # of all that were loaded at once, those that failed
         self._files: dict[str, tuple[str, str]] = {}  # by module: a file of -p, and its SHA-256
         self._from_file: dict[str, str] = {}  # the same by plug-in, as the user wrote the path
-        self._place = ""  # the distribution or file that is being loaded
+        self._place = self._module = ""  # the distribution or file that is being loaded
         # What it may register, and whether that counts. None: a file, which may add any free name.
         self._loading: Mapping[str, bool] | None = None
         self._manager = pluggy.PluginManager("pvd")
@@ -107,7 +110,7 @@ class Registry:
             return fault
         if name in self._classes and name not in self._seen:
             return "loaded"
-        return str(self._errors.get(name) or self._seen.get(name) or "not loaded")
+        return str(self._errors.get(name) or self._seen.get(name) or "installed")
 
     def load_all(self) -> dict[str, PvdError]:
         """Load every plug-in, each by itself; what is wrong with those that cannot be used, which
@@ -132,11 +135,24 @@ class Registry:
             self._load(kind, name)
         return self._classes[full]
 
+    def _elsewhere(self, kind: str, name: str) -> str:
+        """The end of a sentence about a name that this kind lacks, if it is its name with the kind
+        before it, or another kind's."""
+        if (short := name.removeprefix(f"{kind}.")) in self.names(kind):
+            return f"; write {short!r}, without its kind."
+        kinds = [
+            other
+            for other in KINDS
+            if {name, name.removeprefix(f"{other}.")} & {*self.names(other)}
+        ]
+        return f"; {name!r} is {' and '.join(map(with_article, kinds))}." if kinds else ""
+
     def _load(self, kind: str, name: str) -> None:
         full = f"{kind}.{name}"
         entries = self._entries.get(full)
         if not entries:
-            raise UnknownName(unknown(kind, name, self.names(kind)))
+            hint = self._elsewhere(kind, name)
+            raise UnknownName(unknown(kind, name, self.names(kind), hint=hint))
         if fault := unusable(entries[0], entries):
             unmet = entries[0].unmet()
             raise (MissingPrerequisite if unmet and unmet in fault else PluginError)(fault)
@@ -183,7 +199,7 @@ class Registry:
         if path.suffix != ".py":
             raise PluginError(f"The plug-in file {path} is no Python file; name a .py file.")
         with _loading(origin):
-            module = sys.modules.get(module_name) or _executed(module_name, path)
+            module = sys.modules.get(module_name) or executed(module_name, path)
         for name, source in list(self._from_file.items()):
             same = Path(source).resolve() == path.resolve()
             if same and self._classes[name].__module__ != module_name:
@@ -212,7 +228,7 @@ class Registry:
             return
         check_arguments(module)
         before, whole = dict(self._classes), False
-        self._place, self._loading = place, declared
+        self._place, self._module, self._loading = place, module.__name__, declared
         try:
             self._manager.register(module, module.__name__)
             self._check_hooks(module)
@@ -237,19 +253,15 @@ class Registry:
 
     def _register(self, kind: str, name: str, component: type[protocols.Component]) -> None:
         full = f"{kind}.{name}"
-        if not (isinstance(name, str) and NAME.fullmatch(name)):
-            raise PluginError(f"{name!r} is no name; use small letters, digits and hyphens")
+        check_name(name)
         if self._loading is not None and full not in self._loading:
-            raise PluginError(f"it registers {full!r}, which its entry points do not declare")
+            raise PluginError(undeclared(full, self._module, full in self._entries))
         if self._loading is not None and not self._loading[full]:
             return  # somebody else's name; its others are of use
-        if not (isinstance(component, type) and issubclass(component, KINDS[kind])):
-            raise PluginError(f"{full} is {component!r}, no subclass of pvd.{KINDS[kind].__name__}")
-        if not is_dataclass(component):
-            raise PluginError(f"{full} is no dataclass; put @dataclass(kw_only=True) above it")
+        check_component(kind, full, component, KINDS)
         if self._loading is None and (full in self._entries or full in self._classes):
             raise PluginError(f"the name {full!r} is taken; choose another")
-        options = {f.name for f in fields(component)}
+        options = {f.name for f in fields(component)}  # type: ignore[arg-type]
         if taken := sorted(options & (RESERVED | RESERVED_OF.get(kind, set()))):
             raise PluginError(
                 f"{full} has an option {taken[0]!r}, a name that core needs; rename it"
@@ -263,11 +275,13 @@ class Registry:
         self._classes[full] = component
 
 
-def unknown(kind: str, name: str, known: Iterable[str], also: Iterable[str] = ()) -> str:
-    """The sentence for a name that does not exist: the nearest one, here or in `also`, and all, or
-    those that are most like it where they are many."""
+def unknown(
+    kind: str, name: str, known: Iterable[str], also: Iterable[str] = (), hint: str = ""
+) -> str:
+    """The sentence for a name that does not exist: what a `hint` says, or the nearest one, here or
+    in `also`; and all, or those that are most like it where they are many."""
     names = list(known)
-    near = nearest(name, [*names, *also])
+    near = hint or nearest(name, [*names, *also])
     if len(names) > MANY:
         alike = difflib.get_close_matches(name, names, n=ALIKE, cutoff=0.0)
         there = f"There are {len(names):,}, such as {', '.join(alike)}."
@@ -303,29 +317,6 @@ def _loading(origin: Origin) -> Iterator[None]:
         raise
     except BaseException as error:
         raise (missing_package(origin, error) or _unloadable(origin, error)) from error
-
-
-class _AsItIs(SourceFileLoader):
-    """Compiles what the file holds now: a compiled file is told from another by second and size, so
-    that a mended plug-in could run as it was before, under the digest of what it is."""
-
-    def get_code(self, fullname: str) -> CodeType:
-        return self.source_to_code(self.get_data(self.path), self.path)
-
-
-def _executed(name: str, path: Path) -> ModuleType:
-    """The module of a file."""
-    loader = _AsItIs(name, str(path))
-    spec = importlib.util.spec_from_file_location(name, path, loader=loader)
-    assert spec, "there is a loader"
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # dataclasses look their module up there
-    try:
-        loader.exec_module(module)
-    except BaseException:
-        del sys.modules[name]
-        raise
-    return module
 
 
 def _unloadable(origin: Origin, error: BaseException) -> PluginError:

@@ -20,6 +20,7 @@ from pvd.bounds import refusal
 from pvd.discovery import KINDS, check_whole, nearest, registry
 from pvd.errors import BadInput, PluginError, UnknownName
 from pvd.isolation import calling, origin_of
+from pvd.prose import with_article
 from pvd.protocols import Component, Source
 from pvd.reading import read_text
 from pvd.wording import no_option, required, set_whole
@@ -105,8 +106,8 @@ def build(kind: str, table: Any, where: str) -> Component:
         table = {"use": table}
     if not isinstance(table, Mapping) or not isinstance(table.get("use"), str):
         raise BadInput(
-            f"{where} must be the name of {'an' if kind[0] in 'eo' else 'a'} {kind}, or a table "
-            f"with `use`, not {table!r}."
+            f"{where} must be the name of {with_article(kind)}, or a table with `use`, not "
+            f"{table!r}."
         )
     options = {key: value for key, value in table.items() if key != "use"}
     name = table["use"]

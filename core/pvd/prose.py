@@ -21,3 +21,8 @@ def listed(names: Iterable[str]) -> str:
     """`a`, `a and b`, or `a, b and c`; one name at least."""
     *others, last = names
     return f"{', '.join(others)} and {last}" if others else last
+
+
+def with_article(noun: str) -> str:
+    """`a teacher`, `an Estimate`, by the first letter."""
+    return f"{'an' if noun[:1].lower() in [*'aeiou'] else 'a'} {noun}"

@@ -96,7 +96,7 @@ def test_listing_and_names_import_nothing(install: Install, tmp_path: Path) -> N
         "from pvd.discovery import registry\n"
         "rows = registry.listing()\n"
         "assert 'acme' in registry.names('teacher'), registry.names('teacher')\n"
-        "assert {row.status for row in rows} == {'not loaded'}, rows\n"
+        "assert {row.status for row in rows} == {'installed'}, rows\n"
         f"heavy = {{{module!r}, 'pvd_plugins', 'torch', 'numpy', 'PIL', 'click'}}\n"
         "print(sorted(heavy & set(sys.modules)))",
         tmp_path,
@@ -113,7 +113,7 @@ def test_only_the_named_module_is_loaded(install: Install) -> None:
     assert cls.name == "teacher.acme"
     assert other not in sys.modules
     assert status(registry, "teacher.acme") == "loaded"
-    assert status(registry, "teacher.other") == "not loaded"
+    assert status(registry, "teacher.other") == "installed"
     (row,) = [row for row in registry.listing() if row.name == "teacher.acme"]
     assert (row.module, row.distribution) == (mine, "acme 1.0")
 
@@ -182,6 +182,15 @@ def test_an_unknown_name_shows_the_nearest_and_all(install: Install) -> None:
     assert sentence.startswith("There is no teacher 'acme-visoin'; did you mean 'acme-vision'?")
     for name in registry.names("teacher"):
         assert name in sentence
+    for kind, name, hint in (
+        ("teacher", "teacher.acme-vision", "write 'acme-vision', without its kind."),
+        ("sampler", "acme-vision", "'acme-vision' is a teacher."),
+        ("evaluator", "teacher.acme-vision", "'teacher.acme-vision' is a teacher."),
+        ("teacher", "mpr", "'mpr' is an evaluator."),
+    ):
+        with pytest.raises(UnknownName) as caught:
+            registry.get(kind, name)
+        assert str(caught.value).startswith(f"There is no {kind} {name!r}; {hint} There are: ")
     with pytest.raises(UnknownName, match=r"^There is no teacher 'zzz'\. There are: acme-vision"):
         registry.get("teacher", "zzz")
 
@@ -195,8 +204,16 @@ BROKEN = {
         teacher("bad").replace("    register(", "    raise KeyError('oh')\n    register("),
         "KeyError: 'oh'",
     ),
-    "undeclared name": (teacher("sneaky"), "it registers 'teacher.sneaky', which its entry"),
-    "a bundled name": (teacher("simulated"), "it registers 'teacher.simulated', which its entry"),
+    "undeclared name": (
+        teacher("sneaky"),
+        "it registers 'teacher.sneaky', which its entry points do not declare; add "
+        '"teacher.sneaky" = "broken_dist',
+    ),
+    "a bundled name": (
+        teacher("simulated"),
+        "it registers 'teacher.simulated', which its entry points do not declare; choose another, "
+        "that one is taken.",
+    ),
     "registers nothing": ("x = 1", "loads but does not register 'teacher.bad'"),
     "misspelt hook": (
         teacher("bad").replace("register_teachers", "register_teacher"),
@@ -215,10 +232,30 @@ BROKEN = {
         "teacher.bad is no dataclass; put @dataclass(kw_only=True) above it",
     ),
     "wrong base class": (
-        teacher("bad").replace("pvd.Teacher", "pvd.Sampler"),
-        "no subclass of pvd.Teacher",
+        teacher("bad").replace("pvd.Teacher", "pvd.Loss"),
+        "teacher.bad is the class Mine, a pvd.Loss, no subclass of pvd.Teacher; register Mine in "
+        "register_losses.",
     ),
-    "not a class": (teacher("bad").replace("Mine)\n", "3)\n"), "is 3, no subclass of pvd.Teacher"),
+    "no base class": (
+        teacher("bad").replace("(pvd.Teacher)", ""),
+        "teacher.bad is the class Mine, no subclass of pvd.Teacher; write class Mine(pvd.Teacher).",
+    ),
+    "an object": (
+        teacher("bad").replace("Mine)\n", "Mine())\n"),
+        "teacher.bad is an object of the class Mine; register Mine, without ().",
+    ),
+    "a number": (
+        teacher("bad").replace("Mine)\n", "3)\n"),
+        "teacher.bad is 3, no subclass of pvd.Teacher; register a class.",
+    ),
+    "a function": (
+        teacher("bad").replace("Mine)\n", "register_teachers)\n"),
+        "teacher.bad is a function, no subclass of pvd.Teacher; register a class.",
+    ),
+    "a number as a name": (
+        teacher("bad").replace('"bad"', "5"),
+        "5 is no name; names are text, such as 'mine'.",
+    ),
     "one class, two names": (
         teacher("bad") + '    register("worse", Mine)\n',
         "teacher.worse is the class of teacher.bad",
@@ -234,7 +271,7 @@ def test_a_broken_plug_in_is_an_error_of_one_line_and_nobody_elses(
     install("broken-dist", source, "teacher.bad", "teacher.worse")
     install("acme", teacher("acme"), "teacher.acme")
     registry = Registry()
-    assert status(registry, "teacher.bad") == "not loaded"
+    assert status(registry, "teacher.bad") == "installed"
     with pytest.raises(PluginError) as caught:
         registry.get("teacher", "bad")
     sentence = str(caught.value)

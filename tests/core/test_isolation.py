@@ -210,7 +210,7 @@ def test_a_plug_in_for_another_pvd_is_not_loaded(
     install("acme", component("sampler", "new", ""), "sampler.new", requires=requires)
     (row,) = [row for row in registry.listing() if row.name == "sampler.new"]
     if fits:
-        assert row.status == "not loaded"
+        assert row.status == "installed"
         assert pvd.load("sampler", "new").label == "new"
         return
     assert f"and {pvd.__version__} is installed; update one of the two." in row.status
@@ -657,7 +657,7 @@ FILES = {
         component("sampler", "mine", "").replace("@pvd.hookimpl", ""), 5,
         "it registers nothing; put @pvd.hookimpl above its function register_samplers.",
     ),
-    "a number as its name": (component("sampler", 5, ""), 5, "5 is no name; use small letters"),
+    "a number as its name": (component("sampler", 5, ""), 5, "5 is no name; names are text"),
     "a path as its name": (component("sampler", "../x", ""), 5, "'../x' is no name; use small"),
     "two words as its name": (component("sampler", "a b", ""), 5, "'a b' is no name; use small"),
     "what lies beside it": ("import beside", 3, "needs 'beside', which lies beside it, but"),

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 from pvd.errors import MemoryFull, MissingPrerequisite, PluginError, PvdError
+from pvd.prose import with_article
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -182,13 +183,13 @@ def shown(value: object) -> str:
     """A value in a few words: what it is, not all that it holds."""
     shape = getattr(value, "shape", None)
     if isinstance(shape, tuple):
-        return f"a {type(value).__name__} of shape {tuple(shape)}"
+        return f"{with_article(type(value).__name__)} of shape {tuple(shape)}"
     if value is None or isinstance(value, bool | int | float | str):
         text = repr(value)
         return text if len(text) <= 40 else text[:39] + "…"
     if isinstance(value, list | tuple):
         return f"a {type(value).__name__} of {len(value)}"
-    return f"a {type(value).__name__}"
+    return with_article(type(value).__name__)
 
 
 # --- distributions ----------------------------------------------------------------------------
