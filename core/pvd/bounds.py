@@ -81,6 +81,11 @@ def bounds_of(annotation: Any) -> Iterator[Bound]:
             yield from bounds_of(part)
 
 
+def in_words(bounds: Iterable[Bound]) -> str:
+    """As a sentence says them: `at least 16 and at most 4096`."""
+    return " and ".join(f"{bound._words} {bound.limit}" for bound in bounds)
+
+
 def in_schema(bounds: Iterable[Bound]) -> dict[str, float]:
     """As JSON Schema says them of a number."""
     return {bound._keyword: bound.limit for bound in bounds}
@@ -105,8 +110,7 @@ def _refusal(value: float, where: str, bounds: tuple[Bound, ...]) -> str:
     fits = all(bound.holds(value) for bound in bounds)
     if not bounds or (fits and -math.inf < value < math.inf):
         return ""
-    wanted = " and ".join(f"{bound._words} {bound.limit}" for bound in bounds)
-    return f"{where} must be {'a finite number' if fits else wanted}, not {value}"
+    return f"{where} must be {'a finite number' if fits else in_words(bounds)}, not {value}"
 
 
 def refused(owner: object, where: str = "") -> str:

@@ -104,7 +104,7 @@ def _prepared() -> Finding:
 
 def _plugins() -> list[Finding]:
     rows = registry.listing()
-    broken = [row for row in rows if row.status not in ("loaded", "not loaded")]
+    broken = [row for row in rows if row.status not in ("loaded", "installed")]
     return [
         Finding(
             "plug-ins", True, f"{len(rows) - len(broken)} declared; pvd plugins --load tries each"

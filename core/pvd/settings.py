@@ -138,7 +138,7 @@ class ExamSettings:
 
 @dataclass(kw_only=True)
 class Settings:
-    """A run, resolved: every component is made, every value checked."""
+    """What a run is made of; everything in it can be set by itself."""
 
     teacher: Annotated[Teacher, "who ranks slates for training"]
     judge: Annotated[

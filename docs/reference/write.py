@@ -23,6 +23,7 @@ import pvd
 import pvd.kit
 import pvd.testing
 from pvd import hookspecs, options, settings
+from pvd.bounds import bounds_of, in_words
 from pvd.cli import main
 from pvd.discovery import KINDS, registry
 
@@ -137,6 +138,8 @@ def _option_table(cls: type, key: str, given: Mapping[str, Any] = MappingProxyTy
             default = f"`{_uses(given[name])}`" if name in given else "required"
         elif not option.default:
             default = "empty"
+        if takes := in_words(bounds_of(option.written)):
+            kind += f", {takes}"
         rows.append((f"`{key.format(name)}`", kind, default, option.help))
     return _table(("option", "type", "default", ""), rows) if rows else "It has no options."
 

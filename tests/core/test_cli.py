@@ -78,12 +78,12 @@ def test_plugins_are_listed_without_being_imported() -> None:
     assert {"teacher.simulated", "student.tiny", "sampler.four-bin", "loss.bradley-terry"} <= {
         row["name"] for row in rows
     }
-    assert {row["status"] for row in rows} == {"not loaded"}
+    assert {row["status"] for row in rows} == {"installed"}
 
 
 def test_options_show_names_defaults_and_help() -> None:
     text = pvd("options", "teacher.simulated").stdout
-    assert "-o teacher.noise=<float>  (default: 1.0)" in text
+    assert "-o teacher.noise=<float>  (at least 0; default: 1.0)" in text
     assert "scale of the Gumbel noise" in text
     assert "-o train.rounds=<int>" in pvd("options", "train").stdout
     assert "-o seed=<int>" in pvd("options", "run").stdout
@@ -368,7 +368,7 @@ def test_the_width_is_that_of_the_terminal_where_results_are_shown(tmp_path: Pat
     assert process.wait() == 0
     lines = shown.decode().split("\r\n")
     assert max(map(len, lines)) <= 45
-    assert "    not loaded" in lines, "below the name, where a line has no room"
+    assert "    installed" in lines, "below the name, where a line has no room"
 
 
 def without_end() -> None:
@@ -484,3 +484,14 @@ def test_what_else_the_system_refuses_is_not_taken_for_a_file(
     assert result.exit_code == 1
     assert isinstance(result.exception, PermissionError)
     assert "permissions" not in result.stderr
+
+
+@pytest.mark.parametrize("columns", [60, 120])
+@pytest.mark.parametrize("about", ["", "run", "teacher.gpt-4o", "source.table"])
+def test_options_keep_within_the_window(
+    about: str, columns: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    result = CliRunner().invoke(main, ["options", *about.split()])
+    assert result.exit_code == 0
+    assert max(map(len, result.output.split("\n"))) < columns

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -13,8 +12,9 @@ import click
 from pvd import options
 from pvd.cli import completing
 from pvd.cli.files import data_option, plugin_files
-from pvd.cli.plugging import split_name, wrapped
+from pvd.cli.plugging import split_name
 from pvd.cli.tables import source_table
+from pvd.cli.wrapping import wrapped
 from pvd.errors import UnknownName, UsageError
 from pvd.isolation import unguarded
 from pvd.protocols import Source
@@ -94,7 +94,7 @@ def check(
         click.echo(f"{name}, {len(rows)} checks: {told}")
         if left:
             for how, count in left.items():
-                click.echo(wrapped(f"Not tested: {count} of {len(rows)} checks; {how}.", _width()))
+                click.echo(wrapped(f"Not tested: {count} of {len(rows)} checks; {how}."))
     if counts["failed"]:
         raise SystemExit(1)
 
@@ -140,12 +140,7 @@ def _short(why: str | None, said: Sequence[str]) -> str | None:
 
 def _line(result: str, sentence: str, why: str | None) -> str:
     """One check within the width of the terminal; why it is not ok stands below."""
-    width = _width()
-    lines = [wrapped(sentence, width, MARKS[result], " " * 6)]
+    lines = [wrapped(sentence, MARKS[result], " " * 6)]
     if why:
-        lines.append(wrapped(why, width, " " * 8, " " * 8))
+        lines.append(wrapped(why, " " * 8, " " * 8))
     return "\n".join(lines)
-
-
-def _width() -> int:
-    return min(shutil.get_terminal_size((78, 24)).columns, 100) - 1

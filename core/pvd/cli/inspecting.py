@@ -8,13 +8,17 @@ import json
 import click
 
 from pvd import options
+from pvd.bounds import bounds_of, in_words
 from pvd.cli import completing
 from pvd.cli.files import plugin_files
 from pvd.cli.plugging import split_name
+from pvd.cli.wrapping import paragraphs, wrapped
 from pvd.discovery import KINDS, PLURAL, registry
 from pvd.errors import MissingPrerequisite, UnknownName
 from pvd.protocols import Component, Source
 from pvd.wording import no_option
+
+BESIDE = " " * 14  # below the names of sections
 
 
 @click.command("options")
@@ -35,12 +39,12 @@ def show_options(name: str | None) -> None:
     if name is None:
         click.echo("Sections, for `pvd options SECTION`:")
         for section, cls in sections.items():
-            click.echo(f"  {section:<10}  {(cls.__doc__ or '').strip()}")
+            click.echo(wrapped((cls.__doc__ or "").strip(), f"  {section:<10}  ", BESIDE))
         click.echo("Plug-ins, for `pvd options KIND.NAME`:")
     if name is None or name in KINDS:
         for kind in KINDS if name is None else (name,):
             names = (f"{kind}.{short}" for short in registry.names(kind))
-            click.echo(f"  {kind:<10}  {', '.join(names)}")
+            click.echo(wrapped(", ".join(names), f"  {kind:<10}  ", BESIDE))
         return
     section, _, only = name.partition(".")
     if section in sections:
@@ -58,12 +62,14 @@ def show_options(name: str | None) -> None:
         if not found:
             every = [option.name for option in options.describe(shown)]
             raise UnknownName(no_option(only, every, section))
-    click.echo(inspect.cleandoc(shown.__doc__ or ""))
+    click.echo(paragraphs(inspect.cleandoc(shown.__doc__ or "")))
     for option in found:
         spelt = ", ".join(way.format(option.name, option.type) for way in ways)
-        click.echo(f"\n  {spelt}  (default: {option.default})")
+        takes = in_words(bounds_of(option.written))
+        told = f"{takes}; default: {option.default}" if takes else f"default: {option.default}"
+        click.echo("\n" + wrapped(f"{spelt}  ({told})", "  ", " " * 4))
         if option.help:
-            click.echo(f"      {option.help}")
+            click.echo(wrapped(option.help, " " * 6, " " * 6))
 
 
 def spellings(kind: str, name: str, cls: type[Component]) -> list[str]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 import sys
-import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import click
 
 from pvd.cli import completing
 from pvd.cli.files import Place
+from pvd.cli.wrapping import wrapped
 from pvd.discovery import KINDS, Listing, registry, unknown
 from pvd.errors import PluginError, UnknownName
 from pvd.prose import listed
@@ -44,23 +44,16 @@ def _listed(rows: Sequence[Listing]) -> Iterator[str]:
     """A line each, which programs read; on a terminal that has no room for one, what does not fit
     stands below the name."""
     name = max((len(row.name) for row in rows), default=0)
+    place = max((len(row.distribution) for row in rows), default=0)
     screen = sys.stdout is not None and sys.stdout.isatty()  # closed, it is None
     columns = shutil.get_terminal_size().columns if screen else None
     for row in rows:
         why = row.status.removeprefix(f"The plug-in {row.name} of {row.distribution} ")
-        line = f"{row.name:<{name}}  {row.distribution:<20}  {why}"
+        line = f"{row.name:<{name}}  {row.distribution:<{place}}  {why}"
         if columns is None or len(line) <= columns:
             yield line
         else:
-            yield wrapped(f"{row.name}  {row.distribution}  {why}", columns - 1)
-
-
-def wrapped(text: str, width: int, first: str = "", then: str = "    ") -> str:
-    """A text in lines of that width; long words, such as paths, are not cut in two."""
-    return textwrap.fill(
-        text, width, initial_indent=first, subsequent_indent=then,
-        break_long_words=False, break_on_hyphens=False,
-    )  # fmt: skip
+            yield wrapped(f"{row.name}  {row.distribution}  {why}", columns=columns - 1)
 
 
 @plugins.command()
