@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from pvd import options
+from pvd.bounds import UNIONS
 from pvd.errors import PluginError, PvdError
 from pvd.failures import Busy, Rejected
 from pvd.isolation.origin import error_line, missing_package, origin_of
@@ -106,7 +107,7 @@ def skip_if_left(component: Component, seen: Set[str]) -> None:
 def _bare(annotation: Any) -> Any:
     """A type without its help, and without None."""
     annotation = own.plain(annotation)
-    if typing.get_origin(annotation) in own.UNIONS:
+    if typing.get_origin(annotation) in UNIONS:
         (inner, *_) = (one for one in typing.get_args(annotation) if one is not type(None))
         return own.plain(inner)
     return annotation
