@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import sys
+from collections.abc import Container
 from importlib.metadata import version
 from pathlib import Path
 
@@ -12,11 +13,16 @@ from pvd import contents, options, provenance
 from pvd.catalog import Data
 from pvd.discovery import registry
 from pvd.errors import BadInput, MissingFile, UsageError
-from pvd.folder import read_json, sweep, write_bytes, write_json
+from pvd.folder import read_json, read_lines, sweep, write_bytes, write_json
+from pvd.isolation import origin_of
 from pvd.judge import with_judge, without_follower
-from pvd.settings import Settings, flat, unrecorded
+from pvd.settings import Settings, components, flat, unrecorded
+from pvd.store import archive, default_path
 
+FRESH = "`pvd run --fresh`"  # what starts over; a program is told of fresh=True
+ANSWERS = ("exam/*.jsonl", "rounds/*/judgments.jsonl")
 FIRST = ("run.toml", "data.json", "skipped.jsonl")  # what a run folder has before anything else
+KEPT = ("usage.json", "skipped.jsonl")  # of a run that is begun anew: what it cost, and what is new
 
 
 def _holds_run(folder: Path) -> bool:
@@ -40,31 +46,78 @@ def check_ours(folder: Path) -> None:
         raise UsageError(f"{folder} is no run folder, so --fresh will not empty it.")
 
 
-def empty(folder: Path) -> None:
-    """Remove a run, but not the lock that is held on it. Killed in between, the same command finds
-    a run that it may remove; never are rounds of one run left under the settings of another.
+def empty(folder: Path, keep: Container[str] = ()) -> None:
+    """Remove a run, but not the lock that is held on it, nor files of the names in `keep`. Killed
+    in between, the same command finds a run that it may remove; never are rounds of one run left
+    under the settings of another.
     """
-    inside = [path for path in folder.iterdir() if path.name not in (".lock", *FIRST)]
+    there = [path for path in folder.iterdir() if path.name not in keep]
+    inside = [path for path in there if path.name not in (".lock", *FIRST)]
     order = {"metrics.json": 0, "environment.json": 2}  # the last says that this is a run
     for path in sorted(inside, key=lambda path: order.get(path.name, 1)):
         path.rename(path.with_name(f".{path.name}.gone.tmp"))
     sweep(folder)
     for name in FIRST:
-        (folder / name).unlink(missing_ok=True)
+        if name not in keep:
+            (folder / name).unlink(missing_ok=True)
 
 
-def check_same_run(settings: Settings, folder: Path) -> None:
-    """Raise BadInput if the folder holds a run with other settings."""
-    if what := difference(settings, folder):
-        raise BadInput(
-            f"{folder} {what}; give the same again, use another folder, or start over with "
-            "`pvd run --fresh`."
-        )
-    if what := changed(settings, folder):
-        raise BadInput(
-            f"{folder} {what}; restore it, use another folder, or start over with "
-            "`pvd run --fresh`."
-        )
+def is_blank(folder: Path) -> bool:
+    """Whether nothing came of the run in the folder yet: no answer, no round, no result."""
+    return not (_is_learnt(folder) or _answers(folder))
+
+
+def _is_learnt(folder: Path) -> bool:
+    return any((folder / name).exists() for name in ("metrics.json", "rounds/001/done"))
+
+
+def _answers(folder: Path) -> list[Path]:
+    return [path for pattern in ANSWERS for path in folder.glob(pattern)]
+
+
+def is_other_version(settings: Settings, folder: Path, free: tuple[str, ...] = ()) -> bool:
+    """Whether the run in the folder is this one but for files of -p that changed, and began so
+    little that it is made again from the store. Settings that begin with one of `free` may
+    differ."""
+    if difference(settings, folder, ("plugins.", *free)) or changed(settings, folder, free):
+        return False
+    return _is_kept(settings, folder)
+
+
+def _is_kept(settings: Settings, folder: Path) -> bool:
+    """Whether no round is done, and each answer is in the store. What `pvd label` asked or a file
+    brought, before any exam, is somebody's work, and stays."""
+    store, asked = settings.store or default_path(), _answers(folder)
+    if _is_learnt(folder) or (asked and not (folder / "exam" / "test.jsonl").exists()):
+        return False
+    try:
+        rows = [row for path in asked for row in read_lines(path)]
+    except BadInput:  # damaged; what it held cannot be compared
+        return False
+    # Of a composite's answer the store has the parts.
+    needed = {d for row in rows for d, *_ in row.get("parts") or [[row.get("digest", "")]]}
+    return not needed or (store.is_file() and needed <= archive.replies(store, needed).keys())
+
+
+def after_mending(said: str, settings: Settings, folder: Path, other: str) -> str:
+    """What is said about a plug-in. Where it is a file of -p, and what lies in the folder is bound
+    to the version that failed, the same command would be refused: `other` is what helps."""
+    for component in components(settings):
+        blamed = said.startswith(f"{origin_of(component)} ")
+        if blamed and registry.file_of(component) and not _is_kept(settings, folder):
+            return said.replace("give the same command again", other)
+    return said
+
+
+def check_same_run(settings: Settings, folder: Path) -> str:
+    """Raise BadInput if the folder holds a run with other settings. If nothing came of that run
+    that would be missed, it is to be begun anew: the reason; else nothing."""
+    what, mend = difference(settings, folder), "give the same again"
+    if not what:
+        what, mend = changed(settings, folder), "restore it"
+    if what and not (is_blank(folder) or is_other_version(settings, folder)):
+        raise BadInput(f"{folder} {what}; {mend}, use another folder, or start over with {FRESH}.")
+    return what
 
 
 def changed(settings: Settings, folder: Path, free: tuple[str, ...] = ()) -> str:
@@ -168,30 +221,36 @@ def configuration(path: Path) -> options.Table:
     """The tables of a TOML file, after the plug-in files that it names were loaded."""
     table = written(path)
     table.pop("files", None)  # whoever goes on with a run compares them: see `changed`
+    folder = path.parent
+    blank = path.name == "run.toml" and _holds_run(folder) and is_blank(folder)
     for file, digest in table.pop("plugins", {}).items():
-        if registry.load_file(Path(file)) != digest:
+        if registry.load_file(Path(file)) != digest and not blank:
             raise BadInput(
                 f"The plug-in file {file} changed since {path} was written; restore it, or name it "
-                "with -p and start over with --fresh."
+                f"with -p and start over with {FRESH}."
             )
     return table
 
 
-def check_same_data(data: Data, folder: Path) -> None:
-    """A run that goes on must find the data that it began with."""
+def check_same_data(data: Data, folder: Path, anew: bool = False) -> None:
+    """A run that goes on must find the data that it began with; one of which nothing came may
+    begin `anew` with others."""
     path = folder / "data.json"
     now = {
         "digest": data.digest(),
         "items": data.items.counts(),
         "personas": data.people.counts(),
     }
-    if not ((folder / "run.toml").exists() and path.exists()):
-        write_json(path, now)
-    elif read_json(path) != now:
-        raise BadInput(
-            f"The catalogue or the personas changed since the run in {folder} began; restore them, "
-            "or start over with --fresh."
-        )
+    if (folder / "run.toml").exists() and path.exists():
+        if read_json(path) == now:
+            return
+        if not (anew and is_blank(folder)):
+            raise BadInput(
+                f"The catalogue or the personas changed since the run in {folder} began; restore "
+                f"them, or start over with {FRESH}."
+            )
+        empty(folder, KEPT)
+    write_json(path, now)
 
 
 def no_result(folder: Path) -> MissingFile:

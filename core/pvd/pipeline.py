@@ -15,10 +15,10 @@ from typing import Any
 import pvd
 from pvd import exam, forgetting, options, provenance, report, rounds, scoring, summary, validation
 from pvd.discovery import registry
-from pvd.errors import BadInput
+from pvd.errors import BadInput, PluginError
 from pvd.exam import Paper
 from pvd.folder import locked, read_object, replaced, sweep, write_bytes, write_json, write_lines
-from pvd.identity import check_same_run, no_result
+from pvd.identity import FRESH, after_mending, check_same_run, no_result
 from pvd.ledger import Ledger, judgment_row
 from pvd.money.plan import Plan
 from pvd.outcome import METRICS, Run, read_metrics
@@ -44,7 +44,11 @@ def run(
     registry.load_files(plugins)
     settings = resolve(_recipe(recipe), tables)
     folder = Path(out) if out is not None else default_folder(settings)
-    return execute(settings, folder, fresh=fresh, progress=progress)
+    try:
+        return execute(settings, folder, fresh=fresh, progress=progress)
+    except BadInput as error:
+        error.args = (str(error).replace(FRESH, "fresh=True"),)
+        raise
 
 
 _recipe = recipe
@@ -83,14 +87,22 @@ def execute(
         ):  # a kill in the last moment may have left something
             sweep(folder)
         return finished(settings, folder)
-    with opened_session(settings, folder, progress or Silent(), fresh, team) as session:
-        go_through(session)
+    try:
+        with opened_session(settings, folder, progress or Silent(), fresh, team) as session:
+            go_through(session)
+    except PluginError as error:
+        if folder != default_folder(settings):  # another version has another
+            said = after_mending(str(error), settings, folder, f"start over with {FRESH}")
+            error.args = (said,)
+        raise
     return finished(settings, folder)
 
 
 def go_through(session: Session) -> Paper:
     """All stages, each as far as it is not done; the exam that was sat."""
     paper = ask_exam(session)
+    if not session.ledger.has(0, "done"):
+        try_evaluators(session, paper)
     test = ask_validation(session)
     rounds.validate_start(session, test)
     while not rounds.is_over(session):
@@ -201,6 +213,17 @@ def _play(session: Session, judge: Teacher, part: str, settings: ExamSettings) -
     rows = [judgment_row(j) for bracket in brackets for j in bracket.judgments]
     write_lines(session.folder / "exam" / f"{part}.jsonl", rows)
     return paper
+
+
+def try_evaluators(session: Session, paper: Paper) -> None:
+    """Measure the untrained student once: an evaluator that is broken says so before anything else
+    is asked, and hours are spent in training."""
+    import torch
+
+    texts = torch.stack([session.texts[p.id] for p in paper.personas])
+    untrained = {"zero-shot": scoring.cosines(texts, session.embed(paper.items, 0))}
+    settings = session.settings
+    exam.evaluate(paper, untrained, settings.evaluators, settings.stream("exam"))
 
 
 def ask_validation(session: Session) -> Test:

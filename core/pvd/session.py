@@ -13,7 +13,16 @@ from pvd.asking import Desk, opened
 from pvd.catalog import Data
 from pvd.errors import BadInput, MissingPrerequisite
 from pvd.folder import locked, sweep
-from pvd.identity import check_ours, check_same_data, check_same_run, empty, record
+from pvd.identity import (
+    FRESH,
+    KEPT,
+    check_ours,
+    check_same_data,
+    check_same_run,
+    empty,
+    is_blank,
+    record,
+)
 from pvd.isolation import checks
 from pvd.ledger import VIEW, WEIGHTS, Ledger
 from pvd.money import account, planning
@@ -97,10 +106,11 @@ def opened_session(
         stack.enter_context(locked(folder))
         if (folder / "run.toml").exists():  # any other folder's files are not ours to remove
             sweep(folder)
+        other = ""
         if fresh:
             check_ours(folder)
         else:
-            check_same_run(settings, folder)
+            other = check_same_run(settings, folder)
         everything, personas, data = loading.read(settings, progress)
         stack.enter_context(progress.watchers.joined_by(settings.observers))
         store = stack.enter_context(Store(settings.store or default_path()))
@@ -110,18 +120,22 @@ def opened_session(
         judge = stack.enter_context(opened(settings.judge, settings.stream("judge")))
         paid = teacher.capabilities.paid or judge.capabilities.paid
         if paid and charged is None:
-            account.agree(settings, _plan(settings, data, desk, folder, fresh), progress)
+            plan = _plan(settings, data, desk, folder, fresh or bool(other))
+            account.agree(settings, plan, progress)
         for one in (teacher, judge):
             desk.prepare(one)
         if fresh:  # only now: a command that is refused must not cost a run
             empty(folder)
+        elif other:
+            progress.say(f"{folder} {other}; nothing of that is lost, and it begins anew.")
+            empty(folder, KEPT)
         progress.watchers.begin(folder)
         with progress.stage("student"):
             settings.student.load(team.device(settings.device))
         pictures, data = loading.shelve(
             settings, everything, personas, data, progress, folder / "skipped.jsonl"
         )
-        check_same_data(data, folder)
+        check_same_data(data, folder, anew=True)
         record(settings, folder)  # only now: a mistake in the data must not need --fresh
         told: list[str] = []
         with progress.stage("texts"):
@@ -129,18 +143,23 @@ def opened_session(
         ledger = Ledger(folder / "rounds", pictures.items, personas)
         for path in ledger.mend():
             progress.say(f"{path} cannot be read; it is made again.")
-        if team.size > 1:
-            ledger.write_texts(texts)
         some = texts[: loading.SEEN], loading.glance(settings.student, everything, pictures)
         checks.same_width(settings.student, *some)
-        if not ledger.has(0, WEIGHTS):
+        began = ledger.has(0, WEIGHTS)
+        if began and not (ledger.began_with(settings.student) and ledger.saw(*some)):
+            # Other runs of a comparison began with the same one.
+            if charged is not None or not is_blank(folder):
+                raise BadInput(
+                    f"The student is not the one that the run in {folder} began with; bring its "
+                    f"weights back, use another folder, or start over with {FRESH}."
+                )
+            empty(folder, {path.name for path in folder.iterdir()} - {"rounds"})
+            began = False
+        if not began:
             ledger.write_seen(*some)
             ledger.write_weights(0, settings.student, settings.loss)
-        elif not (ledger.began_with(settings.student) and ledger.saw(*some)):
-            raise BadInput(
-                f"The student is not the one that the run in {folder} began with; bring its "
-                "weights back, use another folder, or start over with `pvd run --fresh`."
-            )
+        if team.size > 1:
+            ledger.write_texts(texts)
         if not ledger.has(0, VIEW):
             with (
                 progress.stage("embedding", len(pictures), "images"),
@@ -185,20 +204,20 @@ def planned(settings: Settings, folder: Path, progress: Progress, fresh: bool = 
     """What the run in this folder will ask and cost. Nothing is asked, and no key is needed."""
     with suppress(MissingPrerequisite):  # it may be done on another machine
         loading.check_device(settings.device)
-    if not fresh:
-        check_same_run(settings, folder)
+    other = "" if fresh else check_same_run(settings, folder)
     _, _, data = loading.read(settings, progress)
     with ExitStack() as stack:
         store = stack.enter_context(Store(settings.store or default_path()))
         for one, name in ((settings.teacher, "teacher"), (settings.judge, "judge")):
             stack.enter_context(opened(one, settings.stream(name)))
         budget = account.budget_of(settings, folder, store, fresh)
-        return _plan(settings, data, Desk(store, settings.ask, progress, budget), folder, fresh)
+        desk = Desk(store, settings.ask, progress, budget)
+        return _plan(settings, data, desk, folder, fresh or bool(other))
 
 
-def _plan(settings: Settings, data: Data, desk: Desk, folder: Path, fresh: bool) -> Plan:
-    # A fresh run finds nothing of what is in the folder.
-    return planning.plan(settings, data, desk, folder / "none" if fresh else folder)
+def _plan(settings: Settings, data: Data, desk: Desk, folder: Path, anew: bool) -> Plan:
+    # A run that begins anew finds nothing of what is in the folder.
+    return planning.plan(settings, data, desk, folder / "none" if anew else folder)
 
 
 def _embed(

@@ -16,7 +16,7 @@ from pvd.comparing import transcripts
 from pvd.comparing.design import Cell, Design
 from pvd.errors import ERRORS, BadInput, Interrupted, PvdError
 from pvd.folder import write_bytes
-from pvd.identity import changed, difference, toml_of
+from pvd.identity import after_mending, changed, difference, is_other_version, toml_of
 from pvd.judge import with_judge
 from pvd.ledger import SEEN, VIEW, WEIGHTS
 from pvd.options import Table, read_toml
@@ -45,7 +45,8 @@ def check(design: Design, out: Path) -> None:
     for cell in design.cells:
         folder = design.folder(out, cell)
         begun = design.settings(cell), folder, EXAMINED
-        if what := difference(*begun) or changed(*begun):
+        what = difference(*begun) or changed(*begun)
+        if what and not is_other_version(*begun):  # which the run itself begins anew
             raise BadInput(
                 f"{folder} {what}; give the same again, or compare in another --out: of runs that "
                 "were taught differently nothing can be said together."
@@ -73,7 +74,7 @@ def run(
                 for job in [job for job in running if job.process.poll() is not None]:
                     running.remove(job)
                     if job.process.returncode:
-                        raise _failure(job, design)
+                        raise _failure(job, design, out)
                     progress.advance()
                 progress.show(_status(running, design))
         except BaseException as error:
@@ -143,7 +144,7 @@ def _lend(settings: Settings, donor: Path, folder: Path) -> None:
             os.link(theirs, ours)
 
 
-def _failure(job: _Job, design: Design) -> PvdError:
+def _failure(job: _Job, design: Design, out: Path) -> PvdError:
     """The sentence that the cell ended with, as an error with its exit code."""
     code = job.process.returncode
     where = f"{design.arms[job.cell.arm].label}, seed {job.cell.seed}"
@@ -152,6 +153,9 @@ def _failure(job: _Job, design: Design) -> PvdError:
         return PvdError(f"A run of the comparison stopped ({where}): {why}")
     lines = job.log.read_text(errors="replace").strip().splitlines() or [f"exit code {code}"]
     why = lines[-1].removeprefix("Error: ")
+    for cell in design.cells:
+        begun = design.settings(cell), design.folder(out, cell)
+        why = after_mending(why, *begun, "compare in another --out, where kept answers count")
     return ERRORS.get(code, PvdError)(f"A run of the comparison stopped ({where}): {why}")
 
 

@@ -10,7 +10,7 @@ from pvd.comparing import cells
 from pvd.comparing.design import Cell, Design
 from pvd.errors import BadInput
 from pvd.folder import read_json
-from pvd.identity import changed, difference
+from pvd.identity import changed, difference, is_other_version
 from pvd.money.amounts import count
 from pvd.prose import listed
 
@@ -53,7 +53,8 @@ def _check_exams(design: Design, out: Path) -> None:
         judge = ours.get(path.parent)
         settings = design.examining(judge or design.judges[0])
         free = () if judge else ASKED
-        if what := difference(settings, path.parent, free) or changed(settings, path.parent, free):
+        what = difference(settings, path.parent, free) or changed(settings, path.parent, free)
+        if what and not is_other_version(settings, path.parent, free):
             raise BadInput(
                 f"{path.parent} {what}; give the same again, further values of --vary last, or "
                 "name another --out."
