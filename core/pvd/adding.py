@@ -117,6 +117,13 @@ def existing(folder: Path) -> Existing | None:
     declared = _inside(project, "entry-points", "pvd")
     if not declared:
         return None
+    for name, value in declared.items():
+        module, _, _ = str(value).partition(":")
+        if not all(part.isidentifier() for part in module.split(".")):
+            raise BadInput(
+                f"{folder / PROJECT} has {name} = {value!r} below [project.entry-points.pvd], which "
+                "is no module; mend that, or name a new folder with --to."
+            )
     return Existing(folder, str(project.get("name", folder)), declared, _inside(table, "tool"))
 
 

@@ -250,7 +250,7 @@ def _check_empty(folder: Path) -> None:
     try:
         if not folder.exists():
             return
-        if folder.is_dir() and not any(folder.iterdir()):
+        if folder.is_dir() and {file.name for file in folder.iterdir()} <= {".git"}:
             return
     except OSError as error:
         raise BadInput(

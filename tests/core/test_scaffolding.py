@@ -246,7 +246,10 @@ def test_the_next_commands_are_printed(tmp_path: Path, monkeypatch: pytest.Monke
     )
 
 
-def test_an_empty_folder_is_filled(tmp_path: Path) -> None:
+@pytest.mark.parametrize("git", [False, True])
+def test_an_empty_folder_is_filled(tmp_path: Path, git: bool) -> None:
+    if git:  # as `git init` leaves it
+        (tmp_path / ".git").mkdir()
     assert scaffolding.new(["loss"], "hinge", tmp_path).folder == tmp_path
     assert (tmp_path / "pvd_hinge.py").exists()
 
@@ -411,6 +414,10 @@ def test_a_workflow_that_checks_no_plugins_is_left_alone(tmp_path: Path) -> None
         ('{"loss.hinge" = "gone"}', "has no module 'gone'"),
         ('{"loss.hinge" = "here", "sampler.hinge" = "here"}', "has sampler.hinge already"),
         ('{"loss.hinge" = "full"}', "full_hinge_sampler.py or "),
+        ('{"loss.hinge" = ""}', "has loss.hinge = '' below"),
+        ('{"loss.hinge" = "."}', "which is no module"),
+        ('{"loss.hinge" = ":x"}', "which is no module"),
+        ('{"loss.hinge" = "../up"}', "which is no module"),
         # No package of plug-ins.
         ("{}", "is not empty"),
         ("3", "is not empty"),
