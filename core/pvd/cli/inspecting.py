@@ -95,7 +95,7 @@ def doctor(as_json: bool) -> None:
     else:
         for finding in findings:
             word = "MISS" if not finding.good else "note" if finding.noted else "ok  "
-            click.echo(f"{word}  {finding.what:<22}  {finding.detail}")
+            click.echo(wrapped(finding.detail, f"{word}  {finding.what:<22}  ", " " * 30))
     bad = [finding.what for finding in findings if not finding.good]
     if bad:
         raise MissingPrerequisite(f"Not in order: {', '.join(bad)}; see the lines above.")
