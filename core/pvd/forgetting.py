@@ -160,11 +160,11 @@ def measure(
                 {
                     "text": asked.texts[row],
                     "items": len(asked.named[row]),
-                    "before": was.values[row],
-                    "after": now.values[row],
+                    "before": float(ranks[0][row]),
+                    "after": float(ranks[1][row]),
                 }
                 for row in order
-                if now.values[row] < was.values[row]
+                if ranks[1][row] < ranks[0][row]
             ],
         },
         **moved,

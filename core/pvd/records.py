@@ -279,8 +279,14 @@ class Estimate:
     low: float  #: where the interval begins
     high: float  #: where it ends
     over: str  #: what the interval is over, such as "64 personas, given one trained student"
-    #: What the value is the mean of, one a persona: systems are compared in pairs by these.
-    values: tuple[float, ...] = ()
+    #: What the value is the mean of, one a persona, and None for whom there is none: systems are
+    #: compared in pairs by these.
+    values: tuple[float | None, ...] = ()
+
+    @property
+    def missing(self) -> int:
+        """How many personas have no value."""
+        return self.values.count(None)
 
 
 @dataclass(frozen=True)

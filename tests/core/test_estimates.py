@@ -134,6 +134,39 @@ def test_a_difference_by_hand() -> None:
     assert (gain.value, gain.low, gain.high, gain.values) == (1, 1, 1, (1, 1, 1))
 
 
+def test_who_has_no_value_has_no_part_in_it() -> None:
+    known = np.random.default_rng(0).random(12).tolist()
+    whole, some = estimates.mean(known, 5, "test"), [None, *known[:6], None, *known[6:]]
+
+    found = estimates.mean(some, 5, "test")
+
+    assert (found.value, found.low, found.high) == (whole.value, whole.low, whole.high)
+    assert (found.values, found.missing, whole.missing) == (tuple(some), 2, 0)
+    assert estimates.plain(found)["missing"] == 2
+    assert "missing" not in estimates.plain(whole)
+    with pytest.raises(ValueError, match="at least one value"):
+        estimates.mean([None, None], 0, "test")
+
+
+def test_a_share_of_those_who_have_a_value() -> None:
+    everybody, some = [100.0] * 9, [100.0] * 9 + [None] * 30
+    one, other = (estimates.percentage(values, 0, "test") for values in (everybody, some))
+    assert (one.low, one.high) == (other.low, other.high)
+
+
+def test_a_difference_is_over_those_who_have_a_value_in_both() -> None:
+    a = estimates.mean([1.0, 2.0, None, 8.0], 0, "test")
+    b = estimates.mean([0.0, None, 5.0, 4.0], 0, "test")
+
+    gain = estimates.difference(a, b, 0)
+
+    assert (gain.value, gain.values, gain.missing) == (2.5, (1.0, None, None, 4.0), 2)
+    with pytest.raises(ValueError, match="at least one value"):
+        estimates.difference(
+            estimates.mean([1.0, None], 0, ""), estimates.mean([None, 1.0], 0, ""), 0
+        )
+
+
 def test_the_same_seed_gives_the_same_interval() -> None:
     values = np.random.default_rng(0).random(30).tolist()
 

@@ -195,7 +195,8 @@ def estimates(evaluator: object, found: Mapping[str, Estimate]) -> Mapping[str, 
     for name, one in found.items():
         if not isinstance(one, Estimate) or not isinstance(name, str):
             raise broken(evaluator, f"returned {shown(one)} for {name!r} from evaluate", must)
-        if not all(map(math.isfinite, (one.value, one.low, one.high, *one.values))):
+        values = (value for value in one.values if value is not None)
+        if not all(map(math.isfinite, (one.value, one.low, one.high, *values))):
             what = f"returned {name!r} = {one.value} ({one.low} to {one.high}) from evaluate"
             raise broken(evaluator, what, "it must be finite, or left out where it has no value")
     return found

@@ -15,7 +15,8 @@ class Evaluator(Component):
     @abstractmethod
     def evaluate(self, exam: Exam) -> Mapping[str, Estimate]:
         """Numbers by name, higher is better; empty where the exam lacks what it needs. Give
-        `pvd.kit.mean` one value a persona, so that systems can be compared in pairs."""
+        `pvd.kit.mean` one value a persona, None for whom there is none, so that systems can be
+        compared in pairs."""
 
     def chance(self, items: int) -> Mapping[str, float]:
         """What a ranking by lot gets among so many items, by the names of `evaluate`, where that is

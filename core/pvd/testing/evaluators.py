@@ -43,18 +43,6 @@ class EvaluatorContract(Contract[Evaluator]):
     def _drawn(cls) -> list[str]:
         return super()._drawn() if cls.exam is EvaluatorContract.exam else []
 
-    def _valued(self, evaluator: Evaluator) -> Exam:
-        """A sitting of those personas that the evaluator has a value for: of an author's own some
-        may have no labels. All of them, if it has values for all, or for none."""
-        sat = self.exam()
-        everybody = len(sat.personas)
-        if all(len(one.values) in (0, everybody) for one in evaluator.evaluate(sat).values()):
-            return sat
-        columns = range(len(sat.items))
-        alone = (evaluator.evaluate(shown(sat, [row], columns)) for row in range(everybody))
-        rows = [row for row, found in enumerate(alone) if found]
-        return shown(sat, rows, columns) if rows else sat
-
     def use(self, component: Evaluator) -> None:
         component.evaluate(self.exam())
 
@@ -86,21 +74,29 @@ class EvaluatorContract(Contract[Evaluator]):
     @check
     def test_values(self) -> None:
         """gives the values that each number is the mean of, one a persona, or none"""
-        evaluator = self.component()
-        sat = self._valued(evaluator)
+        evaluator, sat = self.component(), self.exam()
+        other = evaluator.evaluate(replace(sat, scores=-sat.scores))
         for name, one in evaluator.evaluate(sat).items():
             if not one.values:
                 continue
             require(
                 len(one.values) == len(sat.personas),
                 f"{name} has {len(one.values)} values for {len(sat.personas)} personas; give one "
-                "for each in their order, or none: systems are compared persona by persona",
+                "for each in their order, None for whom there is none: systems are compared "
+                "persona by persona",
             )
-            mean = math.fsum(one.values) / len(one.values)
+            known = _known_values(one)
+            mean = math.fsum(known) / max(len(known), 1)
             require(
                 math.isclose(mean, one.value, rel_tol=1e-6, abs_tol=1e-9),
                 f"{name} is {one.value:g}, and the mean of its values {mean:g}; the gain over "
                 "another system would not be the difference of the two",
+            )
+            there = other[name].values if name in other else one.values
+            require(
+                [v is None for v in one.values] == [v is None for v in there],
+                f"{name} has no value for some personas, and with other scores for others; who has "
+                "one may not depend on the scores, else a gain is over a choice of personas",
             )
 
     @check
@@ -154,8 +150,7 @@ class EvaluatorContract(Contract[Evaluator]):
     @check
     def test_values_in_order(self) -> None:
         """gives its values in the order of the personas"""
-        evaluator = self.component()
-        sat = self._valued(evaluator)
+        evaluator, sat = self.component(), self.exam()
         # Nobody can be told from the last one by the text.
         people = (*sat.personas[:-1], replace(sat.personas[-1], text=sat.personas[0].text))
         sat, order = replace(sat, personas=people), _turned(people)
@@ -166,7 +161,7 @@ class EvaluatorContract(Contract[Evaluator]):
             if len(one.values) == len(found) == len(people):
                 pairs = zip(found, (one.values[place] for place in order), strict=True)
                 require(
-                    all(math.isclose(*pair, rel_tol=1e-6, abs_tol=1e-9) for pair in pairs),
+                    all(_alike(*pair) for pair in pairs),
                     f"the values of {name} are not in the order of exam.personas: with these in "
                     "another order they do not go along; systems are compared persona by persona",
                 )
@@ -220,7 +215,7 @@ class EvaluatorContract(Contract[Evaluator]):
         for lot in range(1 + MANY // len(sat.personas)):  # of few people, often
             for name, one in evaluator.evaluate(_by_lot(sat, lot)).items():
                 if name in values and len(values[name]) < MANY:
-                    values[name] += one.values
+                    values[name] += _known_values(one)
         for name, chance in said.items():
             if len(values[name]) < MANY:
                 continue
@@ -261,6 +256,18 @@ def shown(sat: Exam, people: Sequence[int], shelf: Sequence[int]) -> Exam:
         winners=tuple(columns.index(sat.winners[row]) for row in rows),
         utilities=_known(sat)[rows][:, columns],
     )
+
+
+def _known_values(one: Estimate) -> list[float]:
+    """Of those personas that have one."""
+    return [value for value in one.values if value is not None]
+
+
+def _alike(one: float | None, other: float | None) -> bool:
+    """The same value, or none in both."""
+    if one is None or other is None:
+        return one is other
+    return math.isclose(one, other, rel_tol=1e-6, abs_tol=1e-9)
 
 
 def _turned(members: Sequence[Any]) -> list[int]:

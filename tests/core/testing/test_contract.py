@@ -620,9 +620,12 @@ class Labels(pvd.Evaluator):
             if persona.id in known:
                 first = row.argsort(descending=True)[:5]
                 values.append(sum(exam.items[int(n)].id in known[persona.id] for n in first) / 5)
+            else:
+                values.append(None)
         if self.turned:
-            values.sort()
-        return {"labels@5": kit.mean(values, exam.seed, "them")} if values else {}
+            lowest_first = iter(sorted(value for value in values if value is not None))
+            values = [None if value is None else next(lowest_first) for value in values]
+        return {"labels@5": kit.mean(values, exam.seed, "them")} if set(values) > {None} else {}
 
 @pvd.hookimpl
 def register_teachers(register):

@@ -84,6 +84,36 @@ class Pooled(Rank):
         return {"rank": kit.mean(self.ranks(exam) * 2, exam.seed, OVER)}
 
 
+class LeftOut(Rank):
+    """Leaves out who has no value, so that nobody knows whose values these are."""
+
+    def evaluate(self, exam: pvd.Exam) -> Mapping[str, pvd.Estimate]:
+        rows = zip(self.ranks(exam), exam.personas, strict=True)
+        values = [rank for rank, persona in rows if not persona.id.endswith("1")]
+        return {"rank": kit.mean(values, exam.seed, OVER)} if values else {}
+
+
+class Choosy(Rank):
+    """Has no value for whom the student does badly."""
+
+    def evaluate(self, exam: pvd.Exam) -> Mapping[str, pvd.Estimate]:
+        ranks = self.ranks(exam)
+        values = [rank if rank >= max(ranks) / 2 else None for rank in ranks]
+        return {"rank": kit.mean(values, exam.seed, OVER)}
+
+    def chance(self, items: int) -> Mapping[str, float]:
+        return {}
+
+
+class Partial(Rank):
+    """Has no value for some personas, whatever the student does."""
+
+    def evaluate(self, exam: pvd.Exam) -> Mapping[str, pvd.Estimate]:
+        rows = zip(self.ranks(exam), exam.personas, strict=True)
+        values = [None if persona.id.endswith("1") else rank for rank, persona in rows]
+        return {"rank": kit.mean(values, exam.seed, OVER)} if any(values) else {}
+
+
 class Lower(Rank):
     """Is lower for the better."""
 
@@ -199,6 +229,8 @@ BROKEN = [
     ),
     ("test_values", Broken(Shares, r"rank is \S+, and the mean of its values 0\.\d+")),
     ("test_values", Broken(Pooled, "has 8 values for 4 personas")),
+    ("test_values", Broken(LeftOut, "3 values for 4 personas; .* None for whom there is none")),
+    ("test_values", Broken(Choosy, "who has one may not depend on the scores")),
     ("test_higher_is_better", Broken(Lower, "turn its sign, higher is better")),
     ("test_order_of_items", Broken(EarlyItems, "with the items in another order")),
     ("test_order_of_personas", Broken(EarlyPersonas, "with the personas in another order")),
@@ -223,6 +255,11 @@ def test_every_check_catches_something() -> None:
 
 def test_a_good_one_passes() -> None:
     assert not wrong(verdicts(EvaluatorContract, Rank))
+
+
+def test_one_without_a_value_for_some_passes() -> None:
+    assert None in Partial().evaluate(exam(4, 12))["rank"].values
+    assert not wrong(verdicts(EvaluatorContract, Partial))
 
 
 def test_one_that_says_something_of_many_personas_alone_passes() -> None:
