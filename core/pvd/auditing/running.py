@@ -107,10 +107,12 @@ def plan(task: Task, progress: Progress) -> Plan:
 def execute(task: Task, progress: Progress) -> Audit:
     """All of it, or the rest of it, or the result of a finished audit."""
     folder = task.folder
-    _check_same(task)
+    other = _check_same(task)
     if (folder / RESULT).exists():
         return finished(folder)
     with locked(folder):
+        if other:
+            progress.say(other)
         if (folder / RECORD).exists():  # any other folder's files are not ours to remove
             sweep(folder)
         with _ready(task, progress) as (sheet, desk, everything):
@@ -185,21 +187,25 @@ def _agree(task: Task, sheet: Sheet, desk: Desk, progress: Progress) -> None:
         account.agree(task.settings, found, progress, teachers)
 
 
-def _check_same(task: Task) -> None:
-    """Raise BadInput if the folder holds another audit, UsageError if it holds a run."""
+def _check_same(task: Task) -> str:
+    """Raise BadInput if the folder holds another audit, UsageError if it holds a run. Of one that
+    has no result, all answers are in the store: by what it was another, if it was."""
     folder = task.folder
     if (folder / "run.toml").exists():
         raise UsageError(f"{folder} holds a run; name another --out for the audit.")
     check_holds_only(folder, OURS, "audit")
     if not (folder / RECORD).exists():
-        return
+        return ""
     here, there = (_comparable(one) for one in (task.record(), options.read_toml(folder / RECORD)))
     differ = [name for name in {**here, **there} if here.get(name) != there.get(name)]
-    if differ:
-        raise BadInput(
-            f"{folder} holds an audit with other {differ[0]}; give the same again, or name "
-            "another --out."
-        )
+    if not differ:
+        return ""
+    table, _, name = differ[0].partition(".")
+    what = {"plugins": f"another version of the plug-in {name}", "files": f"another file of {name}"}
+    said = f"{folder} holds an audit with {what.get(table, f'other {differ[0]}')}"
+    if (folder / RESULT).exists():
+        raise BadInput(f"{said}; give the same again, or name another --out.")
+    return f"{said}; nothing of that is lost, and it begins anew."
 
 
 def _write_record(task: Task) -> None:

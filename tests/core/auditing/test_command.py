@@ -9,10 +9,12 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from strangers import component
 
 import pvd as package
 from pvd import testing
 from pvd.cli import main
+from pvd.discovery import Registry, registry
 from pvd.errors import BadInput
 
 BIASED = '{use="simulated", position_bias=2.0}'
@@ -322,6 +324,27 @@ def test_a_folder_holds_one_audit() -> None:
         code, said = error(pvd("audit", "simulated", *SMALL, *other))
         assert code == 5
         assert said.startswith("Error: first holds an audit with other "), said
+
+
+@pytest.mark.usefixtures("shop")
+def test_a_teacher_from_a_file_is_mended_and_audited_by_the_same_command(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A finished audit is bound to the version that it is of."""
+
+    def given(body: str) -> Result:
+        Path("mine.py").write_text(component("teacher", "mine", body))
+        monkeypatch.setattr(registry, "__dict__", Registry().__dict__)
+        return pvd("audit", "mine", "-p", "mine.py", *SMALL)
+
+    assert "ZeroDivisionError" in error(given("def answer(self, request): 1 / 0"))[1]
+    mended = given("")
+    assert mended.exit_code == 0, mended.stderr
+    assert "first holds an audit with another version of the plug-in" in mended.stderr
+    code, said = error(given("\n# once more\npass"))
+    assert code == 5
+    assert said.startswith("Error: first holds an audit with another version of the plug-in ")
+    assert said.endswith("mine.py; give the same again, or name another --out."), said
 
 
 def test_no_teacher_is_a_usage_error() -> None:
