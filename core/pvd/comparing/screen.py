@@ -28,7 +28,8 @@ def show(findings: Mapping[str, Any], report: Path) -> None:
     views = judges(findings)
     measured = own(findings)
     shown = _differences(findings, "comparisons", views)
-    shorter(console, "difference", "seen by", views, shown)
+    by = [f"by {judge}" for judge in views]  # an arm may be called like its judge
+    shorter(console, "difference", "judged", by, shown)
     whole = not measured or by_row(console, "measure", *_by_plug_ins(findings), most=SCREEN)
     if not whole:
         by_row(console, "measure", *_by_plug_ins(findings, gains=False))
@@ -36,7 +37,7 @@ def show(findings: Mapping[str, Any], report: Path) -> None:
         say(console, line)
         console.print()
     scores = _scores(findings)
-    heads = [*views, "answers", "dollars"]
+    heads = [*by, "answers", "dollars"]
     if all(run["dollars"] == 0 for run in findings["cost"]["runs"]):
         heads.pop()
     shorter(console, "runs", "", heads, scores)

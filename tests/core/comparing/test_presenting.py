@@ -130,11 +130,11 @@ def test_in_a_narrow_window_the_views_are_rows(
     assert len(given["views"]) > 1
     monkeypatch.setenv("COLUMNS", "40")
     narrow = printed(given, capsys)
-    assert "seen by" in narrow
+    assert "\njudged  " in narrow
     assert narrow.count("- noise=1") == 1
     monkeypatch.setenv("COLUMNS", "200")
     wide = printed(given, capsys)
-    assert "seen by" not in wide, "where there is room they stand beside one another"
+    assert "\njudged  " not in wide, "where there is room they stand beside one another"
     verdict = r"[+−]\d+\.\d \([+−]\d+\.\d to [+−]\d+\.\d\)"
     assert sorted(re.findall(verdict, narrow)) == sorted(re.findall(verdict, wide))
 
