@@ -10,20 +10,23 @@ import tomllib
 import types
 import typing
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import MISSING, dataclass, field, fields, is_dataclass
 from datetime import date, time
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pvd.annotations import field_types
 from pvd.bounds import refusal
-from pvd.discovery import KINDS, check_whole, nearest, registry
-from pvd.errors import BadInput, PluginError, UnknownName
-from pvd.isolation import calling, origin_of
+from pvd.discovery import check_whole, nearest, registry
+from pvd.errors import BadInput, PvdError, UnknownName
+from pvd.isolation import calling
+from pvd.option_types import besides_none, no_option_type, of_components, plain, understood
+from pvd.option_types import kind_of as kind_of
+from pvd.option_types import option_types as option_types
 from pvd.prose import with_article
 from pvd.protocols import Component, Source
 from pvd.reading import read_text
-from pvd.wording import no_option, required, set_whole
+from pvd.wording import TABLE, no_list, no_option, no_toml, required, set_whole
 
 Table = dict[str, Any]
 T = TypeVar("T")
@@ -103,6 +106,8 @@ def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> Table:
 def build(kind: str, table: Any, where: str) -> Component:
     """The component of a kind from its name or table."""
     if isinstance(table, str):
+        if table.startswith(("[", "{")):
+            raise BadInput(no_toml(table, where, f"{where}={TABLE}"))
         table = {"use": table}
     if not isinstance(table, Mapping) or not isinstance(table.get("use"), str):
         raise BadInput(
@@ -148,9 +153,11 @@ def fill(cls: type[T], table: Mapping[str, Any], where: str) -> T:
     for key, value in table.items():
         if key not in known:
             meant = key.partition("[")[0]
-            if lists := [n for n in (meant, f"{meant}s") if _of_components(known.get(n))]:
+            if lists := [n for n in (meant, f"{meant}s") if of_components(known.get(n))]:
                 raise UnknownName(set_whole(f"{where}.{lists[0]}".lstrip(".")))
-            raise UnknownName(no_option(key, known, where, label))
+            raise UnknownName(
+                no_option(key, known, where, label, _deeper(known, table, key, where))
+            )
         place = f"{where}.{key}".lstrip(".")
         values[key] = _coerce(known[key], value, place)
         if why := refusal(known[key], values[key], place):
@@ -160,6 +167,9 @@ def fill(cls: type[T], table: Mapping[str, Any], where: str) -> T:
         for f in fields(cls)  # type: ignore[arg-type]
         if f.default is MISSING and f.default_factory is MISSING and f.name not in values
     ]
+    for name in missing:
+        if not understood(known[name]):
+            raise no_option_type(known[name], f"{where}.{name}".lstrip("."))
     if missing:
         raise BadInput(required(missing, where, label))
     try:
@@ -167,6 +177,21 @@ def fill(cls: type[T], table: Mapping[str, Any], where: str) -> T:
     except ValueError as error:
         why = str(error).rstrip(".")
         raise BadInput(f"{where or 'The configuration'}: {why}.") from None
+
+
+def _deeper(known: Table, table: Mapping[str, Any], key: str, where: str) -> list[str]:
+    """The paths of options of this name one step deeper: in the components that a table names, and
+    in sections."""
+    found = []
+    for name, annotation in known.items():
+        cls, given = besides_none(annotation), table.get(name)
+        if kind := kind_of(cls):
+            use = given.get("use") if isinstance(given, Mapping) else given
+            with suppress(PvdError):  # another sentence's matter
+                cls = type(use) if isinstance(use, Component) else registry.get(kind, str(use))
+        if is_dataclass(cls) and key in {f.name for f in fields(cls)}:
+            found.append(f"{where}.{name}.{key}".lstrip("."))
+    return found
 
 
 def _made(cls: type[T], values: Mapping[str, Any]) -> T:
@@ -179,41 +204,8 @@ def _made(cls: type[T], values: Mapping[str, Any]) -> T:
         return cls(**values)
 
 
-def option_types(cls: type) -> dict[str, Any]:
-    """Each field's type; PluginError where it cannot be resolved."""
-    try:
-        return field_types(cls)
-    except Exception as error:  # whatever a stranger's annotation does
-        raise PluginError(
-            f"{origin_of(cls)} has an option type that cannot be resolved: {error}; import it at "
-            "the top of its module."
-        ) from error
-
-
-def _plain(annotation: Any) -> tuple[Any, str]:
-    if typing.get_origin(annotation) is typing.Annotated:
-        inner, *notes = typing.get_args(annotation)
-        return inner, next((n for n in notes if isinstance(n, str)), "")
-    return annotation, ""
-
-
-def kind_of(annotation: Any) -> str | None:
-    """The kind of plug-in that an option's type stands for, if it does for one."""
-    if isinstance(annotation, type) and issubclass(annotation, Component):
-        return next((kind for kind, cls in KINDS.items() if issubclass(annotation, cls)), None)
-    return None
-
-
-def _of_components(annotation: Any) -> bool:
-    """Whether an option is a list of components."""
-    annotation, _ = _plain(annotation)
-    args = typing.get_args(annotation)
-    is_list = typing.get_origin(annotation) is tuple and len(args) > 0
-    return is_list and kind_of(_plain(args[0])[0]) is not None
-
-
 def _coerce(annotation: Any, value: Any, where: str) -> Any:
-    annotation, _ = _plain(annotation)
+    annotation, _ = plain(annotation)
     origin, args = typing.get_origin(annotation), typing.get_args(annotation)
     if origin in (types.UnionType, typing.Union):
         if value is None or (value == "none" and type(None) in args):
@@ -222,8 +214,10 @@ def _coerce(annotation: Any, value: Any, where: str) -> Any:
         if len(inner) == 1:
             return _coerce(inner[0], value, where)
     if origin is tuple:
-        if _of_components(annotation) and isinstance(value, Mapping) and "use" not in value:
+        if of_components(annotation) and isinstance(value, Mapping) and "use" not in value:
             raise BadInput(set_whole(where))
+        if isinstance(value, str) and (why := no_list(value, where)):
+            raise BadInput(why)
         values = value if isinstance(value, list | tuple) else [value]
         return tuple(_coerce(args[0], v, f"{where}[{i}]") for i, v in enumerate(values))
     if origin is typing.Literal:
@@ -261,7 +255,7 @@ def _coerce(annotation: Any, value: Any, where: str) -> Any:
         return _text(value)
     if annotation in (str, int, float, bool, Path):
         raise BadInput(f"{where} must be {_name(annotation)}, not {value!r}.")
-    raise PluginError(f"{where} has the type {annotation!r}, which is no option type.")
+    raise no_option_type(annotation, where)
 
 
 def _text(value: Any) -> str:
@@ -312,7 +306,7 @@ def describe(cls: type) -> list[Option]:
     """What can be set on a component or a section of the settings."""
     annotations, found = option_types(cls), []
     for f in fields(cls):
-        annotation, help = _plain(annotations[f.name])
+        annotation, help = plain(annotations[f.name])
         with calling(cls, f"the default of its option {f.name}"):
             value = f.default if f.default_factory is MISSING else f.default_factory()
         said, written = _said(value), annotations[f.name]
@@ -321,7 +315,7 @@ def describe(cls: type) -> list[Option]:
 
 
 def _spell(annotation: Any) -> str:
-    annotation, _ = _plain(annotation)
+    annotation, _ = plain(annotation)
     origin, args = typing.get_origin(annotation), typing.get_args(annotation)
     if origin in (types.UnionType, typing.Union):
         return " | ".join("none" if a is type(None) else _spell(a) for a in args)

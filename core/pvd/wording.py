@@ -2,22 +2,55 @@
 
 from __future__ import annotations
 
+import json
+import tomllib
 from collections.abc import Iterable, Sequence
 
 from pvd.discovery import nearest
 
+TABLE = '{use="NAME", OPTION=VALUE}'  # how a component is written with its options
 
-def no_option(key: str, known: Iterable[str], where: str, name: str = "") -> str:
-    """The sentence for an option that `where`, or the component of this name there, lacks."""
+
+def no_option(
+    key: str, known: Iterable[str], where: str, name: str = "", deeper: Sequence[str] = ()
+) -> str:
+    """The sentence for an option that `where`, or the component of this name there, lacks;
+    `deeper` are the paths of others that have it."""
     names = ", ".join(known) or "none"
     what = (f"{where} ({name})" if name else where) or "The configuration"
-    return f"{what} has no option {key!r}{nearest(key, known)} It has: {names}."
+    near = f"; did you mean {' or '.join(map(repr, deeper))}?" if deeper else nearest(key, known)
+    return f"{what} has no option {key!r}{near} It has: {names}."
 
 
 def set_whole(where: str) -> str:
     """The sentence for one who gives an option to a part of a list of components."""
-    example = '["NAME", {use="NAME", OPTION=VALUE}]'
-    return f"{where} is a list, which is set as a whole, such as -o '{where}={example}'."
+    return f"{where} is a list, which is set as a whole, such as -o '{where}=[\"NAME\", {TABLE}]'."
+
+
+def no_toml(text: str, where: str, instead: str) -> str:
+    """The sentence for a value that begins as a list or a table in TOML, and is none."""
+    return f"{where} cannot be read as TOML: {text!r:.60}; write -o '{instead}'."
+
+
+def no_list(text: str, where: str) -> str:
+    """The sentence for text in the place of a list that is one in bad TOML, or seems to be several
+    texts; nothing for one text."""
+    parts = [part.strip(" '\"[]") for part in text.split(",")]
+    whole = f"{where}=[{', '.join(map(_written, parts))}]"
+    if text.startswith(("[", "{")):
+        return no_toml(text, where, f'{where}=["NAME", {TABLE}]' if "{" in text else whole)
+    if len(parts) == 1:
+        return ""
+    return f"{where} is a list, and {text!r:.60} is one text; write -o '{whole}'."
+
+
+def _written(word: str) -> str:
+    """A word of a list as TOML has it: numbers and truth as they are, all else in quotes."""
+    try:
+        value = tomllib.loads(f"word = {word}")["word"]
+    except ValueError:
+        value = word
+    return word if isinstance(value, int | float) else json.dumps(word, ensure_ascii=False)
 
 
 def required(missing: Sequence[str], where: str, name: str) -> str:

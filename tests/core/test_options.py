@@ -184,6 +184,24 @@ def test_every_type_takes_its_values(text: str, value: Any) -> None:
         ("shade=deep", "lamp.shade must be a whole number, not 'deep'"),
         ("prices=[1, 'x']", "lamp.prices[1] must be a number, not 'x'"),
         ("bulbs=100", "lamp: nobody has so many bulbs"),
+        (
+            "tags=a,b",
+            """lamp.tags is a list, and 'a,b' is one text; write -o 'lamp.tags=["a", "b"]'.""",
+        ),
+        (
+            'tags="a, b"',
+            """lamp.tags is a list, and 'a, b' is one text; write -o 'lamp.tags=["a", "b"]'.""",
+        ),
+        (
+            "prices=1,2.5",
+            "lamp.prices is a list, and '1,2.5' is one text; write -o 'lamp.prices=[1, 2.5]'.",
+        ),
+        (
+            'tags=["a",größe]',
+            """lamp.tags cannot be read as TOML: '["a",größe]'; write -o """
+            """'lamp.tags=["a", "größe"]'.""",
+        ),
+        ("prices=[1, 2", "lamp.prices cannot be read as TOML: '[1, 2'; write -o 'lamp.prices=[1,"),
     ],
 )
 def test_a_wrong_value_is_one_sentence_with_the_place(text: str, message: str) -> None:
@@ -219,6 +237,58 @@ def test_an_unknown_option_without_a_neighbour_has_no_hint() -> None:
         fill(Lamp, {"zzz": 1}, "")
 
 
+def test_an_option_that_stands_one_step_deeper_is_named() -> None:
+    table = {"bulbs": 3, "teacher": {"use": "simulated"}, "second": "uniform"}
+    with pytest.raises(
+        UnknownName,
+        match=r"^The configuration has no option 'bulbs'; did you mean "
+        r"'lamp\.bulbs'\? It has: teacher, members, second, lamp\.$",
+    ):
+        fill(Room, table, "")
+    for second, meant in (
+        ("none", r"'room\.teacher\.noise'"),
+        ({"use": "simulated"}, r"'room\.teacher\.noise' or 'room\.second\.noise'"),
+        ("nobody", r"'room\.teacher\.noise'"),
+    ):
+        with pytest.raises(UnknownName, match=rf"'noise'; did you mean {meant}\? It has: "):
+            fill(
+                Room,
+                {"noise": 1, "teacher": pvd.load("teacher", "simulated"), "second": second},
+                "room",
+            )
+
+
+@pytest.mark.parametrize(
+    ("word", "said"),
+    [
+        (
+            'members=["simulated",other]',
+            """members cannot be read as TOML: '["simulated",other]'; write -o """
+            """'members=["simulated", "other"]'.""",
+        ),
+        (
+            'members=["simulated", {use=other}]',
+            """members cannot be read as TOML: '["simulated", {use=other}]'; write -o """
+            """'members=["NAME", {use="NAME", OPTION=VALUE}]'.""",
+        ),
+        (
+            "members=simulated,other",
+            """members is a list, and 'simulated,other' is one text; write -o """
+            """'members=["simulated", "other"]'.""",
+        ),
+        (
+            "teacher={use=simulated}",
+            """teacher cannot be read as TOML: '{use=simulated}'; write -o """
+            """'teacher={use="NAME", OPTION=VALUE}'.""",
+        ),
+    ],
+)
+def test_a_component_in_bad_toml_is_no_name(word: str, said: str) -> None:
+    with pytest.raises(BadInput) as caught:
+        fill(Room, {"teacher": "simulated"} | assignment(word), "")
+    assert str(caught.value) == said
+
+
 def test_what_has_no_default_is_asked_for_by_name() -> None:
     with pytest.raises(BadInput, match=r"for pet, food; add -o owner\.pet=VALUE -o owner\.food=V"):
         fill(Owner, {}, "owner")
@@ -229,8 +299,12 @@ def test_what_has_no_default_is_asked_for_by_name() -> None:
 @pytest.mark.parametrize("annotation", ["int | str", "dict[str, int]", "list[int]", "complex"])
 def test_a_type_that_is_no_option_type_is_the_plug_ins_fault(annotation: str) -> None:
     cls = dataclass(type("Odd", (), {"__annotations__": {"x": annotation}, "x": 1}))
-    with pytest.raises(PluginError, match=r"odd\.x has the type .*, which is no option type"):
+    said = rf"^odd\.x has the type {re.escape(annotation)}, which is no option type; make it str, "
+    with pytest.raises(PluginError, match=said):
         fill(cls, {"x": "a"}, "odd")
+    needed = dataclass(type("Odd", (), {"__annotations__": {"x": annotation}}))
+    with pytest.raises(PluginError, match=said):  # before it is asked for in vain
+        fill(needed, {}, "odd")
 
 
 @pytest.mark.parametrize("annotation", ["Nowhere", "pvd.Nowhere", "int |"])

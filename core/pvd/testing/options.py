@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import types
 import typing
-from dataclasses import MISSING, fields, is_dataclass, make_dataclass
-from pathlib import Path
+from dataclasses import MISSING, fields, make_dataclass
 from typing import Any, TypeVar
 
 from pvd import options
 from pvd.bounds import bounds_of
-from pvd.discovery import KINDS
+from pvd.option_types import UNDERSTOOD as UNDERSTOOD
+from pvd.option_types import understood as understood
 from pvd.protocols import Component, Source, Teacher
 
 C = TypeVar("C", bound=Component)
-
-PLAIN = (str, int, float, bool, Path)
-UNIONS = (types.UnionType, typing.Union)
-UNDERSTOOD = "str, int, float, bool, Path, Literal, X | None, tuple[X, ...] or a component"
 
 
 def plain(annotation: Any) -> Any:
@@ -25,24 +20,6 @@ def plain(annotation: Any) -> Any:
     if typing.get_origin(annotation) is typing.Annotated:
         return typing.get_args(annotation)[0]
     return annotation
-
-
-def understood(annotation: Any) -> bool:
-    """Whether a value of this type can be written in TOML, and read again."""
-    annotation = plain(annotation)
-    origin, args = typing.get_origin(annotation), typing.get_args(annotation)
-    if origin in UNIONS:
-        inner = [one for one in args if one is not type(None)]
-        return len(inner) == 1 and understood(inner[0])
-    if origin is tuple:
-        return len(args) == 2 and args[1] is Ellipsis and understood(args[0])
-    if origin is typing.Literal:
-        return all(isinstance(one, str | int | bool) for one in args)
-    if annotation in PLAIN:
-        return True
-    if not isinstance(annotation, type):
-        return False
-    return any(issubclass(annotation, kind) for kind in KINDS.values()) or is_dataclass(annotation)
 
 
 def bounded_in_vain(annotation: Any) -> bool:
