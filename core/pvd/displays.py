@@ -39,14 +39,16 @@ class Plain(Observer):
     @hookimpl
     def on_progress(self, stage: Stage) -> None:
         now = time.monotonic()
-        if not stage.done or now - self._last < PLAIN_SECONDS:
+        if not (stage.done or stage.status) or now - self._last < PLAIN_SECONDS:
             return
         self._last = now
-        rate = stage.done / stage.seconds
-        left = f", {(stage.total - stage.done) / rate:.0f} s left" if stage.total else ""
+        said = [f"{stage.done}/{stage.total or '?'}"]
+        if stage.rate is not None:
+            said.append(pace(stage.rate, stage.unit))
+        if stage.seconds_left is not None:
+            said.append(f"{stage.seconds_left:.0f} s left")
         status = f"; {stage.status}" if stage.status else ""
-        done = f"{stage.done}/{stage.total or '?'}"
-        self.on_message(f"{stage.title}: {done}, {pace(rate, stage.unit)}{left}{status}")
+        self.on_message(f"{stage.title}: {', '.join(said)}{status}")
 
 
 @dataclass(kw_only=True)
@@ -72,7 +74,7 @@ class Live(Observer):
     @hookimpl
     def on_stage(self, stage: Stage) -> None:
         from rich.console import RenderableType
-        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+        from rich.progress import BarColumn, Progress, TextColumn
         from rich.text import Text
 
         live = self
@@ -92,24 +94,20 @@ class Live(Observer):
             BarColumn(bar_width=None),
             TextColumn("{task.fields[done]}"),
             TextColumn("{task.fields[rate]}"),
-            TimeRemainingColumn(compact=True),
+            TextColumn("{task.fields[left]}"),
             console=self._console,
             expand=True,
             transient=True,
         )
-        self._task = self._bars.add_task(
-            f"{stage.title:<22}", total=stage.total, rate="", done=_counted(stage)
-        )
+        self._task = self._bars.add_task(f"{stage.title:<22}", total=stage.total, **_figures(stage))
         self._bars.start()
 
     @hookimpl
     def on_progress(self, stage: Stage) -> None:
         self._status = stage.status
         if self._bars is not None:
-            rate = pace(stage.done / max(stage.seconds, 1e-3), stage.unit)
-            new: dict[str, Any] = {"rate": rate} if stage.done else {}
-            new["done"] = _counted(stage)
-            self._bars.update(self._task, completed=stage.done, total=stage.total, **new)
+            figures = _figures(stage)
+            self._bars.update(self._task, completed=stage.done, total=stage.total, **figures)
 
     @hookimpl
     def on_stage_end(self) -> None:
@@ -119,6 +117,26 @@ class Live(Observer):
         if self._bars is not None:
             self._bars.stop()
         self._bars = None
+
+
+def _figures(stage: Stage) -> dict[str, Any]:
+    """What stands beside the bar. Both come from one rate: a display's own would take what was
+    found for work, and what ends together for haste."""
+    rate = "" if stage.rate is None else pace(stage.rate, stage.unit)
+    left = stage.seconds_left
+    unknown = "--:--" if stage.total else ""
+    return {
+        "done": _counted(stage),
+        "rate": rate,
+        "left": unknown if left is None else _clock(left),
+    }
+
+
+def _clock(seconds: float) -> str:
+    """Minutes and seconds, after hours where there are any: 00:09, 1:02:30."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes:02}:{rest:02}"
 
 
 def _counted(stage: Stage) -> str:

@@ -25,7 +25,8 @@ class Progress:
         self._display = display
         self._stage = Stage("")
         self._start = 0.0
-        self._done, self._total, self._status = 0, self._stage.total, ""
+        self._done = self._found = 0
+        self._total, self._status = self._stage.total, ""
 
     @contextmanager
     def stage(
@@ -35,7 +36,8 @@ class Progress:
         `where` is shown before the name: "round 2 of 6"."""
         start = self._start = time.monotonic()
         self._stage = Stage(name, where, unit, total)
-        self._done, self._total, self._status = 0, total, ""
+        self._done = self._found = 0
+        self._total, self._status = total, ""
         self.watchers.tell("on_stage", stage=self._stage)
         try:
             yield
@@ -47,6 +49,11 @@ class Progress:
         """So many units of the stage are done."""
         self._done += count
         self.watchers.progress(self._now)
+
+    def find(self, count: int) -> None:
+        """So many units were done before the stage began: they tell nothing of how fast it is."""
+        self._found += count
+        self.advance(count)
 
     def extend(self, count: int) -> None:
         """So many units more than was thought."""
@@ -76,6 +83,7 @@ class Progress:
             done=self._done,
             status=self._status,
             seconds=time.monotonic() - self._start,
+            found=self._found,
         )
 
     def _note(self, line: str) -> None:

@@ -313,11 +313,25 @@ class Stage:
     done: int = 0  #: how many of them are done
     status: str = ""  #: what else is to be said: money, calls made again
     seconds: float = 0.0  #: since it began
+    found: int = 0  #: how many of those done were there before it began, and cost it no time
 
     @property
     def title(self) -> str:
         """Where and what: "round 2 of 6, asking"."""
         return f"{self.where}, {self.name}" if self.where else self.name
+
+    @property
+    def rate(self) -> float | None:
+        """How many a second were done since it began, without those found; None if none were."""
+        new = self.done - self.found
+        return new / max(self.seconds, 1e-3) if new > 0 else None
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Until the rest is done at that rate; None if nobody knows."""
+        if self.rate is None or self.total is None:
+            return None
+        return max(self.total - self.done, 0) / self.rate
 
 
 @dataclass(frozen=True)

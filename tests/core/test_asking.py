@@ -277,10 +277,14 @@ def test_no_more_calls_at_once_than_allowed(store: Store, workers: int | None, m
 class Counting(Silent):
     """Adds up what is reported."""
 
-    total = 0
+    total = found = 0
 
     def advance(self, count: int = 1) -> None:
         self.total += count
+
+    def find(self, count: int) -> None:
+        self.found += count
+        super().find(count)
 
 
 def test_progress_counts_what_is_asked_and_what_is_there(store: Store) -> None:
@@ -288,7 +292,29 @@ def test_progress_counts_what_is_asked_and_what_is_there(store: Store) -> None:
     progress = Counting()
     with opened(Clerk(), 1) as teacher:
         Desk(store, progress=progress).judgments(teacher, 9, question)
-    assert progress.total == 9
+    assert (progress.total, progress.found) == (9, 4), "what is there tells nothing of the pace"
+
+
+WAITS = "another process asks 5"
+
+
+def test_who_waits_for_another_process_says_so(store: Store, path: Path) -> None:
+    other = Store(path)
+    said: list[str] = []
+
+    class Listening(Counting):
+        def show(self, status: str) -> None:
+            if status.endswith(WAITS) and not any(one.endswith(WAITS) for one in said):
+                other.release(leased)
+            said.append(status)
+
+    progress = Listening()
+    with opened(Clerk(), 1) as teacher:
+        leased = other.claim({teacher.request(question(n)).digest: 0.0 for n in range(5)})
+        Desk(store, progress=progress).judgments(teacher, 9, question)
+    assert any(status.endswith(WAITS) for status in said)
+    assert "another process" not in said[-1]
+    assert (progress.total, progress.found) == (9, 0)
 
 
 # --- busy providers ---------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from pvd import progress
 from pvd.displays import Live, Plain
 from pvd.money.amounts import pace
 from pvd.progress import Progress
+from pvd.records import Stage
 
 
 @pytest.fixture
@@ -72,8 +73,8 @@ def test_money_and_trouble_stand_beside_the_stage(
 ) -> None:
     shown = Progress(Plain())
     with shown.stage("asking", 100, "slates"):
-        clock[0] += 20
         shown.show("$0.52 spent of $5.00, 3 retries")
+        clock[0] += 20
         shown.advance(10)
     with shown.stage("training", 100, "steps"):
         clock[0] += 20
@@ -100,7 +101,7 @@ def bars(total: int | None, *done: int) -> str:
 def test_a_stage_that_counts_nothing_shows_no_number() -> None:
     bare = bars(None)
     assert "exam" in bare
-    assert not re.search(r"\d", re.sub(r"\x1b\[[0-9?]*[a-zA-Z]", "", bare))
+    assert not re.search(r"\d", plain(bare))
 
 
 def test_what_is_counted_is_shown_with_or_without_an_end() -> None:
@@ -109,3 +110,50 @@ def test_what_is_counted_is_shown_with_or_without_an_end() -> None:
     unknown = bars(None, 7)
     assert " 7 " in unknown
     assert "7/" not in unknown
+
+
+def test_what_was_found_tells_nothing_of_the_rate(
+    clock: list[float], capsys: pytest.CaptureFixture[str]
+) -> None:
+    shown = Progress(Plain())
+    with shown.stage("asking", 45, "slates"):
+        shown.find(25)
+        clock[0] += 15
+        shown.show("another process asks 20")
+        clock[0] += 15
+        shown.advance(5)
+    waiting, asking = capsys.readouterr().err.splitlines()
+    assert waiting == "asking: 25/45; another process asks 20"
+    # Five in thirty seconds, and fifteen are left.
+    assert asking == "asking: 30/45, 0.2 slates/s, 90 s left; another process asks 20"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "done", "found", "said"),
+    [
+        (21.0, 2, 0, "2/4 5.7 runs/min 00:21"),
+        (21.0, 3, 3, "3/4 --:--"),
+        (7200.0, 3, 2, "3/4 0.5 runs/h 2:00:00"),
+        (0.0, 4, 0, "4/4 4000 runs/s 00:00"),
+    ],
+)
+def test_a_bar_has_its_time_left_from_the_rate_beside_it(
+    seconds: float, done: int, found: int, said: str
+) -> None:
+    screen = io.StringIO()
+    live = Live()
+    live._console = Console(file=screen, force_terminal=True, color_system=None, width=100)
+    live.on_stage(Stage("cells", unit="runs", total=4))
+    # Both ended in the same look, as two runs of a comparison may.
+    for _ in range(2):
+        live.on_progress(Stage("cells", "", "runs", 4, done, "", seconds, found))
+    assert live._bars is not None
+    live._bars.refresh()
+    live.on_stage_end()
+    (*_, last) = [line for line in plain(screen.getvalue()).splitlines() if "cells" in line]
+    assert " ".join(last.split()).endswith(said)
+
+
+def plain(text: str) -> str:
+    """Without what moves the cursor."""
+    return re.sub(r"\x1b\[[0-9?]*[a-zA-Z]", "", text).replace("\r", "\n")

@@ -74,6 +74,7 @@ class Clerk:
         self.budget: Budget = budget or Budget(store, uuid.uuid4().hex)
         self.usage: Usage = Usage()
         self.account: Callable[[], None] = lambda: None  # writes down what was spent so far
+        self.elsewhere = 0  # questions that other processes were asking at the last look
         self._accounted = self._shown = 0.0
         self._full_since: float | None = None
         self._expected: list[Teacher] = []
@@ -122,14 +123,17 @@ class Clerk:
 
     # --- answers ----------------------------------------------------------------------------
 
-    def look_up(self, questions: Questions, digests: Sequence[str], take: Take) -> list[str]:
-        """Hand over what the store has; the digests that it has not."""
+    def look_up(
+        self, questions: Questions, digests: Sequence[str], take: Take, waited: bool = False
+    ) -> list[str]:
+        """Hand over what the store has; the digests that it has not. `waited`: others were asking
+        for it meanwhile, so that it took its time."""
         here = self.store.get(digests)
         self.usage.cached += len(here)
         for digest, (reply, date) in here.items():
             self.same_model(questions.teacher, reply.model)
             take(questions.places(digest), questions[digest], (reply, date))
-        self.progress.advance(len(here))
+        (self.progress.advance if waited else self.progress.find)(len(here))
         return [digest for digest in digests if digest not in here]
 
     @contextmanager
@@ -263,6 +267,8 @@ class Clerk:
             parts.append(f"{usage.retries} retries")
         if repaired := sum(usage.repaired.values()):
             parts.append(f"{100 * repaired / max(usage.asked, 1):.1f} % unreadable")
+        if self.elsewhere:
+            parts.append(f"another process asks {self.elsewhere:,}")
         return ", ".join(parts)
 
 

@@ -92,6 +92,7 @@ class _Sending:
                 ) from None
             raise
         finally:
+            self._clerk.elsewhere = 0
             self._pool.shutdown(wait=False)  # nothing is under way, or it was given up
         return self._handed_in
 
@@ -166,10 +167,13 @@ class _Sending:
 
     def _look_elsewhere(self) -> None:
         """Take the answers that other processes got meanwhile, or their turn if they died."""
+        if len(self._elsewhere) != self._clerk.elsewhere:
+            self._clerk.elsewhere = len(self._elsewhere)
+            self._clerk.progress.show(self._clerk.status())
         if self._elsewhere and time.monotonic() >= self._look:
             self._clerk.check_deadline()
             self._look = time.monotonic() + POLL
-            theirs = self._clerk.look_up(self._questions, self._elsewhere, self._take)
+            theirs = self._clerk.look_up(self._questions, self._elsewhere, self._take, waited=True)
             there = self._clerk.store.submitted(theirs)
             self._elsewhere = []
             for digest in theirs:

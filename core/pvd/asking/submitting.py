@@ -79,7 +79,7 @@ class _Submitting:
         if rest:  # nothing is under way that could turn out cheaper than was put aside
             self._clerk.budget.check([self._aside(rest[0])])
         left = [digest for digest in digests if digest not in self._collecting.taken]
-        return self._clerk.look_up(self._questions, left, self._take)
+        return self._clerk.look_up(self._questions, left, self._take, waited=True)
 
     def _wait(self, count: int) -> None:
         self._clerk.check_deadline()

@@ -65,7 +65,7 @@ def run(
     waiting = [c for c in design.cells if not transcripts.is_written(design.folder(out, c))]
     running: list[_Job] = []
     with progress.stage("cells", len(design.cells), "runs"):
-        progress.advance(len(design.cells) - len(waiting))
+        progress.find(len(design.cells) - len(waiting))
         try:
             while waiting or running:
                 while waiting and len(running) < jobs:

@@ -148,7 +148,8 @@ def prepare(
                 made.append(block.prepared)
             if kept is not None and len(new) >= PART:
                 put_away()
-            progress.advance(len(block))
+            progress.find(len(block.known))
+            progress.advance(len(block) - len(block.known))
     check_bad(bad, len(items))
     if kept is None:
         return Pictures(new, Memory(joined(made))), bad

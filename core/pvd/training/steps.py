@@ -66,7 +66,7 @@ def train_round(
     if mark is not None:
         mark.resume(optimizer)
         mark = None  # as large as all that learns
-    progress.advance(len(losses))
+    progress.find(len(losses))
     for step in range(len(losses), settings.steps):
         start = time.monotonic()
         rows = _batch(len(lesson), settings.batch, step, seed, round)
