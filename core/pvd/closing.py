@@ -18,7 +18,7 @@ from pvd.metrics import (
     system_label,
 )
 from pvd.printing import Cells, fitting, say, table
-from pvd.sentences import headline, otherwise
+from pvd.sentences import headline, missing, otherwise
 
 SHOWN = ("mpr", "mpr_true", "hit@20", "hit@5")  # the first three that there are, if they fit
 
@@ -40,6 +40,8 @@ def show(metrics: Mapping[str, Any], report: Path) -> None:
     table(console, "system", heads, [(s, [row[n] for n in ours]) for s, row in rows.items()])
     if own:  # what a plug-in measures is left out in no window
         table(console, "measure", *measured(exam, own))
+        for text in missing(exam):
+            say(console, text)
     say(console, chosen(metrics))
     for text in filter(None, (headline(metrics), otherwise(metrics))):
         say(console, text)

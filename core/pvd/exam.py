@@ -195,10 +195,13 @@ def _checked(evaluator: Evaluator, sat: Exam) -> Mapping[str, Estimate]:
     """What it found. Headlines and gains rest on percentile ranks, so of those none may lack."""
     found = checks.estimates(evaluator, evaluator.evaluate(sat))
     for name in RANKS:
-        if name in found and len(found[name].values) != len(sat.personas):
+        if name not in found:
+            continue
+        values = len(found[name].values) - found[name].missing
+        if values != len(sat.personas):
             raise broken(
                 evaluator,
-                f"returned {name!r} with {len(found[name].values)} values from evaluate",
+                f"returned {name!r} with {values} values from evaluate",
                 f"it must have one for each of the {len(sat.personas)} personas",
             )
     return found
@@ -238,16 +241,23 @@ def _named(evaluator: Evaluator, numbers: Mapping[str, Number]) -> dict[str, Num
 
 
 def gains(
-    results: Mapping[str, Mapping[str, Estimate]], seed: int
+    results: Mapping[str, Mapping[str, Estimate]], personas: int, seed: int
 ) -> dict[str, dict[str, Estimate]]:
-    """What the distilled student gains over each control, paired over the personas; nothing where
-    an evaluator has no value for each of the same ones."""
+    """What the distilled student gains over each control, paired over those of so many personas who
+    have a value in both; nothing where it is not known whose values these are, or nobody has both.
+    """
     ours = results["distilled"]
     return {
         control: {
             name: estimates.difference(ours[name], theirs, derive(seed, "bootstrap"))
             for name, theirs in results[control].items()
-            if theirs.values and name in ours and len(ours[name].values) == len(theirs.values)
+            if name in ours and _paired(ours[name], theirs, personas)
         }
         for control in CONTROLS
     }
+
+
+def _paired(one: Estimate, other: Estimate, personas: int) -> bool:
+    if not len(one.values) == len(other.values) == personas:
+        return False
+    return any(None not in pair for pair in zip(one.values, other.values, strict=True))

@@ -62,6 +62,7 @@ def render(metrics: Mapping[str, Any], usage: Mapping[str, Any], gallery: Mappin
         systems=systems,
         metrics=[name for name in measured if not is_own(name)],
         own=[name for name in measured if is_own(name)],
+        missing=sentences.missing(exam),
         heading=heading,
         places=decimals(systems.values()),
         about_system=SYSTEMS,

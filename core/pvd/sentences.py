@@ -13,6 +13,7 @@ from pvd.metrics import (
     between,
     change,
     decimals,
+    is_own,
     measure,
     metric_label,
     metric_place,
@@ -56,12 +57,41 @@ def otherwise(metrics: Mapping[str, Any]) -> str:
     told, places = verdict(gains[name], exam["personas"]), decimals(exam["systems"].values())
     found: dict[str, list[str]] = {"better": [], "worse": []}
     for other in sorted(gains, key=metric_place):
-        side = verdict(gains[other], exam["personas"])
+        having = exam["personas"] - gains[other].get("missing", 0)
+        side = verdict(gains[other], having)
         if side not in (told, "unclear"):
-            found[side].append(f"{metric_label(other)} {change(gains[other], other, places)}")
+            some = "" if having == exam["personas"] else f" over {count(having, 'persona')}"
+            found[side].append(f"{metric_label(other)} {change(gains[other], other, places)}{some}")
     sides = [f"clearly {side} in {', '.join(of)}" for side, of in found.items() if of]
     it = f"By other measures it is {'; and '.join(sides)}"
     return f"{it}: each by its own interval, before and after training." if sides else ""
+
+
+def missing(exam: Mapping[str, Any]) -> list[str]:
+    """Of which measures of plug-ins some personas have no value, and which have no gain that could
+    be paired, a sentence each; nothing of those that have one value for each persona."""
+    everybody, gains, found = exam["personas"], exam["gains"]["zero-shot"], []
+    before, after = (exam["systems"][system] for system in ("zero-shot", "distilled"))
+    for name in sorted(filter(is_own, before.keys() & after.keys())):
+        had, has = (everybody - row[name].get("missing", 0) for row in (before, after))
+        label = metric_label(name)
+        if name in gains:
+            both = everybody - gains[name].get("missing", 0)
+            if both == had == has == everybody:
+                continue
+            if both == had == has:
+                said = f"{label} is over {has} of {everybody} personas: the others have no value."
+            else:
+                said = (
+                    f"{label}: {had} of {everybody} personas have a value before training and "
+                    f"{has} after; the gain is over {both} with both."
+                )
+        elif had == has == everybody:
+            said = f"{label} has no gain: it has not one value for each persona, to be paired."
+        else:
+            said = f"{label} has no gain: no persona has a value both before and after training."
+        found.append(said)
+    return found
 
 
 def luck(exam: Mapping[str, Any]) -> str:

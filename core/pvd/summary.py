@@ -98,7 +98,7 @@ def sitting(
     seed: int,
 ) -> dict[str, Any]:
     """What the exam says of a student, as opposed to what it says of the judge."""
-    gains = exam.gains(results, seed)
+    gains = exam.gains(results, len(paper.personas), seed)
     return {
         "systems": {system: _plain(found) for system, found in results.items()},
         "gains": {control: _plain(found) for control, found in gains.items()},

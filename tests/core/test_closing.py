@@ -68,6 +68,13 @@ def measuring(*names: str) -> dict[str, Any]:
     return metrics
 
 
+def test_a_measure_without_a_paired_gain_says_why(capsys: pytest.CaptureFixture[str]) -> None:
+    metrics = measuring("precision@5")
+    del metrics["exam"]["gains"]["zero-shot"]["precision@5"]
+    said = " ".join(" ".join(shown(capsys, metrics)).split())
+    assert "precision@5 has no gain: it has not one value for each persona" in said
+
+
 @pytest.mark.parametrize(("width", "tables"), [(40, 4), (60, 2), (80, 2), (100, 1), (140, 1)])
 def test_what_a_plug_in_measures_is_left_out_in_no_window(
     width: int, tables: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch

@@ -204,6 +204,21 @@ def test_a_gain_needs_a_value_for_each_of_the_same_personas() -> None:
     results = dict.fromkeys(exam.CONTROLS, control)
     results["distilled"] = {"a": whole, "b": whole, "c": bare, "e": some}
 
-    found = exam.gains(results, seed=0)
+    found = exam.gains(results, 3, seed=0)
     assert list(found) == list(exam.CONTROLS)
-    assert all(list(gains) == ["a", "e"] for gains in found.values())
+    # Two values each are not known to be those of the same two personas.
+    assert all(list(gains) == ["a"] for gains in found.values())
+
+
+def test_a_gain_is_over_those_who_have_a_value_in_both() -> None:
+    first, last = (
+        estimates.mean(values, 0, "all") for values in ([1.0, 3.0, None], [None, 2.0, 5.0])
+    )
+    other = estimates.mean([None, None, 1.0], 0, "all")
+    results = {control: {"a": last, "b": other} for control in exam.CONTROLS}
+    results["distilled"] = {"a": first, "b": first}
+
+    gains = exam.gains(results, 3, seed=0)["zero-shot"]
+
+    assert list(gains) == ["a"], "of b nobody has both"
+    assert (gains["a"].value, gains["a"].missing) == (1, 2)

@@ -7,7 +7,7 @@ from made_up import Data, Page, estimate, guarded, sample
 
 from pvd.metrics import number, signed
 from pvd.report import render
-from pvd.sentences import cost, headline, luck, memory, otherwise, personal, scope
+from pvd.sentences import cost, headline, luck, memory, missing, otherwise, personal, scope
 
 
 @pytest.mark.slow
@@ -179,3 +179,58 @@ def test_what_was_forgotten_is_worded_by_the_interval(change: float, says: str) 
     metrics["forgetting"]["queries"] = None
     assert memory(metrics).startswith("The held-out items have too few titles or attributes")
     assert memory(sample()[0]) == ""  # a run of an older version
+
+
+def measuring(had: int, has: int, both: int | None) -> Data:
+    """A run of 50 personas in which so many have a value of `lift` before training, after it and
+    both; nobody knows who, if that is None."""
+    metrics, _, _ = sample(gallery=0)
+    exam = metrics["exam"]
+
+    def found(value: float, having: int) -> Data:
+        known = estimate(value, 0.05)
+        return known | {"missing": 50 - having} if having < 50 else known
+
+    for system, numbers in exam["systems"].items():
+        numbers["lift"] = found(0.3, had if system == "zero-shot" else has)
+    for numbers in exam["gains"].values():
+        if both is not None:
+            numbers["lift"] = found(0.2, both)
+    return metrics
+
+
+@pytest.mark.parametrize(
+    ("had", "has", "both", "said"),
+    [
+        (50, 50, 50, []),
+        (20, 20, 20, ["lift is over 20 of 50 personas: the others have no value."]),
+        (
+            20,
+            21,
+            9,
+            ["lift: 20 of 50 personas have a value before training and 21 after; the gain is over "
+             "9 with both."],
+        ),
+        (20, 20, 9, ["lift: 20 of 50 personas have a value before training and 20 after; the gain "
+                     "is over 9 with both."]),
+        (20, 21, None, ["lift has no gain: no persona has a value both before and after "
+                        "training."]),
+        (50, 50, None, ["lift has no gain: it has not one value for each persona, to be paired."]),
+    ],
+)  # fmt: skip
+def test_who_has_no_value_is_counted_and_what_is_not_paired_is_said(
+    had: int, has: int, both: int | None, said: list[str]
+) -> None:
+    metrics = measuring(had, has, both)
+    _, usage, gallery = sample(gallery=0)
+    assert missing(metrics["exam"]) == said
+    text = Page(render(metrics, usage, gallery)).text
+    assert all(sentence in text for sentence in said)
+
+
+def test_a_gain_over_some_personas_says_so_and_one_over_a_single_one_is_not_clear() -> None:
+    metrics = measuring(20, 21, 9)
+    metrics["exam"]["gains"]["zero-shot"]["mpr_true"] |= {"value": 0.1, "low": -1.0, "high": 1.0}
+    assert "lift +0.200 (+0.150 to +0.255) over 9 personas: each by" in otherwise(metrics)
+    metrics["exam"]["gains"]["zero-shot"]["lift"]["missing"] = 49
+    assert "lift" not in otherwise(metrics)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -54,6 +54,12 @@ class Sheet:
     marks: tuple[Mark, ...]  # one an arm
     utilities: Grid | None = None  # [P, N], the judge's own without noise, where they are known
     left_out: tuple[str, ...] = ()  # metrics that cannot be paired over personas
+    # Of metrics that some personas have no value of: whom the columns of their grids are about.
+    some: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def people(self, metric: str) -> tuple[str, ...]:
+        """The personas, a column each."""
+        return self.some.get(metric, self.personas)
 
     def values(self, arms: Sequence[int], metric: str) -> Grid:
         """[S, P], the mean over arms of their students."""
@@ -91,21 +97,56 @@ def sheet(paper: Paper, marks: Sequence[Mark]) -> Sheet:
             "exam.personas."
         )
     utilities = None if paper.utilities is None else paper.utilities.numpy()
-    metrics = [
-        m for m in marks[0].trained["distilled"] if all(_has(one, m, marks) for one in marks)
-    ]
+    having = {metric: _having(marks, metric) for metric in marks[0].trained["distilled"]}
+    known = {m: who for m, who in having.items() if who is not None and len(who) == len(personas)}
+    metrics = tuple(metric for metric, who in known.items() if who.sum() > 1)
     lost = dict.fromkeys(m for one in marks for m in one.named if m not in metrics)
-    return Sheet(personas, tuple(metrics), tuple(marks), utilities, tuple(lost))
+    columns = {metric: who for metric, who in known.items() if not who.all()}
+    some = {
+        metric: tuple(id for id, there in zip(personas, who, strict=True) if there)
+        for metric, who in columns.items()
+    }
+    cut = tuple(_cut(one, columns) for one in marks)
+    return Sheet(personas, metrics, cut, utilities, tuple(lost), some)
 
 
-def _has(mark: Mark, metric: str, marks: Sequence[Mark]) -> bool:
-    """Whether it has a value for as many personas as the first arm, before and after training and,
-    where a view looks at it, at every stop."""
-    grids = [mark.trained["distilled"].get(metric), mark.fixed["zero-shot"].get(metric)]
-    if metric in RANKS or is_own(metric):
-        grids += [curve.values.get(metric) for curve in mark.curves]
-    people = marks[0].trained["distilled"][metric].shape[-1]
-    return all(grid is not None and grid.shape[-1] == people for grid in grids)
+def _having(marks: Sequence[Mark], metric: str) -> Grid | None:
+    """Which personas have a value [P]; None if that is not the same in every run, before and after
+    training and, where a view looks at it, at every stop."""
+    import numpy as np
+
+    grids: list[Grid | None] = []
+    for mark in marks:
+        grids += [mark.trained["distilled"].get(metric), mark.fixed["zero-shot"].get(metric)]
+        if metric in RANKS or is_own(metric):
+            grids += [curve.values.get(metric) for curve in mark.curves]
+    there = [None if grid is None else np.atleast_2d(np.isfinite(grid)) for grid in grids]
+    first = there[0]
+    if first is None or not all(
+        one is not None and one.shape[1] == first.shape[1] and (one == first[0]).all()
+        for one in there
+    ):
+        return None
+    found: Grid = first[0]
+    return found
+
+
+def _cut(mark: Mark, columns: Mapping[str, Grid]) -> Mark:
+    """Without those who have no value; a system that lacks more of them has no such number."""
+    import numpy as np
+
+    def cut(grids: Mapping[str, Grid]) -> dict[str, Grid]:
+        found = {m: grid[..., columns[m]] if m in columns else grid for m, grid in grids.items()}
+        return {metric: grid for metric, grid in found.items() if np.isfinite(grid).all()}
+
+    if not columns:
+        return mark
+    return Mark(
+        {system: cut(grids) for system, grids in mark.trained.items()},
+        {system: cut(grids) for system, grids in mark.fixed.items()},
+        [Curve(curve.stops, cut(curve.values)) for curve in mark.curves],
+        mark.named,
+    )
 
 
 def marked(
@@ -132,12 +173,13 @@ def marked(
 
 
 def _grids(found: Sequence[Mapping[str, Estimate]]) -> dict[str, Grid]:
-    """By metric, a row for each of `found`; of those that each has for as many personas."""
+    """By metric, a row for each of `found`, nan for who has no value; of those that each has for as
+    many personas."""
     import numpy as np
 
     rows = {name: [one[name].values for one in found if name in one] for name in found[0]}
     return {
-        name: np.array(values)
+        name: np.array(values, dtype=np.float64)
         for name, values in rows.items()
         if values[0] and [*map(len, values)] == [len(values[0])] * len(found)
     }

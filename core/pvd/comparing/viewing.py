@@ -76,7 +76,7 @@ def by_plug_ins(pairs: Sequence[tuple[Judge, Sheet]]) -> list[View]:
         having = [(judge, sheet) for judge, sheet in pairs if metric in sheet.metrics]
         label = f"{metric} (measure)" if metric in taken else metric
         if all(_measure_the_same(having[0][1], sheet, metric) for _, sheet in having[1:]):
-            judge, sheet = max(having, key=lambda pair: len(pair[1].personas))
+            judge, sheet = max(having, key=lambda pair: len(pair[1].people(metric)))
             independent = len(having) > 1 or judge.independent
             found.append(View(label, sheet, metric, False, independent))
             continue
@@ -91,17 +91,17 @@ def _measure_the_same(one: Sheet, other: Sheet, metric: str) -> bool:
     """Whether a measure has the same values under two judges, for the personas of both."""
     import numpy as np
 
-    shared = [id for id in one.personas if id in other.personas]
+    here, there = one.people(metric), other.people(metric)
+    shared = [id for id in here if id in there]
     if not shared:
         return False  # nothing tells
-    mine, theirs = ([sheet.personas.index(id) for id in shared] for sheet in (one, other))
-    grids = [
-        (a.trained["distilled"][metric], b.trained["distilled"][metric])
+    mine, theirs = ([people.index(id) for id in shared] for people in (here, there))
+    return all(
+        np.array_equal(
+            a.trained["distilled"][metric][:, mine], b.trained["distilled"][metric][:, theirs]
+        )
         for a, b in zip(one.marks, other.marks, strict=True)
-    ]
-    if any(a.shape[1] != len(one.personas) or b.shape[1] != len(other.personas) for a, b in grids):
-        return all(np.array_equal(a, b) for a, b in grids)
-    return all(np.array_equal(a[:, mine], b[:, theirs]) for a, b in grids)
+    )
 
 
 def _rank(view: View) -> tuple[bool, bool]:

@@ -202,6 +202,9 @@ class Labelled(pvd.Evaluator):
             "by winner": kit.mean([float(w) for w in exam.winners], exam.seed, "personas"),
             "bare": replace(whole, values=()),
             "ragged": kit.mean(values[: 3 + int(top.sum()) % 2], exam.seed, "some"),
+            "short": kit.mean(values[1:], exam.seed, "some"),
+            "labelled": kit.mean([None, values[1], None, *values[3:]], exam.seed, "some"),
+            "choosy": kit.mean([v or None for v in values[:-1]] + [1.0], exam.seed, "some"),
         }
         return {name: found[name] for name in self.names}
 
@@ -247,13 +250,50 @@ def test_a_measure_has_a_curve_and_other_numbers_of_ours_have_none() -> None:
 
 
 def test_what_has_not_one_value_a_persona_is_left_out_and_named() -> None:
-    (sheet,) = labelled([paper()], "precision@5", "bare", "ragged")
+    (sheet,) = labelled([paper()], "precision@5", "bare", "ragged", "short", "choosy")
 
-    assert sheet.left_out == ("bare", "ragged")
+    assert sheet.left_out == ("bare", "ragged", "short", "choosy")
     assert "precision@5" in sheet.metrics
     labels = [view.label for view in viewing.views([Judge("a", {}, True, False)], [sheet])]
     assert labels[-1] == "precision@5"
-    assert not {"bare", "ragged"} & set(labels)
+    assert not {"bare", "ragged", "short", "choosy"} & set(labels)
+
+
+def test_who_has_no_value_in_any_run_is_left_out_of_the_measure_alone() -> None:
+    (sheet,) = labelled([paper()], "precision@5", "labelled")
+    some, names = sheet.people("labelled"), sheet.personas
+
+    assert some == (names[1], *names[3:])
+    assert sheet.people("precision@5") == names
+    assert not sheet.left_out
+    for arm in (0, 1):
+        for of in (sheet.values, sheet.gain):
+            whole, cut = of([arm], "precision@5"), of([arm], "labelled")
+            assert np.array_equal(cut, np.delete(whole, (0, 2), axis=1))
+    curve = sheet.marks[0].curves[0].values
+    assert np.array_equal(curve["labelled"], np.delete(curve["precision@5"], (0, 2), axis=1))
+    assert sheet.marks[0].fixed["random"]["labelled"].shape == (PEOPLE - 2,)
+
+
+def test_labels_of_some_are_one_view_also_where_a_judge_lost_a_persona() -> None:
+    judges = [Judge("a", {}, True, False), Judge("b", {}, True, False)]
+
+    class ById(Labelled):
+        def evaluate(self, exam: pvd.Exam) -> dict[str, pvd.Estimate]:
+            whole = super().evaluate(exam)["precision@5"].values
+            rows = zip(exam.personas, whole, strict=True)
+            known = [None if int(p.id[1:]) % 3 == 0 else value for p, value in rows]
+            return {"some": kit.mean(known, exam.seed, "some")}
+
+    rows = [[transcript(n), transcript(n + 10)] for n in (1, 2)]
+    sheets = [
+        marking.mark(one, rows, [*EVALUATORS, ById()], seed=0)
+        for one in (paper(PERSONAS[1:]), paper())
+    ]
+    views = [view for view in viewing.views(judges, sheets) if view.is_own]
+
+    assert [view.label for view in views] == ["some"]
+    assert views[0].values([0]).shape[1] == len(sheets[1].people("some"))
 
 
 def test_a_strangers_number_that_is_called_like_ours_is_the_strangers() -> None:
