@@ -169,7 +169,7 @@ def open_student(folder: str | Path, device: str = "cpu") -> Student:
     MissingPrerequisite, with the package's name, if its plug-in is not installed.
     """
     from pvd.errors import MissingFile
-    from pvd.pipeline import open_student
+    from pvd.saving import open_student
 
     folder = Path(folder)
     if not (folder / "pvd.json").exists():

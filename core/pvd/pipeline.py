@@ -12,19 +12,19 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import pvd
-from pvd import exam, forgetting, options, provenance, report, rounds, scoring, summary, validation
+from pvd import exam, forgetting, report, rounds, scoring, summary, validation
 from pvd.discovery import registry
 from pvd.errors import BadInput, PluginError
 from pvd.exam import Paper
-from pvd.folder import locked, read_object, replaced, sweep, write_bytes, write_json, write_lines
+from pvd.folder import locked, read_object, sweep, write_bytes, write_json, write_lines
 from pvd.identity import FRESH, after_mending, check_same_run, no_result
 from pvd.ledger import Ledger, judgment_row
 from pvd.money.plan import Plan
 from pvd.outcome import METRICS, Run, read_metrics
 from pvd.progress import Progress, Silent
-from pvd.protocols import Student, Teacher
+from pvd.protocols import Teacher
 from pvd.records import RoundResult
+from pvd.saving import finished, save_student, saved
 from pvd.session import Session, opened_session, planned
 from pvd.settings import ExamSettings, Settings, recipe, resolve
 from pvd.team import Team
@@ -90,12 +90,12 @@ def execute(
     try:
         with opened_session(settings, folder, progress or Silent(), fresh, team) as session:
             go_through(session)
+        return saved(settings, folder)
     except PluginError as error:
         if folder != default_folder(settings):  # another version has another
             said = after_mending(str(error), settings, folder, f"start over with {FRESH}")
             error.args = (said,)
         raise
-    return finished(settings, folder)
 
 
 def go_through(session: Session) -> Paper:
@@ -145,7 +145,7 @@ def evaluate(settings: Settings, folder: Path, progress: Progress, team: Team | 
     with opened_session(settings, folder, progress, team=team) as session:
         rounds.validate_start(session, ask_validation(session))
         examine(session, ask_exam(session))
-    return finished(settings, folder)
+    return saved(settings, folder)
 
 
 def is_finished(settings: Settings, folder: Path) -> bool:
@@ -155,38 +155,6 @@ def is_finished(settings: Settings, folder: Path) -> bool:
     metrics = read_metrics(folder)
     done, best = len(metrics["rounds"]) - 1, metrics["best_round"]
     return validation.enough(done, best, settings.train)
-
-
-def finished(settings: Settings, folder: Path) -> Run:
-    """The result that lies in a run folder."""
-    from safetensors import SafetensorError
-
-    student = settings.student
-    try:
-        student.open(folder / "student", settings.device)
-    except (SafetensorError, OSError, EOFError, ValueError, KeyError) as error:
-        raise BadInput(
-            f"The student in {folder / 'student'} cannot be opened ({error}); delete "
-            f"{folder / METRICS}, and the same command makes both again."
-        ) from None
-    return Run(folder, settings.device, student, (settings.catalog, settings.personas))
-
-
-def open_student(folder: Path, device: str = "cpu") -> Student:
-    """The student that a run saved."""
-    from safetensors import SafetensorError
-
-    card = provenance.read_card(folder)
-    provenance.check_there(card, folder)
-    kind, _, name = card["student"].partition(".")
-    student: Student = pvd.load(kind, name, **card["options"])
-    try:
-        student.open(folder, device)
-    except (SafetensorError, OSError, EOFError) as error:
-        raise BadInput(
-            f"The student in {folder} is damaged ({error}); bring its files once more."
-        ) from None
-    return student
 
 
 # --- the stages -----------------------------------------------------------------------------
@@ -296,24 +264,3 @@ def make_report(folder: Path) -> Path:
     if not (folder / METRICS).exists():
         raise no_result(folder)
     return write_report(folder, read_metrics(folder))
-
-
-def save_student(student: Student, folder: Path) -> None:
-    """The student as its library publishes it, and pvd.json to open it again."""
-    from safetensors import SafetensorError
-
-    source = provenance.of(student)
-    if "file" in source:
-        source["file"] = Path(source["file"]).name  # an export is given away
-    card = {
-        "student": student.name,
-        **source,
-        "pvd": pvd.__version__,
-        "options": {k: v for k, v in options.dump(student).items() if k != "use"},
-    }
-    with replaced(folder) as fresh:
-        try:
-            student.save(fresh)
-        except SafetensorError as error:  # how its writer tells of a full disk
-            raise OSError(str(error)) from None
-        write_json(fresh / "pvd.json", card)

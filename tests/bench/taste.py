@@ -19,7 +19,7 @@ from pathlib import Path
 import pvd
 from pvd import catalog, estimates
 from pvd.identity import configuration
-from pvd.pipeline import save_student
+from pvd.saving import save_student
 from pvd.settings import resolve
 
 SHARE = 0.2

@@ -41,7 +41,10 @@ def given(words: list[str], monkeypatch: pytest.MonkeyPatch) -> Result:
 def mine(kind: str, body: str) -> list[str]:
     """A plug-in file with this body, and the options that bring it."""
     Path("mine.py").write_text(component(kind, "mine", body))
-    chosen = {"evaluator": ["-o", "evaluators=['mpr', 'mine']"]}
+    chosen = {
+        "evaluator": ["-o", "evaluators=['mpr', 'mine']"],
+        "student": ["-o", "student=mine"],  # after another, in the small run's options
+    }
     return ["-p", "mine.py", *chosen.get(kind, [f"--{kind}", "mine"])]
 
 
@@ -209,3 +212,43 @@ def test_a_program_is_told_of_its_own_keyword(
 ) -> None:
     with pytest.raises(BadInput, match=r"or start over with fresh=True\.$"):
         pvd.run(**{**one_round, **other})
+
+
+def test_a_student_that_saves_nothing_is_to_blame_at_once(
+    words: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words += ["-o", "train.rounds=1", *mine("student", "def save(self, folder): pass")]
+    first = given(words, monkeypatch)
+    assert first.exit_code == 5
+    assert "The plug-in student.mine of mine.py saved what it cannot open (FileNotFoundError: " in (
+        first.stderr
+    )
+    assert "Mend or update it, then start over with `pvd run --fresh`." in first.stderr
+    assert not Path("RUN/metrics.json").exists()
+    evaluated = given(["evaluate", "RUN"], monkeypatch)
+    assert "saved what it cannot open" in evaluated.stderr
+    assert not Path("RUN/metrics.json").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("late", [False, True])
+def test_a_comparison_goes_on_with_a_mended_plugin_file_until_a_round_is_done(
+    late: bool, small_options: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fails = f"1 / (batch.round != {1 + late}); "
+    body = f"def __call__(self, batch): {fails}return Good.__call__(self, batch)"
+    source = component("loss", "mine", body)
+    Path("mine.py").write_text(source)
+    words = [
+        "compare", *small_options, "-o", "train.rounds=2", "-p", "mine.py",
+        "--vary", "loss=bradley-terry,mine", "--seeds", "1", "--jobs", "1", "--out", "OUT",
+    ]  # fmt: skip
+    broken = given(words, monkeypatch)
+    assert broken.exit_code == 5
+    helps = "compare in another --out, where kept" if late else "give the same command again (PVD_"
+    assert f"mend or update it, then {helps}" in broken.stderr
+    Path("mine.py").write_text(source.replace(fails, ""))
+    again = given(words, monkeypatch)
+    assert again.exit_code == (5 if late else 0), again.stderr
+    if late:
+        assert "was begun with another version of the plug-in" in again.stderr

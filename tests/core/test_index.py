@@ -20,7 +20,7 @@ import pvd
 from pvd import testing
 from pvd.discovery import registry
 from pvd.errors import BadInput, MissingFile, UsageError
-from pvd.pipeline import save_student
+from pvd.saving import save_student
 from pvd.search import exact, parts
 from pvd.search.index import Index
 from pvd.search.parts import Row

@@ -22,7 +22,7 @@ import pvd
 from pvd import pictures, testing
 from pvd.cli import main
 from pvd.discovery import registry
-from pvd.pipeline import save_student
+from pvd.saving import save_student
 from pvd.search.index import Index
 from pvd.search.indexing import WHOLE, Shard
 

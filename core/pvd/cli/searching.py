@@ -198,7 +198,7 @@ def _student_folder(student: str, given: Mapping[str, Any], device: str) -> Iter
     import pvd
     from pvd.identity import configuration, no_result
     from pvd.loading import check_device
-    from pvd.pipeline import save_student
+    from pvd.saving import save_student
 
     check_device(device)
     path = Path(student)
