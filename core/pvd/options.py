@@ -20,8 +20,9 @@ from pvd.bounds import refusal
 from pvd.discovery import check_whole, nearest, registry
 from pvd.errors import BadInput, PvdError, UnknownName
 from pvd.isolation import calling
-from pvd.option_types import besides_none, no_option_type, of_components, plain, understood
+from pvd.option_types import besides_none, no_option_type, plain, understood
 from pvd.option_types import kind_of as kind_of
+from pvd.option_types import of_components as of_components
 from pvd.option_types import option_types as option_types
 from pvd.prose import with_article
 from pvd.protocols import Component, Source
@@ -155,9 +156,7 @@ def fill(cls: type[T], table: Mapping[str, Any], where: str) -> T:
             meant = key.partition("[")[0]
             if lists := [n for n in (meant, f"{meant}s") if of_components(known.get(n))]:
                 raise UnknownName(set_whole(f"{where}.{lists[0]}".lstrip(".")))
-            raise UnknownName(
-                no_option(key, known, where, label, _deeper(known, table, key, where))
-            )
+            raise UnknownName(no_option(key, known, where, label, deeper(known, table, key, where)))
         place = f"{where}.{key}".lstrip(".")
         values[key] = _coerce(known[key], value, place)
         if why := refusal(known[key], values[key], place):
@@ -179,9 +178,9 @@ def fill(cls: type[T], table: Mapping[str, Any], where: str) -> T:
         raise BadInput(f"{where or 'The configuration'}: {why}.") from None
 
 
-def _deeper(known: Table, table: Mapping[str, Any], key: str, where: str) -> list[str]:
-    """The paths of options of this name one step deeper: in the components that a table names, and
-    in sections."""
+def deeper(known: Table, table: Mapping[str, Any], key: str, where: str = "") -> list[str]:
+    """The paths of options of this name one step deeper, of all that are `known`: in the components
+    that a table names, and in sections."""
     found = []
     for name, annotation in known.items():
         cls, given = besides_none(annotation), table.get(name)

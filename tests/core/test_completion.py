@@ -152,9 +152,10 @@ def test_values_are_offered_where_they_can_be_counted(ask: Ask) -> None:
     assert ask("run", "-o", "sampler.use", "=", "w") == ["within-bin"]
     assert ask("run", "-o", "train.rounds=") == []
     assert ask("run", "-o", "train.chunk=") == ["train.chunk=none"]
-    evaluators = registry.names("evaluator")
-    assert ask("run", "-o", "evaluators=") == [f"evaluators={name}" for name in evaluators]
-    assert ask("run", "-o", "evaluators", "=", "mp") == ["mpr"]
+    observers = registry.names("observer")
+    assert ask("run", "-o", "observers=") == [f"observers={name}" for name in observers]
+    assert ask("run", "-o", "observers", "=", "ten") == ["tensorboard"]
+    assert ask("run", "-o", "evaluators=") == []  # of which one alone would be refused
     assert ask("options", "evaluator.hits", "-o", "evaluator.at=") == []
     assert ask("plugins", "check", "evaluator.hits", "-o", "evaluator.at=") == []
     assert ask("compare", "--vary", "tra") == ["train."]

@@ -27,6 +27,7 @@ from pvd.cli.reporting import report
 from pvd.cli.running import evaluate, label, run, train
 from pvd.cli.searching import index, search
 from pvd.cli.shells import completion
+from pvd.cli.tables import as_setting
 from pvd.errors import BadInput, Interrupted, MissingFile, PvdError
 from pvd.isolation.origin import TRACEBACK, memory_is_full, no_room
 from pvd.isolation.output import results_only
@@ -93,6 +94,8 @@ class Commands(click.Group):
         try:
             with results_only():
                 return super().invoke(ctx)
+        except click.NoSuchOption as error:
+            raise _settable(error) from None
         except Interrupted:
             raise  # the end of a process is not ours to say
         except PvdError as error:
@@ -107,6 +110,17 @@ class Commands(click.Group):
             _end(ctx, no_room("The memory is full", error), error)
         except KeyboardInterrupt:  # click would say "Aborted!", and exit with 1
             raise Interrupted("Stopped; the same command goes on from here.") from None
+
+
+def _settable(error: click.NoSuchOption) -> click.UsageError:
+    """The same with how a setting of this name is given, where a command takes every setting and
+    has no option that is nearly the same."""
+    names = {param.name for param in error.ctx.command.params} if error.ctx else set()
+    begun = any(error.option_name.startswith(near) for near in error.possibilities or ())
+    setting = as_setting(error.option_name) if {"assignments", "recipe"} <= names else ""
+    if begun or not setting:
+        return error
+    return click.UsageError(f"No such option {error.option_name!r}; write {setting}.", error.ctx)
 
 
 def _refused(error: OSError) -> str:

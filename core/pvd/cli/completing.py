@@ -8,7 +8,7 @@ import io
 import typing
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import redirect_stdout
-from dataclasses import is_dataclass
+from dataclasses import MISSING, is_dataclass
 from functools import wraps
 from pathlib import Path
 from typing import Any
@@ -248,9 +248,10 @@ def _values(option: options.Option) -> list[str]:
         return registry.names(kind)
     if option.annotation is bool:
         return ["true", "false"]
-    if typing.get_origin(option.annotation) is tuple:  # one alone is a list of one
+    if typing.get_origin(option.annotation) is tuple:
+        # One alone is a list of one, which a list that must be set may not be.
         kind = options.kind_of(typing.get_args(option.annotation)[0])
-        return registry.names(kind) if kind else []
+        return registry.names(kind) if kind and option.value is not MISSING else []
     return [
         word
         for word in option.type.split(" | ")

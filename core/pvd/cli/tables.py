@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,21 @@ def tables_from(
     return [*tables, over]
 
 
+def as_setting(option: str) -> str:
+    """How that is set with `-o` which somebody took for an option; nothing if there is no such
+    setting."""
+    from pvd.settings import Settings, recipe
+
+    name, known = option.lstrip("-").replace("-", "_"), options.option_types(Settings)
+    for key in (name, f"{name}s"):
+        if options.of_components(known.get(key)):
+            there = ", ".join(f'"{one}"' for one in (*recipe("default").get(key, ()), "NAME"))
+            return f"-o '{key}=[{there}]'"
+    paths = [name] if name in known else options.deeper(known, recipe("default"), name)
+    inside = ".NAME" * is_dataclass(known.get(name))  # a section
+    return " or ".join(f"-o {path}{inside}=VALUE" for path in paths)
+
+
 def source_table(text: str, role: str) -> options.Table:
     """`[source:]path` as a table; without a source, the path says which one."""
     if not text:
@@ -59,11 +75,10 @@ def source_table(text: str, role: str) -> options.Table:
             return {"use": name, "path": rest}
         if text in sources:
             return {"use": text}
-        near = nearest(text, sources)
-        raise MissingFile(
-            f"There is no file or folder {text} for --{role}"
-            + ("; check the path." if near == "." else near)
-        )
+        near, its = nearest(text, sources), path.suffix.removeprefix(".")
+        if path.suffix or len(path.parts) > 1 or near == ".":  # a path, and no name
+            near = f"; check the path{f', and write {its}:PATH' * (its in sources)}."
+        raise MissingFile(f"There is no file or folder {text} for --{role}{near}")
     if path.is_dir():
         return {"use": "folder", "path": text}
     lines = role == "personas" and path.suffix.lower() in (".txt", ".text", "")

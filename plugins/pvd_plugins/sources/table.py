@@ -101,7 +101,7 @@ def _rows(path: Path, needed: Mapping[str, str]) -> Iterator[tuple[Row, str]]:
     else:
         raise kit.BadInput(
             f"{path} is in no format that can be read; save it as CSV (.csv), JSON lines (.jsonl) "
-            "or Parquet (.parquet)."
+            f"or Parquet (.parquet), or name its source, as in SOURCE:{path.name}."
         )
 
 
