@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress as Bars
 
 PLAIN_SECONDS = 10.0
+ECHO = 4  # columns at the right, where a terminal writes ^C: it must not wrap what is erased later
 
 
 @dataclass(kw_only=True)
@@ -74,6 +75,7 @@ class Live(Observer):
     @hookimpl
     def on_stage(self, stage: Stage) -> None:
         from rich.console import RenderableType
+        from rich.constrain import Constrain
         from rich.progress import BarColumn, Progress, TextColumn
         from rich.text import Text
 
@@ -83,9 +85,11 @@ class Live(Observer):
             """With the status in a line of its own: beside the bar it would not fit."""
 
             def get_renderables(self) -> Iterator[RenderableType]:
-                yield from super().get_renderables()
+                width = max(live._console.width - ECHO, 1)
+                for bar in super().get_renderables():
+                    yield Constrain(bar, width)
                 if live._status:
-                    yield Text(live._status, no_wrap=True, overflow="ellipsis")
+                    yield Constrain(Text(live._status, no_wrap=True, overflow="ellipsis"), width)
 
         self._stop()
         self._status = ""

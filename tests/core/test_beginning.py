@@ -783,5 +783,5 @@ def test_ctrl_c_leaves_nothing(shop: Path) -> None:
         terminal.process.send_signal(signal.SIGINT)
         with suppress(subprocess.TimeoutExpired):
             terminal.process.wait(2.0)
-    assert terminal.end("nothing was written") == 130
+    assert terminal.end("\nStopped; nothing was written") == 130, terminal.seen
     assert not list(shop.glob("*.toml"))

@@ -157,3 +157,55 @@ def test_a_bar_has_its_time_left_from_the_rate_beside_it(
 def plain(text: str) -> str:
     """Without what moves the cursor."""
     return re.sub(r"\x1b\[[0-9?]*[a-zA-Z]", "", text).replace("\r", "\n")
+
+
+class Screen(io.StringIO):
+    """A terminal of so many columns, as far as a bar needs one."""
+
+    def __init__(self, columns: int) -> None:
+        super().__init__()
+        self.lines, self._row, self._column, self._columns = [""], 0, 0, columns
+
+    def write(self, text: str) -> int:
+        for part in re.findall(r"\x1b\[[0-9?]*[a-zA-Z]|.", text, re.DOTALL):
+            self._take(part)
+        return len(text)
+
+    def _take(self, part: str) -> None:
+        if part == "\r":
+            self._column = 0
+        elif part == "\n":
+            self._down()
+        elif part == "\x1b[1A":
+            self._row -= 1
+        elif part == "\x1b[2K":
+            self.lines[self._row] = ""
+        elif len(part) == 1:
+            if self._column == self._columns:  # only now: a full line alone does not wrap
+                self._down()
+            line = self.lines[self._row].ljust(self._column)
+            self.lines[self._row] = line[: self._column] + part + line[self._column + 1 :]
+            self._column += 1
+
+    def _down(self) -> None:
+        self._row, self._column = self._row + 1, 0
+        self.lines += [""] * (self._row == len(self.lines))
+
+
+@pytest.mark.parametrize(
+    "status", ["", "seed 0: asking, 30/45 slates, and more than fits in a line"]
+)
+@pytest.mark.parametrize("times", [1, 2])
+def test_ctrl_c_leaves_no_bar_behind(times: int, status: str) -> None:
+    screen = Screen(60)
+    live = Live()
+    live._console = Console(file=screen, force_terminal=True, color_system=None, width=60)
+    live.on_stage(Stage("cells", unit="runs", total=4))
+    live.on_progress(Stage("cells", "", "runs", 4, 1, status, 2.0))
+    assert live._bars is not None
+    live._bars.refresh()
+    assert "1/4" in "".join(screen.lines)
+    screen.write("^C" * times)  # the terminal's echo
+    live.on_stage_end()
+    screen.write("Stopped.\n")
+    assert [line for line in screen.lines if line] == ["Stopped."]

@@ -78,6 +78,8 @@ def init(place: Path, yes: bool, config: Path | None, recipe: str, **given: Any)
         if missing:
             _last(beginning, there)
     except (click.Abort, KeyboardInterrupt):  # Ctrl-C, or the end of what was typed
+        if there:
+            click.echo(err=True)  # the question's line is ended by no answer
         raise Interrupted("Stopped; nothing was written.") from None
     writing.write(beginning.checked(), file)
     click.echo(f"Written: {_line(str(file))}")
