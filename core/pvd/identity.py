@@ -14,7 +14,6 @@ from pvd.catalog import Data
 from pvd.discovery import registry
 from pvd.errors import BadInput, MissingFile, UsageError
 from pvd.folder import read_json, read_lines, sweep, write_bytes, write_json
-from pvd.isolation import origin_of
 from pvd.judge import with_judge, without_follower
 from pvd.settings import Settings, components, flat, unrecorded
 from pvd.store import archive, default_path
@@ -103,7 +102,7 @@ def after_mending(said: str, settings: Settings, folder: Path, other: str) -> st
     """What is said about a plug-in. Where it is a file of -p, and what lies in the folder is bound
     to the version that failed, the same command would be refused: `other` is what helps."""
     for component in components(settings):
-        blamed = said.startswith(f"{origin_of(component)} ")
+        blamed = said.startswith(f"The plug-in {component.name} of ")  # another process, other path
         if blamed and registry.file_of(component) and not _is_kept(settings, folder):
             return said.replace("give the same command again", other)
     return said

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from pvd import exam, forgetting, report, rounds, scoring, summary, validation
+from pvd import exam, forgetting, provenance, report, rounds, scoring, summary, validation
 from pvd.discovery import registry
 from pvd.errors import BadInput, PluginError
 from pvd.exam import Paper
@@ -42,7 +42,8 @@ def run(
 ) -> Run:
     """`pvd run` for programs: keywords are what a TOML file holds, `plugins` are files of `-p`."""
     registry.load_files(plugins)
-    settings = resolve(_recipe(recipe), tables)
+    with provenance.begun_with(Path(out) if out is not None else None):
+        settings = resolve(_recipe(recipe), tables)
     folder = Path(out) if out is not None else default_folder(settings)
     try:
         return execute(settings, folder, fresh=fresh, progress=progress)

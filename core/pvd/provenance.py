@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from pvd.discovery import KINDS, registry
-from pvd.errors import BadInput, MissingPrerequisite
+from pvd.errors import BadInput, MissingFile, MissingPrerequisite, UnknownName
 from pvd.folder import read_object
 from pvd.isolation.origin import place_known
 from pvd.protocols import Component
@@ -73,24 +74,56 @@ def recorded(about: Mapping[str, Any]) -> dict[str, str]:
 def check_there(about: Mapping[str, Any], where: object) -> None:
     """MissingPrerequisite if the student that a pvd.json names cannot be had here, and the file
     says what brings it; older ones do not, and then whoever loads it complains."""
-    kind, _, name = str(about.get("student")).partition(".")
-    if name in registry.names(kind):
-        return
-    told = recorded(about)
-    if not told or not WORD.fullmatch(name):
+    name = str(about.get("student"))
+    if WORD.fullmatch(name.partition(".")[2]):
+        _check_brought(name, recorded(about), f"The student in {where} is {name}")
+
+
+@contextmanager
+def begun_with(folder: Path | None) -> Iterator[None]:
+    """A name that nobody knows is that of a plug-in which is not here any more, if the run in the
+    folder began with it: MissingPrerequisite says what brings it."""
+    try:
+        yield
+    except UnknownName:
+        for name, said in _environment(folder).items() if folder is not None else ():
+            _check_brought(name, _told(said), f"The run in {folder} was begun with {name}")
+        raise
+
+
+def _environment(folder: Path) -> dict[str, str]:
+    """What `plugins` said when the run began; nothing of an older or a damaged one."""
+    try:
+        found = read_object(folder / "environment.json").get("plugins")
+    except (BadInput, MissingFile):
+        return {}
+    return {n: s for n, s in found.items() if isinstance(s, str)} if isinstance(found, dict) else {}
+
+
+def _told(said: str) -> dict[str, str]:
+    """The same as `of`, from one line of environment.json."""
+    file, comma, digest = said.rpartition(", SHA-256 ")
+    if comma:
+        return {"file": file, "sha256": digest}
+    distribution, _, version = said.rpartition(" ")
+    return recorded({"distribution": distribution, "version": version})
+
+
+def _check_brought(plugin: str, told: Mapping[str, str], sentence: str) -> None:
+    """MissingPrerequisite if nobody here has this plug-in, and it is told what brings it."""
+    kind, _, name = plugin.partition(".")
+    if name in registry.names(kind) or not told:
         return
     if "file" in told:
         raise MissingPrerequisite(
-            f"The student in {where} is {kind}.{name} of the plug-in file {told['file']}, which "
-            "is not loaded; name it with -p."
+            f"{sentence} of the plug-in file {told['file']}, which is not loaded; name it with -p."
         )
     distribution, version = told["distribution"], told["version"]
     here = _installed(distribution)
     lacks = f"and {distribution} {here} has none" if here else "which is not installed"
     exactly = f"=={version}" if here else ""
     raise MissingPrerequisite(
-        f"The student in {where} is {kind}.{name} of {distribution} {version}, {lacks}; "
-        f"pip install {distribution}{exactly}."
+        f"{sentence} of {distribution} {version}, {lacks}; pip install {distribution}{exactly}."
     )
 
 

@@ -12,16 +12,31 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from strangers import component, installed
 
 import pvd
 from pvd import contents, provenance
+from pvd.cli import main
 from pvd.discovery import Registry, registry
 from pvd.errors import MissingPrerequisite, UnknownName
 from pvd.folder import read_json, write_json
+from pvd.progress import Progress
+from pvd.publishing.exporting import export
 
 Tables = dict[str, Any]
 SKETCH = component("student", "sketch", "")
+
+
+class Told(Progress):
+    """What is said, in lines."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lines: list[str] = []
+
+    def say(self, line: str) -> None:
+        self.lines.append(line)
 
 
 @pytest.fixture
@@ -119,6 +134,62 @@ def test_a_student_that_is_not_installed_is_named_with_its_package(
     installed(place, "pvd-darkroom", SKETCH, "student.sketch", version="0.1.0")
     forget(monkeypatch)
     assert pvd.open_student(out).embed_texts(["a gift"]).shape[0] == 1
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["run", "--out", "run", "-o", "evaluators=['mpr', 'standout']"],
+        ["run", "--out", "run", "--config", "run/run.toml"],
+        ["evaluate", "run"],
+        ["label", "run"],
+        "from Python",
+        "to mix",
+    ],
+    ids=str,
+)
+def test_a_run_names_what_is_not_installed_any_more(
+    words: Any, place: Path, small: Tables, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    standout = component("evaluator", "standout", "")
+    installed(place, "pvd-darkroom", standout, "evaluator.standout", version="0.1.0")
+    forget(monkeypatch)
+    small |= {"train": small["train"] | {"rounds": 1}, "student": "tiny"}
+    small |= {"evaluators": ["mpr", "standout"]}
+    pvd.run(out="run", **small)
+    removed(place, monkeypatch)
+    told = (
+        "The run in run was begun with evaluator.standout of pvd-darkroom 0.1.0, which is not "
+        "installed; pip install pvd-darkroom."
+    )
+    if words == "from Python":
+        with pytest.raises(MissingPrerequisite) as caught:
+            pvd.run(out="run", **small)
+        assert str(caught.value) == told
+        with pytest.raises(UnknownName, match="There is no evaluator 'standout'"):
+            pvd.run(out="another", **small)
+    elif words == "to mix":
+        said = Told()
+        assert export(Path("run"), tmp_path / "out", interpolate=0.5, progress=said).mixed is None
+        assert any(told in line for line in said.lines), said.lines
+    else:
+        result = CliRunner().invoke(main, words)
+        assert (result.exit_code, result.stderr) == (3, f"Error: {told}\n")
+        Path("run/environment.json").write_text("damaged")  # then nobody knows
+        assert "There is no evaluator 'standout'" in CliRunner().invoke(main, words).stderr
+
+
+def test_a_run_names_the_file_that_is_not_loaded(
+    small: Tables, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    pvd.run(out=tmp_path / "run", **small)
+    forget(monkeypatch)
+    with pytest.raises(
+        MissingPrerequisite,
+        match=r"begun with student\.colours of the plug-in file /.*own_student\.py, which is not",
+    ):
+        pvd.run(out=tmp_path / "run", **small)
 
 
 def test_a_student_of_a_file_names_the_file_and_no_place(

@@ -119,12 +119,18 @@ output_options = _together(
 
 
 def settings_from(
-    config: Path | None, recipe: str, given: dict[str, Any], folder: Path | None = None
+    config: Path | None,
+    recipe: str,
+    given: dict[str, Any],
+    folder: Path | None = None,
+    out: Path | None = None,
 ) -> Settings:
-    """The settings of a command."""
+    """The settings of a command that goes on with the run in a folder, or writes one `out`."""
+    from pvd.provenance import begun_with
     from pvd.settings import resolve
 
-    return resolve(*tables_from(config, recipe, given, folder))
+    with begun_with(folder or out):
+        return resolve(*tables_from(config, recipe, given, folder))
 
 
 @click.command()
@@ -149,7 +155,7 @@ def run(
     from pvd.following import leading
     from pvd.money import quote
 
-    settings = settings_from(config, recipe, given)
+    settings = settings_from(config, recipe, given, out=out)
     folder = out or pipeline.default_folder(settings)
     shown = progress.for_terminal(quiet or as_json)
     if "judge" in settings.table():  # one that does not follow whoever teaches

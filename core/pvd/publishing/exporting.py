@@ -190,7 +190,9 @@ def _measured(
     mixture.open(weights, device)
     _check_base(run, base, mixture)
     try:
-        return resit(run, metrics, resolve(table), base, mixture, progress)
+        with provenance.begun_with(run):
+            settings = resolve(table)
+        return resit(run, metrics, settings, base, mixture, progress)
     except (BadInput, MissingFile, MissingPrerequisite, OSError) as error:
         progress.say(f"The mixture could not be measured, and its card says so: {error}")
         return None
