@@ -15,6 +15,7 @@ from pvd.errors import Interrupted
 
 STOPS = (signal.SIGINT, signal.SIGTERM)  # Ctrl-C; what schedulers and containers send
 AGAIN = 0.05  # seconds
+PATIENCE = 3.0  # seconds that threads of plug-ins may take to end before it is said
 ASKED = "_PVD_COMPLETE"  # what a shell sets to be offered words
 
 
@@ -34,6 +35,7 @@ def main() -> None:
                 sys.stdout = Offered(sys.stdout)
             command(complete_var=ASKED)  # also as python -m pvd
         finally:
+            _leave()
             for number in STOPS:  # from here on there is nothing to keep
                 signal.signal(number, lambda number, frame: os._exit(Interrupted.exit_code))
     except (Interrupted, KeyboardInterrupt) as stop:
@@ -60,6 +62,24 @@ def _set_aside() -> None:
         write_through=before.write_through,
     )
     sys.__stdout__ = sys.stdout  # type: ignore[misc]  # which is asked how wide a terminal is
+
+
+def _leave() -> None:
+    """All results are out: what plug-ins print from here on, in threads that go on or at the exit,
+    is none. Python waits for such threads; whoever waits for Python is told."""
+    if sys.stdout is not None and sys.stderr is not None:
+        sys.stdout = sys.stderr
+        sys.__stdout__ = sys.stderr  # type: ignore[misc,assignment]
+    waiting = threading.Timer(PATIENCE, _say_who_runs)
+    waiting.daemon = True
+    waiting.start()
+
+
+def _say_who_runs() -> None:
+    threads = [one for one in threading.enumerate() if not one.daemon]
+    names = ", ".join(one.name for one in threads if one is not threading.main_thread())
+    if names:
+        print(f"Only threads of plug-ins run still ({names}); Ctrl-C ends them.", file=sys.stderr)
 
 
 def _warn(

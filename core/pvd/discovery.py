@@ -33,7 +33,14 @@ from pvd.isolation.hooks import (
     undeclared,
     unmarked,
 )
-from pvd.isolation.origin import TRACEBACK, broken, error_line, missing_package, remember
+from pvd.isolation.origin import (
+    TRACEBACK,
+    broken,
+    error_line,
+    missing_package,
+    remember,
+    was_pressed,
+)
 from pvd.isolation.output import streams_kept
 from pvd.prose import with_article
 
@@ -313,15 +320,18 @@ def _loading(origin: Origin) -> Iterator[None]:
     try:
         with inside(origin), streams_kept():
             yield
-    except (MissingPrerequisite, KeyboardInterrupt):
+    except MissingPrerequisite:
         raise
     except BaseException as error:
+        if isinstance(error, KeyboardInterrupt) and was_pressed(error):
+            raise
         raise (missing_package(origin, error) or _unloadable(origin, error)) from error
 
 
 def _unloadable(origin: Origin, error: BaseException) -> PluginError:
     """The sentence about a plug-in that cannot be loaded, and how its author sees more."""
-    more = "" if isinstance(error, PvdError) else f" ({TRACEBACK}=1 shows where)"
+    said_where = isinstance(error, PvdError | SyntaxError)  # which names its file and line
+    more = "" if said_where else f" ({TRACEBACK}=1 shows where)"
     said = f"{origin} cannot be loaded: {error_line(error)}{more}"
     return PluginError(said if said.endswith("?") else f"{said}.")
 

@@ -15,7 +15,7 @@ import pluggy
 from pvd import hookspecs
 from pvd.errors import PluginError
 from pvd.isolation import inside, unguarded
-from pvd.isolation.origin import error_line, place_known
+from pvd.isolation.origin import error_line, place_known, was_pressed
 from pvd.protocols import Observer
 from pvd.records import RoundResult, Stage
 
@@ -114,9 +114,9 @@ class Watchers:
         try:
             with inside(one.observer), unguarded():  # it is said here
                 call()
-        except KeyboardInterrupt:
-            raise
         except BaseException as error:  # a stranger's code; whatever it is, the run goes on
+            if isinstance(error, KeyboardInterrupt) and was_pressed(error):
+                raise
             if self._forget(one):
                 with suppress(Exception, SystemExit):  # it failed already, which is said below
                     one.leave()

@@ -18,7 +18,7 @@ from pvd.asking.pacing import LONGEST_PAUSE
 from pvd.asking.questions import Questions
 from pvd.errors import Interrupted, PluginError, ProviderFailure
 from pvd.failures import Busy, Lost, Rejected
-from pvd.isolation import answers
+from pvd.isolation import answers, keeping
 from pvd.protocols import Teacher
 from pvd.records import Reply, Request
 from pvd.store.database import Unwritable
@@ -302,6 +302,7 @@ class _Sending:
             waiting = [digest for _, _, call in self._pausing for digest in call.aside]
             self._clerk.patiently(lambda: self._clerk.store.release(waiting))
         except KeyboardInterrupt:
+            keeping.given_up()
             raise Interrupted(
                 f"Stopped at once; calls given up: {under_way}. The same command goes on from here."
             ) from None

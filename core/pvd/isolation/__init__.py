@@ -2,7 +2,7 @@
 
 `origin` knows which distribution or file a class is from, `guard` stands where core calls it,
 `checks`, `answers` and `catalogs` look at what it returns, `output` keeps what it prints away from
-the results.
+the results, `keeping` puts back what belongs to the whole process.
 """
 
 from pvd.isolation.guard import calling, guard, inside, unguarded

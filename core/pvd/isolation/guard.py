@@ -16,9 +16,10 @@ from typing import Any
 
 from pvd.errors import BadInput, PvdError
 from pvd.failures import BatchFailed, Busy, Gone, Malformed, Refused, Rejected
+from pvd.isolation import keeping
 from pvd.isolation.arguments import LOOKS
 from pvd.isolation.checks import check_type
-from pvd.isolation.origin import Origin, failed, origin_of
+from pvd.isolation.origin import Origin, failed, origin_of, was_pressed
 
 # What each method may say in this way; from any other it is a mistake like any exception.
 SAYS: dict[str, tuple[type[Exception], ...]] = {
@@ -61,11 +62,24 @@ def plugin_at_work() -> Origin | None:
 def inside(plugin: object) -> Iterator[None]:
     """While this lasts, the code of a plug-in (its origin, a component or a class) runs in this
     thread."""
-    _here.stack.append(plugin)
+    before = _begun(plugin)
     try:
         yield
     finally:
-        _here.stack.pop()
+        _ended(before)
+
+
+def _begun(plugin: object) -> keeping.Before | None:
+    # Who tests a plug-in wants to see what it changes.
+    before = None if _here.off else keeping.begin()
+    _here.stack.append(plugin)
+    return before
+
+
+def _ended(before: keeping.Before | None) -> None:
+    _here.stack.pop()
+    if before:
+        keeping.end(before)
 
 
 @contextmanager
@@ -91,8 +105,10 @@ def _is_at_work(component: object) -> bool:
 
 
 def _may_pass(error: BaseException, where: str) -> bool:
-    if _here.off or isinstance(error, (PvdError, KeyboardInterrupt, GeneratorExit)):
+    if _here.off or isinstance(error, (PvdError, GeneratorExit)):
         return True
+    if isinstance(error, KeyboardInterrupt):
+        return was_pressed(error)
     # The library that tells of damaged weights may not be loaded.
     damaged = type(error).__name__ == "SafetensorError" and where in ("open", "save")
     return damaged or isinstance(error, SAYS.get(where, ()))
@@ -100,8 +116,8 @@ def _may_pass(error: BaseException, where: str) -> bool:
 
 @contextmanager
 def unguarded() -> Iterator[None]:
-    """While this lasts, methods that this thread calls raise what they raise: for whoever tests a
-    plug-in and wants to see it."""
+    """While this lasts, methods that this thread calls raise what they raise, and leave behind what
+    they change: for whoever tests a plug-in and wants to see it."""
     before, _here.off = _here.off, True
     try:
         yield
@@ -153,7 +169,7 @@ def _guarded(name: str, method: Callable[..., Any], owner: type | None) -> Calla
             if name == "embed_texts" and not len(given):  # of how many numbers, one text tells
                 return call(*args[:place], ["a text"])[:0]
         # As `calling`, without what a context manager costs: some are called for each question.
-        _here.stack.append(self)
+        before = _begun(self)
         try:
             found = method(*args, **kwargs)
         except BaseException as error:
@@ -161,7 +177,7 @@ def _guarded(name: str, method: Callable[..., Any], owner: type | None) -> Calla
                 raise
             raise failed(origin_of(self), name, error) from error
         finally:
-            _here.stack.pop()
+            _ended(before)
         if not _here.off:
             check_type(self, name, found)
         return _each(self, name, found) if isinstance(found, Iterator) else found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import signal
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
@@ -92,6 +93,17 @@ def failed(origin: Origin, where: str, error: BaseException) -> PvdError:
         f"{origin} failed in {where}: {error_line(error)}; mend or update it, then give the same "
         f"command again ({TRACEBACK}=1 shows where it failed)."
     )
+
+
+def was_pressed(stop: BaseException | None) -> bool:
+    """Whether a signal raised this KeyboardInterrupt, as far as one can tell: a handler in Python,
+    such as the command's, is where its traceback ends; Python's own leaves no trace."""
+    handler = getattr(signal.getsignal(signal.SIGINT), "__code__", None)
+    while stop is not None:
+        if not handler or any(frame.f_code is handler for frame, _ in walk_tb(stop.__traceback__)):
+            return True
+        stop = stop.__context__  # a plug-in may tidy up, and raise another one
+    return False
 
 
 def memory_is_full(error: BaseException) -> bool:

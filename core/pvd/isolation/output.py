@@ -6,6 +6,7 @@ command line begins (`pvd.__main__`).
 
 from __future__ import annotations
 
+import io
 import sys
 import threading
 from collections.abc import Iterator
@@ -35,7 +36,39 @@ class Results:
             if who not in self._said:
                 self._said.add(who)
                 sys.stderr.write(f"{who} prints to stdout, which is for results; it comes here:\n")
-        return getattr(sys.stderr, name)
+        if name in ("buffer", "detach"):
+            return _Bytes() if name == "buffer" else _Bytes
+        return _nothing if name == "close" else getattr(sys.stderr, name)
+
+
+class _Bytes(io.BufferedIOBase):
+    """Stands for `sys.stdout.buffer`. Whatever is put around that closes it when it is collected;
+    this closes nothing else."""
+
+    def writable(self) -> bool:
+        return True
+
+    def isatty(self) -> bool:
+        return sys.stderr.isatty()
+
+    def fileno(self) -> int:
+        return sys.stderr.fileno()
+
+    def write(self, data: Any) -> int:
+        binary = getattr(sys.stderr, "buffer", None)
+        if binary is None:  # a program's own stream, of text alone
+            sys.stderr.write(bytes(data).decode(errors="replace"))
+            return len(bytes(data))
+        sys.stderr.flush()  # what was written as text comes first
+        return int(binary.write(data))
+
+    def flush(self) -> None:
+        if sys.stderr and not sys.stderr.closed:
+            sys.stderr.flush()
+
+
+def _nothing() -> None:
+    """What closing a stream that belongs to everybody does."""
 
 
 @contextmanager
