@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ import toy
 from torch import Tensor
 
 from pvd import Loss
-from pvd.errors import BadInput
+from pvd.errors import BadInput, PluginError
 from pvd.settings import TrainSettings
 from pvd.team import Team
 from pvd.training.gradients import Key, add_gradients
@@ -141,3 +142,22 @@ def test_a_loss_that_is_no_number_is_named() -> None:
         BadInput, match="The loss Broken became nan on the student Layers in round 2, step 1; lower"
     ):
         gradients(Broken, 7)
+
+
+@dataclass(kw_only=True)
+class Detached(toy.Layers):
+    """Forgets how its embeddings came about."""
+
+    def embed_prepared(self, prepared: Any, *, train: bool = False) -> Tensor:
+        return super().embed_prepared(prepared, train=train).detach()
+
+
+@pytest.mark.parametrize("chunk", [None, 6])
+def test_a_student_without_a_gradient_is_named(chunk: int | None) -> None:
+    student, lesson = Detached(), toy.lesson()
+    student.load("cpu")
+    settings = TrainSettings(chunk=chunk)
+    with pytest.raises(PluginError, match=r"Detached of \S+ returned rows without a gradient from"):
+        add_gradients(
+            student, BradleyTerry(), lesson, torch.arange(30), settings, Team(), Key(0, 1, 0)
+        )

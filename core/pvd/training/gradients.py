@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from pvd.errors import BadInput
 from pvd.isolation import calling, checks, origin_of
-from pvd.isolation.origin import checked_by, place_known
+from pvd.isolation.origin import broken, checked_by, place_known
 from pvd.protocols import Loss, Student
 from pvd.settings import TrainSettings
 from pvd.streams import derive, generator
@@ -98,16 +98,26 @@ def add_gradients(
             value.backward()  # type: ignore[no-untyped-call]
         total += float(value.detach())
         if embeddings.grad is not None and len(mine):
-            _go_back(looks, seen, embeddings.grad[share])
+            _go_back(student, looks, seen, embeddings.grad[share])
     return total
 
 
-def _go_back(looks: Sequence[Look], seen: Sequence[Tensor], gradient: Tensor) -> None:
+def _go_back(
+    student: Student, looks: Sequence[Look], seen: Sequence[Tensor], gradient: Tensor
+) -> None:
     """Take the gradient [n, D] of this process's embeddings to the weights."""
     start = 0
     for look, one in zip(looks, seen, strict=True):
         wanted = gradient[start : start + len(one)]
-        (one if one.requires_grad else look()).backward(wanted)  # type: ignore[no-untyped-call]
+        embedded = one if one.requires_grad else look()
+        if not embedded.requires_grad:
+            raise broken(
+                student,
+                "returned rows without a gradient from embed_prepared in training",
+                "with train=True it must compute them from what learns, without no_grad, .detach() "
+                "or numpy",
+            )
+        embedded.backward(wanted)  # type: ignore[no-untyped-call]
         start += len(one)
 
 
