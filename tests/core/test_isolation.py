@@ -7,9 +7,11 @@ from __future__ import annotations
 import functools
 import itertools
 import json
+import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -20,10 +22,11 @@ from click.testing import CliRunner
 from strangers import COLOURS, component, installed
 
 import pvd
+from pvd import __main__ as command
 from pvd.cli import main
 from pvd.discovery import KINDS, Registry, registry
-from pvd.errors import BadInput, MissingPrerequisite, PluginError
-from pvd.isolation import checks, guard, unguarded
+from pvd.errors import BadInput, Interrupted, MissingPrerequisite, PluginError
+from pvd.isolation import answers, checks, guard, unguarded
 from pvd.isolation.guard import SAYS
 
 # As small as can be.
@@ -101,7 +104,7 @@ def others_work() -> None:
 SO = "raise ImportError('libfancy.so.2: cannot open shared object file: No such file or directory')"
 UNLOADABLE = {
     "raises": ("raise KeyError('oh')", 5, "cannot be loaded: KeyError: 'oh' (PVD_TRACEBACK=1"),
-    "syntax": ("def (:", 5, "cannot be loaded: SyntaxError: "),
+    "syntax": ("def (:", 5, "cannot be loaded: SyntaxError: invalid syntax (mN.py, line 1)."),
     "exits": ("import sys\nsys.exit(0)", 5, "cannot be loaded: SystemExit: 0"),
     "no library": (SO, 3, "needs the library libfancy.so.2, which is not installed; install it."),
     "no package": ("import nowhere", 3, "needs the Python package 'nowhere', which is not"),
@@ -138,7 +141,8 @@ def test_what_cannot_be_used_is_one_sentence_when_it_is_asked_for(
 ) -> None:
     source, code, why = UNLOADABLE[case]
     kind = "loss" if "register_losses" in source else "sampler"
-    install("bad-dist", source, f"{kind}.bad", version="2.5")
+    module = install("bad-dist", source, f"{kind}.bad", version="2.5")
+    why = why.replace("mN.py", f"{module}.py")
     others_work()
     for _ in range(2):  # said again, too
         exit_code, sentence = ran(f"--{kind}", "bad")
@@ -812,7 +816,7 @@ NONSENSE: dict[str, list[tuple[str, str]]] = {  # by the method: what it does, a
         (
             "return [pvd.Ranking.from_order(range(len(slate.items))) for slate in slates]\n"
             "def utilities(self, persona, items): return [1.0]",
-            "returned 1 numbers from utilities; it must return",
+            "returned 1 number from utilities; it must return",
         ),
     ],
     "teacher: answer(self, requests)": [
@@ -1019,6 +1023,25 @@ def test_what_is_checked_lets_good_values_through() -> None:
     assert checks.rows(object(), torch.tensor([[0, 4], [3, 1]]), 2, 2, 5) == [[0, 4], [3, 1]]
 
 
+def test_one_is_one_and_not_several() -> None:
+    import torch
+
+    requests: list[Any] = [None, None]
+    for wrong, said in (
+        (lambda: checks.rankings(Path(), requests, [1]), "returned 1 ranking from rank"),
+        (lambda: answers.replies(Path(), requests, [1]), "returned 1 reply from answer"),
+        (lambda: answers.replies(Path(), requests, []), "returned 0 replies from answer"),
+        (lambda: checks.utilities(Path(), [[0.5]], 2), "returned 1 number from utilities"),
+        (lambda: checks.utilities(Path(), [[]], 1), "it must return 1 number, one an item"),
+        (lambda: checks.rows(Path(), 3, 1, 5, 9), "a tensor of 1 row with 5 distinct"),
+        (lambda: checks.embeddings(Path(), "embed_texts", 3, 1), "a tensor of 1 row of unit"),
+        (lambda: checks.prepared(Path(), torch.zeros(2), 1), "with 1 row: one an image"),
+        (lambda: checks.lines(Path(), pvd.Estimate(1, 1, 1, "all")), "returned an Estimate from"),
+    ):
+        with pytest.raises(PluginError, match=said):
+            wrong()
+
+
 # --- what it prints ---------------------------------------------------------------------------
 
 CHATTY = """
@@ -1069,15 +1092,108 @@ def answer(self, requests):
     [
         "sys.stdout = io.TextIOWrapper(sys.stdout.buffer, encoding='utf-8')",
         "sys.stdout = sys.stderr = None",
+        "sys.stdout.close()",
+        "sys.stdout.detach().close()",
+        "sys.stdout.buffer.close()\nsys.stdout.buffer.write(b'noise')",
+        "io.TextIOWrapper(sys.stdout.buffer, encoding='utf-8').write('noise')",  # collected at once
     ],
 )
-def test_a_plug_in_that_replaces_stdout_takes_no_results_along(tmp_path: Path, line: str) -> None:
+def test_a_plug_in_that_replaces_or_closes_stdout_takes_no_results_along(
+    tmp_path: Path, line: str
+) -> None:
     source = component("sampler", "mine", "") + f"\nimport io, sys\n{line}\n"
     (tmp_path / "mine.py").write_text(source)
     words = ["options", "sampler.mine", "-p", str(tmp_path / "mine.py")]
     done = subprocess.run([sys.executable, "-m", "pvd", *words], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("Mine(")
+    assert "noise" not in done.stdout
+    assert ("noise" in done.stderr) == ("noise" in line)
+
+
+LATE = """
+import atexit, threading
+def late():
+    threading.main_thread().join()
+    print("from a thread that goes on")
+threading.Thread(target=late).start()
+atexit.register(print, "at the exit")
+"""
+
+
+def test_what_a_plug_in_prints_when_all_is_done_is_no_result(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(component("sampler", "mine", "") + LATE)
+    words = ["options", "sampler.mine", "-p", str(tmp_path / "mine.py")]
+    done = subprocess.run([sys.executable, "-m", "pvd", *words], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("Mine(")
+    for what in ("from a thread that goes on", "at the exit"):
+        assert what in done.stderr
+        assert what not in done.stdout
+
+
+def test_who_waits_for_the_threads_of_plug_ins_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    command._say_who_runs()
+    assert capsys.readouterr().err == ""  # nobody waits
+    end = threading.Event()
+    thread = threading.Thread(target=end.wait, name="uploads")
+    thread.start()
+    try:
+        command._say_who_runs()
+    finally:
+        end.set()
+        thread.join()
+    said = "Only threads of plug-ins run still (uploads); Ctrl-C ends them.\n"
+    assert capsys.readouterr().err == said
+
+
+# --- Ctrl-C, or what looks like it ------------------------------------------------------------
+
+
+@pytest.fixture
+def as_command() -> Iterator[None]:
+    """Signals are handled as by the command."""
+    before = signal.signal(signal.SIGINT, command._interrupt)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+STOPS = {
+    "pressed": "os.kill(os.getpid(), signal.SIGINT)",
+    "pressed, and raised anew": """
+try:
+    os.kill(os.getpid(), signal.SIGINT)
+except KeyboardInterrupt:
+    raise KeyboardInterrupt("tidied up")""",
+}
+
+
+@pytest.mark.usefixtures("as_command")
+@pytest.mark.parametrize("case", STOPS)
+def test_ctrl_c_stops_while_a_plug_in_works(install: Install, case: str) -> None:
+    body = f"import os, signal\n{STOPS[case]}".replace("\n", "\n    ")
+    source = component("sampler", "bad", f"def draw(self, pool, size, rng):\n    {body}")
+    install("bad-dist", source, "sampler.bad")
+    with pytest.raises(Interrupted, match="the same command goes on from here"):
+        ran("--sampler", "bad")
+
+
+@pytest.mark.usefixtures("as_command")
+def test_a_plug_in_that_raises_what_ctrl_c_does_is_named(install: Install) -> None:
+    body = "def draw(self, pool, size, rng): raise KeyboardInterrupt"
+    install("bad-dist", component("sampler", "bad", body), "sampler.bad")
+    code, said = ran("--sampler", "bad")
+    assert code == 5
+    assert said.startswith("Error: The plug-in sampler.bad of bad-dist 1.0 failed in draw: Keyb")
+
+
+@pytest.mark.usefixtures("as_command")
+def test_a_plug_in_that_stops_at_its_import_is_named(install: Install) -> None:
+    install("bad-dist", "raise KeyboardInterrupt", "sampler.bad")
+    code, said = ran("--sampler", "bad")
+    assert code == 5
+    assert "sampler.bad of bad-dist 1.0 cannot be loaded: KeyboardInterrupt" in said
+    others_work()
 
 
 # --- for authors ------------------------------------------------------------------------------

@@ -24,7 +24,8 @@ def replies(teacher: object, requests: Sequence[Request], found: object) -> Sequ
     if not isinstance(found, Sequence) or isinstance(found, str):
         raise broken(teacher, f"returned {shown(found)} from answer", must)
     if len(found) != len(requests):
-        raise broken(teacher, f"returned {len(found)} replies from answer", must)
+        replies = "1 reply" if len(found) == 1 else f"{len(found):,} replies"
+        raise broken(teacher, f"returned {replies} from answer", must)
     for one in found:
         reply(teacher, "answer", one, must)
     return found

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from pvd.errors import BadInput
 from pvd.isolation.origin import broken, shortened, shown
+from pvd.money.amounts import count as counted
 from pvd.records import (
     Catalog,
     Estimate,
@@ -66,7 +67,7 @@ def rankings(teacher: object, requests: Sequence[Request], found: object) -> Seq
     if not isinstance(found, Sequence) or isinstance(found, str):
         raise broken(teacher, f"returned {shown(found)} from rank", must)
     if len(found) != len(requests):
-        raise broken(teacher, f"returned {len(found)} rankings from rank", must)
+        raise broken(teacher, f"returned {counted(len(found), 'ranking')} from rank", must)
     for ranking, request in zip(found, requests, strict=True):
         if not isinstance(ranking, Ranking):
             raise broken(teacher, f"returned {shown(ranking)} from rank for a slate", must)
@@ -137,14 +138,14 @@ def utilities(judge: object, rows: Sequence[Sequence[float]], items: int) -> Ten
     """[P, N], what `utilities` returned for each persona."""
     import torch
 
-    must = f"it must return {items} numbers, one an item"
+    must = f"it must return {counted(items, 'number')}, one an item"
     for row in rows:
         try:
             count = len(row)
         except TypeError:
             raise broken(judge, f"returned {shown(row)} from utilities", must) from None
         if count != items:
-            raise broken(judge, f"returned {count} numbers from utilities", must)
+            raise broken(judge, f"returned {counted(count, 'number')} from utilities", must)
     try:
         found = torch.tensor([list(row) for row in rows], dtype=torch.float64)
     except (TypeError, ValueError, RuntimeError) as error:
@@ -161,8 +162,8 @@ def rows(sampler: object, found: object, slots: int, size: int, items: int) -> l
     """What `draw` returned: a row of distinct item indices a slot."""
     import torch
 
-    must = f"it must return a tensor of {slots} rows with {size} distinct whole numbers below "
-    must += f"{items:,}, indices of the pool's items"
+    must = f"it must return a tensor of {counted(slots, 'row')} with {size} distinct whole numbers "
+    must += f"below {items:,}, indices of the pool's items"
     if not isinstance(found, torch.Tensor):
         raise broken(sampler, f"returned {shown(found)} from draw", must)
     whole = not (found.is_floating_point() or found.is_complex() or found.dtype == torch.bool)
@@ -212,7 +213,7 @@ def embeddings(
     at the shape alone: on a GPU the numbers would have to be waited for."""
     import torch
 
-    must = f"it must return a tensor of {count} rows of unit length"
+    must = f"it must return a tensor of {counted(count, 'row')} of unit length"
     if not isinstance(found, torch.Tensor):
         raise broken(student, f"returned {shown(found)} from {method}", must)
     if found.ndim != 2 or len(found) != count or not found.is_floating_point():
@@ -241,7 +242,8 @@ def prepared(student: object, found: object, count: int) -> Any:
     """What `prepare` returned: a tensor, or a mapping of some, with one row an image."""
     import torch
 
-    must = f"it must return a tensor, or a mapping of tensors, with {count} rows: one an image"
+    must = f"it must return a tensor, or a mapping of tensors, with {counted(count, 'row')}: one "
+    must += "an image"
     tensors = list(found.values()) if isinstance(found, Mapping) else [found]
     for one in tensors or [None]:
         if not isinstance(one, torch.Tensor) or not one.ndim or len(one) != count:
