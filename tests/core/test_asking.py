@@ -1159,6 +1159,91 @@ def test_a_store_that_is_held_while_stopping_is_waited_for(
     assert set(store.get(teacher.asked)) == set(teacher.asked)
 
 
+class Said(Silent):
+    """Remembers its lines."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lines: list[str] = []
+
+    def say(self, line: str) -> None:
+        self.lines.append(line)
+
+
+FULL = "The store is full."
+
+
+def test_what_the_store_has_no_room_for_is_counted_with_its_price(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another program took what was held for it, too."""
+    teacher = Clerk(seconds=0.05)
+    put, tries = Store.put, itertools.count()
+
+    def full(self: Store, *words: Any) -> Any:
+        if next(tries):
+            raise Unwritable(FULL)
+        return put(self, *words)
+
+    monkeypatch.setattr(Store, "put", full)
+    progress = Said()
+    desk = Desk(store, AskSettings(workers=2, patience=0), progress)
+    with opened(teacher, 1), pytest.raises(Unwritable, match=FULL):
+        desk.judgments(teacher, 30, question)
+    lost = len(teacher.asked) - len(store.get(teacher.asked))
+    assert lost > 0
+    assert progress.lines == [
+        f"{FULL} Waiting for 0 s.",
+        f"Answers that the store has no room for: {lost}, which cost ${lost / 4:.2f}. They are "
+        "lost, and asked again by the same command.",
+    ]
+
+
+def test_without_room_nothing_is_asked_and_what_is_under_way_is_kept(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hold, way = Store.hold_room, Store.make_way
+    asked: list[int] = []
+    room = [True]
+
+    class Filling(Clerk):
+        """The disk is full once it is asked, but for what is held."""
+
+        def serve(self, requests: Sequence[Request]) -> Sequence[Reply]:
+            asked.append(len(requests))
+            room[0] = False
+            return super().serve(requests)
+
+    def held(self: Store, answers: int) -> None:
+        if not room[0]:
+            raise Unwritable(FULL)
+        hold(self, answers)
+
+    put, gave = Store.put, [False]
+
+    def full(self: Store, *words: Any) -> Any:
+        if not (room[0] or gave[0]):
+            raise Unwritable(FULL)
+        return put(self, *words)
+
+    def given(self: Store) -> bool:
+        gave[0] = way(self)
+        return gave[0]
+
+    for name, one in (("hold_room", held), ("make_way", given), ("put", full)):
+        monkeypatch.setattr(Store, name, one)
+    teacher, progress = Filling(seconds=0.1), Said()
+    desk = Desk(store, AskSettings(workers=2, patience=0), progress)
+    with opened(teacher, 1), pytest.raises(Unwritable, match=FULL):
+        desk.judgments(teacher, 30, question)
+    assert sum(asked) == len(teacher.asked) == len(store.get(teacher.asked)) == 6
+    assert progress.lines == [f"{FULL} Waiting for 0 s."]
+    # As soon as there is room, the rest is asked.
+    room[0] = True
+    found, _ = ask(store, Clerk(), 30)
+    assert None not in found
+
+
 # --- what a provider remembers ----------------------------------------------------------------
 
 

@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from pvd.store.ballast import ANSWER, Ballast
+
 pytestmark = pytest.mark.slow
 
 SIZE = 4 * 2**20  # bytes of the disk
@@ -109,9 +111,9 @@ def test_a_store_that_stays_full_ends_the_run(disk: Disk, place: Any, undisturbe
     assert said[-1].endswith("then give the same command again.")
     assert "Traceback" not in process.said()
     kept, sent = here.kept(), here.sent()
-    lost = set(sent) - kept
     assert len(sent) == len(set(sent))
-    assert 0 < len(lost) <= 3 * 4, "what three workers had under way, four slates each"
+    assert set(sent) == kept, "what three workers had under way, too"
+    assert "no room for" not in "".join(said[:-2]), said
     # Still full, it says so before it asks anything.
     again = here.fork("-o", "ask.patience=0")
     assert again.wait() == 5
@@ -122,7 +124,24 @@ def test_a_store_that_stays_full_ends_the_run(disk: Disk, place: Any, undisturbe
     assert final.wait() == 0, final.said()
     assert here.result() == undisturbed.result
     assert set(here.sent_by(final)).isdisjoint(kept)
-    assert len(here.sent()) == len(here.kept()) + len(lost), "only what could not be kept"
+    assert len(here.sent()) == len(set(here.sent())) == len(here.kept())
+
+
+def test_room_that_is_held_is_nobody_elses(disk: Disk) -> None:
+    ballast = Ballast(disk.folder)
+    before = disk.free()
+    ballast.hold(4)
+    assert before - disk.free() >= 4 * ANSWER
+    assert not list(disk.folder.iterdir()), "whatever ends the process, nothing stays behind"
+    disk.fill(leave=ANSWER)
+    ballast.hold(4)  # which it has
+    assert ballast.drop()
+    assert disk.free() >= 4 * ANSWER
+    disk.fill(leave=ANSWER)
+    with pytest.raises(OSError, match="No space left"):
+        ballast.hold(4)
+    assert not ballast.drop()
+    assert disk.free() >= ANSWER, "a part of it is not held either"
 
 
 GROW = """

@@ -77,6 +77,7 @@ class Clerk:
         self.elsewhere = 0  # questions that other processes were asking at the last look
         self._accounted = self._shown = 0.0
         self._full_since: float | None = None
+        self._made_way = False  # what was held for answers under way is given up for them
         self._expected: list[Teacher] = []
         self._connected: set[int] = set()
         self._said: set[str] = set()
@@ -156,13 +157,22 @@ class Clerk:
                 "goes on from here."
             )
 
-    def claim(self, teacher: Teacher, aside: Mapping[str, float]) -> set[str]:
-        """Lease questions, and put the money aside; those that no other process asks."""
+    def claim(self, teacher: Teacher, aside: Mapping[str, float], room: int) -> set[str] | None:
+        """Lease questions, put the money aside, and hold room on the disk for the answers that will
+        be under way, `room` at most; those that no other process asks. None while the store takes
+        nothing: answers under way are kept meanwhile, and no more are asked for."""
         # A busy provider may keep a call waiting for as long as the patience lasts.
         seconds = LEASE_SECONDS + self.settings.patience
         if teacher.capabilities.person:
             seconds = max(seconds, DAY)  # else another process would show it to the same person
-        return self.patiently(lambda: self.store.claim(aside, seconds, self.budget.run))
+        try:
+            self.store.hold_room(room)
+            mine = self.store.claim(aside, seconds, self.budget.run)
+        except Unwritable as error:
+            self._be_patient(error)
+            return None
+        self._full_since, self._made_way = None, False
+        return mine
 
     def claim_again(self, aside: Mapping[str, float]) -> None:
         """Put as much aside once more for questions that are leased already."""
@@ -170,22 +180,37 @@ class Clerk:
         self.patiently(lambda: self.store.again(aside, seconds, self.budget.run))
 
     def patiently(self, write: Callable[[], T]) -> T:
-        """Write into the store. While it takes nothing, answers that may have cost money wait in
-        memory for room to be made, `ask.patience` seconds in all."""
+        """Write into the store what was asked already, if need be into the room that was held for
+        it. While it takes nothing, answers that may have cost money wait in memory for room to be
+        made, `ask.patience` seconds in all."""
         while True:
             try:
                 done = write()
             except Unwritable as error:
-                now = time.monotonic()
-                if self._full_since is None:
-                    self._full_since = now
-                    self.progress.say(f"{error} Waiting for {self.settings.patience:g} s.")
-                if now + RETRY > self._full_since + self.settings.patience:
-                    raise
-                time.sleep(RETRY)
+                if self.store.make_way():
+                    self._made_way = True
+                else:
+                    self._be_patient(error)
+                    time.sleep(RETRY)
             else:
-                self._full_since = None
+                if not self._made_way:  # else whether there is other room, the next claim finds
+                    self._full_since = None
                 return done
+
+    def leave(self) -> None:
+        """Nothing is under way any more: no room need be held, and nobody is waited for."""
+        self.store.make_way()
+        self._made_way = False
+        self.elsewhere = 0
+
+    def _be_patient(self, error: Unwritable) -> None:
+        """Say once that the store takes nothing; raise it when `ask.patience` is over."""
+        now = time.monotonic()
+        if self._full_since is None:
+            self._full_since = now
+            self.progress.say(f"{error} Waiting for {self.settings.patience:g} s.")
+        if now + RETRY > self._full_since + self.settings.patience:
+            raise error
 
     def keep(
         self,

@@ -10,9 +10,9 @@ from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, field
 from itertools import islice
 
+from pvd.asking.calls import Call, loss
 from pvd.asking.clerk import Clerk, Take
 from pvd.asking.pacing import LONGEST_PAUSE
 from pvd.asking.questions import Questions
@@ -20,25 +20,11 @@ from pvd.errors import Interrupted, PluginError, ProviderFailure
 from pvd.failures import Busy, Lost, Rejected
 from pvd.isolation import answers, keeping
 from pvd.protocols import Teacher
-from pvd.records import Reply, Request
+from pvd.records import Reply
 from pvd.store.database import Unwritable
 
 POLL = 0.2  # seconds between looks for an answer that another process is getting
 GLANCE = 1.0  # seconds after which the deadline is looked at, if nothing happens
-
-
-@dataclass(eq=False)
-class Call:
-    """One call: what it asks, and how it went so far."""
-
-    requests: list[Request]
-    aside: dict[str, float]  # dollars put aside, by digest
-    begun: float  # when it was first sent
-    tokens: int  # that it is thought to take
-    tries: int = 0
-    sent: float = 0.0
-    future: Future[Sequence[Reply]] = field(default_factory=Future)
-    sound: dict[str, Reply] = field(default_factory=dict)  # of replies that are not all sound
 
 
 def send(
@@ -74,7 +60,9 @@ class _Sending:
         self._pausing: list[tuple[float, int, Call]] = []  # a heap, by when they are due
         self._running: set[Call] = set()
         self._done: queue.SimpleQueue[Call] = queue.SimpleQueue()
-        self._short = False  # of money, until what is under way is settled
+        self._short = False  # of money, until what is under way is settled; or of room
+        # How many answers may be under way, for which the store's disk needs room.
+        self._room = min(self._pace.most * teacher.capabilities.batch, len(digests))
 
     def run(self) -> list[str]:
         """Until everything is answered; what is under way when anything goes wrong is kept."""
@@ -85,14 +73,15 @@ class _Sending:
                 self._look_elsewhere()
                 self._take_what_came()
         except BaseException as error:
-            self._drain(isinstance(error, KeyboardInterrupt))
+            kept = self._drain(isinstance(error, KeyboardInterrupt))
             if isinstance(error, KeyboardInterrupt):
+                what = "all answers" if kept else "all other answers"
                 raise Interrupted(
-                    "Stopped; all answers are kept, the same command goes on from here."
+                    f"Stopped; {what} are kept, the same command goes on from here."
                 ) from None
             raise
         finally:
-            self._clerk.elsewhere = 0
+            self._clerk.leave()
             self._pool.shutdown(wait=False)  # nothing is under way, or it was given up
         return self._handed_in
 
@@ -108,7 +97,8 @@ class _Sending:
 
     def _send_next(self, calls: int) -> bool:
         """Claim the questions of so many calls, in one commit, and send what is ours of them;
-        False if there is no money for all before what is under way is settled."""
+        False if there is no money for all before what is under way is settled, or no room in the
+        store."""
         size, budget = self._teacher.capabilities.batch, self._clerk.budget
         count = min(calls * size, len(self._ready))
         requests = {digest: self._questions[digest] for digest in islice(self._ready, count)}
@@ -122,9 +112,12 @@ class _Sending:
                     budget.check(prices[:1])
                 return False
             aside = dict(islice(zip(requests, prices, strict=True), affordable))
+            mine = self._clerk.claim(self._teacher, aside, self._room)
+            if mine is None:
+                self._short = True
+                return False
             for _ in aside:
                 self._ready.popleft()
-            mine = self._clerk.claim(self._teacher, aside)
         for digest in (digest for digest in aside if digest not in mine):
             self._elsewhere.append(digest)
             self._let_follow(digest)
@@ -279,11 +272,12 @@ class _Sending:
                 budget.check(prices)
             self._clerk.claim_again(call.aside)
 
-    def _drain(self, interrupted: bool) -> None:
+    def _drain(self, interrupted: bool) -> bool:
         """What is under way is paid for: wait for it and keep it, each call on its own. Who
-        interrupts that too means it."""
+        interrupts that too means it. Whether the store had room for all that came."""
         under_way = sum(not (call.future.cancel() or call.future.done()) for call in self._running)
         wrong: list[Exception] = []
+        lost: list[Reply] = []
         try:
             self._teacher.hurry()
         except Exception as error:  # what is under way must be kept all the same
@@ -297,10 +291,13 @@ class _Sending:
             for call in list(self._running):
                 try:
                     self._end(call)
+                except Unwritable:  # which is why it ends, or is said with what is lost by it
+                    lost += call.replies()
                 except Exception as error:  # the others are paid for too; it is said below
                     wrong.append(error)
             waiting = [digest for _, _, call in self._pausing for digest in call.aside]
-            self._clerk.patiently(lambda: self._clerk.store.release(waiting))
+            with suppress(Unwritable):  # they end with this process
+                self._clerk.patiently(lambda: self._clerk.store.release(waiting))
         except KeyboardInterrupt:
             keeping.given_up()
             raise Interrupted(
@@ -308,6 +305,9 @@ class _Sending:
             ) from None
         for one in wrong:
             self._clerk.progress.say(f"An answer under way could not be taken either: {one}")
+        if lost:
+            self._clerk.progress.say(loss(lost))
+        return not lost
 
     def _end(self, call: Call) -> None:
         """Keep what came of a call, and end the leases of the rest."""

@@ -20,6 +20,7 @@ from types import TracebackType
 from typing import Self
 
 from pvd.records import Reply, Request, Tokens
+from pvd.store.ballast import Ballast
 from pvd.store.database import Database, Unwritable, chunks
 from pvd.store.owners import is_dead, this_process
 
@@ -60,6 +61,7 @@ class Store(Database):
     def __init__(self, path: Path) -> None:
         super().__init__(path)
         self._owner = this_process()
+        self._ballast = Ballast(path.parent)
 
     def __enter__(self) -> Self:
         """Itself, for one thread."""
@@ -72,6 +74,7 @@ class Store(Database):
         trace: TracebackType | None,
     ) -> None:
         """Let go of the database, and of what this process had leased."""
+        self.make_way()
         # An interrupt may have come between a lease and what ends it; else a second try in the same
         # process (a notebook) would wait until it runs out. What was put aside stays spent.
         self._db.execute("PRAGMA busy_timeout=0")
@@ -127,6 +130,21 @@ class Store(Database):
                 ],
             )
         return date
+
+    def hold_room(self, answers: int) -> None:
+        """Hold room on the disk for so many answers that will be under way; Unwritable if it has
+        none, so that nothing is asked which could not be kept."""
+        try:
+            self._ballast.hold(answers)
+        except OSError as error:
+            raise Unwritable(
+                f"The store {self.path} cannot be written (no room for the answers under way: "
+                f"{error.strerror}); make room, then give the same command again."
+            ) from None
+
+    def make_way(self) -> bool:
+        """Let what is written next have the room that was held; whether there was any."""
+        return self._ballast.drop()
 
     # --- leases and money -------------------------------------------------------------------
 
