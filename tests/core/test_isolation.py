@@ -1103,10 +1103,15 @@ def test_a_plug_in_that_replaces_or_closes_stdout_takes_no_results_along(
 ) -> None:
     source = component("sampler", "mine", "") + f"\nimport io, sys\n{line}\n"
     (tmp_path / "mine.py").write_text(source)
-    words = ["options", "sampler.mine", "-p", str(tmp_path / "mine.py")]
+    (tmp_path / "warns.py").write_text(
+        component("sampler", "other", "") + "\nimport warnings\nwarnings.warn('mind the gap')"
+    )
+    files = [f"-p{tmp_path / name}" for name in ("mine.py", "warns.py")]
+    words = ["options", "sampler.mine", *files]
     done = subprocess.run([sys.executable, "-m", "pvd", *words], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("Mine(")
+    assert "Warning: mind the gap" in done.stderr
     assert "noise" not in done.stdout
     assert ("noise" in done.stderr) == ("noise" in line)
 
