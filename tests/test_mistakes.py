@@ -514,6 +514,27 @@ CASES: dict[str, Case] = {
     "a student whose embeddings have another length": broken(
         "student", "def embed_texts(self, texts): return 2 * Colours.embed_texts(self, texts)"
     ),
+    "a student without a gradient in training": broken(
+        "student",
+        "def embed_prepared(self, prepared, train=False):\n"
+        "    return Colours.embed_prepared(self, prepared, train=train).detach()",
+    ),
+    "a student that saves what it cannot open": broken("student", "def save(self, folder): pass"),
+    "an evaluator whose number is called as another's": option(
+        "-p",
+        "broken.py",
+        "-o",
+        "evaluators=['mpr', 'broken']",
+        setup=table(
+            component(
+                "evaluator",
+                "broken",
+                "def evaluate(self, exam):\n"
+                "    return {'mpr': pvd.Estimate(5, 5, 5, 'all', (5,) * len(exam.personas))}",
+            ),
+            "broken.py",
+        ),
+    ),  # fmt: skip
     "an installed plug-in that raises": distribution("1 / 0"),
     "an installed plug-in that needs a package": distribution("import nowhere_to_be_found"),
     "an installed plug-in whose module is not there": distribution("", value="acme.nowhere"),

@@ -244,7 +244,7 @@ def test_a_comparison_goes_on_with_a_mended_plugin_file_until_a_round_is_done(
         "--vary", "loss=bradley-terry,mine", "--seeds", "1", "--jobs", "1", "--out", "OUT",
     ]  # fmt: skip
     broken = given(words, monkeypatch)
-    assert broken.exit_code == 5
+    assert broken.exit_code == 5, broken.stderr
     helps = "compare in another --out, where kept" if late else "give the same command again (PVD_"
     assert f"mend or update it, then {helps}" in broken.stderr
     Path("mine.py").write_text(source.replace(fails, ""))
