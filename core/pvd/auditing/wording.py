@@ -151,7 +151,7 @@ def sureness(card: Found) -> str:
     if slope is None:
         return f"{label} gave too little to tell how sure it is"
     if card["place"]["kind"] != LOG_ODDS:
-        return f"the scores of {label} are log-odds if multiplied by {significant(slope, 2)}"
+        return f"{label}: its scores are log-odds if multiplied by {significant(slope, 2)}"
     sure = "surer than it should be" if slope["high"] < 1 else "not clearly too sure"
     sure = "less sure than it could be" if slope["low"] > 1 else sure
     return f"{label} is {sure} (slope {significant(slope, 2)})"

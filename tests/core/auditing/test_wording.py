@@ -93,9 +93,7 @@ def test_log_odds_are_right_or_not_and_scores_have_a_factor() -> None:
 
     assert wording.sureness(sure).startswith("wick is surer than it should be (slope 0.")
     assert wording.sureness(right).startswith("wick is not clearly too sure (slope ")
-    assert wording.sureness(scores).startswith(
-        "the scores of wick are log-odds if multiplied by 0."
-    )
+    assert wording.sureness(scores).startswith("wick: its scores are log-odds if multiplied by 0.")
     assert "calibration error" in cells(sure)
     assert "calibration slope" in cells(scores)
     assert "calibration error" not in cells(scores)  # nobody promised chances
