@@ -207,9 +207,10 @@ class Settings:
                 f"their sum is {split.validation + split.test:g}."
             )
         if not any("mpr" in evaluator.chance(2) for evaluator in self.evaluators):
+            names = ", ".join(f'"{name}"' for name in ("mpr", *(e.label for e in self.evaluators)))
             raise BadInput(
-                "The evaluators must include one that gives `mpr`, such as the one of that name; "
-                "the result and the report are built on it."
+                "The evaluators must include one that gives `mpr`, on which the result and the "
+                f"report are built; write for example -o 'evaluators=[{names}]'."
             )
         missing = self.loss.requires - self.teacher.capabilities.yields
         if missing:
