@@ -534,7 +534,7 @@ CASES: dict[str, Case] = {
             ),
             "broken.py",
         ),
-    ),  # fmt: skip
+    ),
     "an installed plug-in that raises": distribution("1 / 0"),
     "an installed plug-in that needs a package": distribution("import nowhere_to_be_found"),
     "an installed plug-in whose module is not there": distribution("", value="acme.nowhere"),

@@ -8,7 +8,7 @@ import pvd
 from pvd import options, provenance
 from pvd.errors import BadInput, PluginError
 from pvd.folder import replaced, write_json
-from pvd.isolation.origin import broken, error_line
+from pvd.isolation.origin import broken
 from pvd.outcome import METRICS, Run
 from pvd.protocols import Student
 from pvd.settings import Settings
@@ -58,7 +58,7 @@ def saved(settings: Settings, folder: Path) -> Run:
         (folder / METRICS).unlink(missing_ok=True)
         raise broken(
             settings.student,
-            f"saved what it cannot open ({error_line(error)})",
+            f"saved what it cannot open ({error})",
             "`open` must make the student from what `save` wrote",
         ) from error
 

@@ -220,7 +220,7 @@ def test_a_student_that_saves_nothing_is_to_blame_at_once(
     words += ["-o", "train.rounds=1", *mine("student", "def save(self, folder): pass")]
     first = given(words, monkeypatch)
     assert first.exit_code == 5
-    assert "The plug-in student.mine of mine.py saved what it cannot open (FileNotFoundError: " in (
+    assert "The plug-in student.mine of mine.py saved what it cannot open (No such file or " in (
         first.stderr
     )
     assert "Mend or update it, then start over with `pvd run --fresh`." in first.stderr
