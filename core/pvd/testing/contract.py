@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 from pvd import options
 from pvd.discovery import RESERVED, RESERVED_OF
 from pvd.errors import BadInput, MissingPrerequisite, PluginError, PvdError
-from pvd.isolation import origin_of, unguarded
+from pvd.isolation import keeping, origin_of, unguarded
 from pvd.isolation.checks import check_type
 from pvd.isolation.origin import error_line, missing_package
 from pvd.protocols import Component
@@ -24,7 +24,7 @@ from pvd.testing import options as own
 from pvd.testing.demands import BRING, require, skip
 from pvd.testing.kinds import of_its_kind
 from pvd.testing.network import offline
-from pvd.testing.streams import STREAMS, drawn_from
+from pvd.testing.streams import STREAMS, changed_by, drawn_from
 
 C = TypeVar("C", bound="Contract[Any]")
 Kind = TypeVar("Kind", bound=Component)
@@ -39,7 +39,7 @@ def check(method: Callable[[C], None]) -> Callable[[C], None]:
     def run(self: C) -> None:
         __tracebackhide__ = True
         self.missed.clear()
-        with offline(), unguarded():
+        with offline(), keeping.kept(), unguarded():
             try:
                 try:
                     method(self)
@@ -236,9 +236,11 @@ class Contract(Generic[Kind]):
         from pvd.testing.imports import imported
 
         component = self.component()
-        with redirect_stdout(io.StringIO()) as out:
+        out = io.TextIOWrapper(written := io.BytesIO(), "utf-8", "replace", write_through=True)
+        with redirect_stdout(out):
             ended = self._used(component)
-        said = imported(type(component)).printed or out.getvalue().strip()
+        require(not written.closed, "it closes stdout, which others write to; leave it open")
+        said = imported(type(component)).printed or written.getvalue().decode().strip()
         require(
             not said,
             f"it prints {said[:60]!r}; stdout is for results, which others read: use "
@@ -247,15 +249,25 @@ class Contract(Generic[Kind]):
         ended()
 
     @check
-    def test_global_randomness(self) -> None:
-        """neither draws from global random streams nor seeds them"""
+    def test_global_state(self) -> None:
+        """leaves alone what all share: random streams, torch's settings, the working folder"""
         component = self.component()
         ends: list[Callable[[], None]] = []
-        used = drawn_from(self.streams, lambda: ends.append(self._used(component)))
+        used: list[str] = []
+        changed = changed_by(
+            lambda: used.extend(
+                drawn_from(self.streams, lambda: ends.append(self._used(component)))
+            )
+        )
         require(
             not used,
             f"it draws from or seeds the global stream of {', '.join(used)}, which is not its own; "
             "draw from a generator that it was given or made, such as pvd.kit.stream(seed, ...)",
+        )
+        require(
+            not changed,
+            f"it leaves another {', '.join(changed)} behind, which all others share; say "
+            "`with torch.no_grad():`, `dtype=`, `device=`, or a whole path where you need it",
         )
         for ended in ends:
             ended()

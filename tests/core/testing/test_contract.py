@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import os
 import random
 import re
 import socket
@@ -150,6 +152,44 @@ class Torch(Draws):
         return super().draw(pool, size, rng)
 
 
+class Closing(Draws):
+    """Puts a stream of its own around stdout's, which is closed with it."""
+
+    def draw(self, pool: pvd.Pool, size: int, rng: Any) -> Any:
+        io.TextIOWrapper(sys.stdout.buffer, "utf-8")
+        return super().draw(pool, size, rng)
+
+
+class Ungraded(Draws):
+    """Switches gradients off for all."""
+
+    def draw(self, pool: pvd.Pool, size: int, rng: Any) -> Any:
+        import torch
+
+        torch.set_grad_enabled(False)
+        return super().draw(pool, size, rng)
+
+
+class Halved(Draws):
+    """Sets the type and the device of all new tensors."""
+
+    def draw(self, pool: pvd.Pool, size: int, rng: Any) -> Any:
+        import torch
+
+        drawn = super().draw(pool, size, rng)
+        torch.set_default_dtype(torch.bfloat16)
+        torch.set_default_device("meta")
+        return drawn
+
+
+class Moving(Draws):
+    """Goes to another folder."""
+
+    def draw(self, pool: pvd.Pool, size: int, rng: Any) -> Any:
+        os.chdir(Path.cwd().parent)
+        return super().draw(pool, size, rng)
+
+
 class Extras(Draws):
     """Needs an extra, and says so under a name that nobody reads."""
 
@@ -192,9 +232,15 @@ BROKEN = [
         "test_prints_nothing",
         Broken(lambda: made("chatty", "Chatty"), "it prints 'Thank you for choosing Chatty"),
     ),
-    ("test_global_randomness", Broken(Seeding, "or seeds the global stream of random, which")),
-    ("test_global_randomness", Broken(Numpy, "or seeds the global stream of numpy, which")),
-    ("test_global_randomness", Broken(Torch, "or seeds the global stream of torch, which")),
+    ("test_global_state", Broken(Seeding, "or seeds the global stream of random, which")),
+    ("test_global_state", Broken(Numpy, "or seeds the global stream of numpy, which")),
+    ("test_global_state", Broken(Torch, "or seeds the global stream of torch, which")),
+    ("test_global_state", Broken(Ungraded, "another grad mode of torch behind, which")),
+    (
+        "test_global_state",
+        Broken(Halved, "another default device of torch, default dtype of torch behind", None),
+    ),
+    ("test_global_state", Broken(Moving, "leaves another working folder behind, which all")),
 ]
 
 
@@ -289,17 +335,24 @@ class Chatting(Failing):
 def test_an_error_is_blamed_for_itself_alone() -> None:
     found = verdicts(SamplerContract, Failing)
     assert "ZeroDivisionError" in wrong(found)["test_draws"]
-    for name in ("test_prints_nothing", "test_global_randomness"):
+    for name in ("test_prints_nothing", "test_global_state"):
         assert isinstance(found[name], Skipped)
         assert (
             found[name] == "it failed before that was over, see above: ZeroDivisionError: no items"
         )
 
 
+def test_who_closes_stdout_is_told() -> None:
+    """By that check alone: in any other it would close pytest's."""
+    one = type("Given", (SamplerContract,), {"component": lambda self: Closing()})()
+    said = problem_of(one.test_prints_nothing)
+    assert said == "it closes stdout, which others write to; leave it open"
+
+
 def test_what_was_done_before_an_error_counts() -> None:
     found = wrong(verdicts(SamplerContract, Chatting))
     assert "it prints 'drawing 0." in found["test_prints_nothing"]
-    assert "the global stream of random" in found["test_global_randomness"]
+    assert "the global stream of random" in found["test_global_state"]
 
 
 def test_every_kind_has_a_contract() -> None:
