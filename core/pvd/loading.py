@@ -7,7 +7,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pvd import catalog, scoring
+from pvd import catalog, contents, scoring
 from pvd.catalog import PARTS, Data
 from pvd.errors import BadInput, MissingPrerequisite
 from pvd.folder import write_lines
@@ -15,7 +15,7 @@ from pvd.pictures import Kept, Pictures, prepare
 from pvd.progress import Progress
 from pvd.protocols import Student, Teacher
 from pvd.records import Catalog, Item, Persona
-from pvd.settings import Settings
+from pvd.settings import Settings, unrecorded
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -32,8 +32,18 @@ def read(settings: Settings, progress: Progress) -> tuple[Catalog, Sequence[Pers
         _check_teachers(settings, personas, everything)
         data = _divided(settings, everything, personas)
         if warning := catalog.check_sizes(data, settings.train.size, settings.exam):
-            progress.say(warning)
+            progress.remark(warning)
+        _say_missing(settings, progress)
     return everything, personas, data
+
+
+def _say_missing(settings: Settings, progress: Progress) -> None:
+    """Which files that options name are not there. A plug-in may be about to write one, so that
+    only it can refuse; but that may come after hours."""
+    named = {file: name for name, file in reversed([*contents.paths(settings)])}  # not the judge's
+    for file, name in named.items():
+        if not (unrecorded(name) or file.exists()):
+            progress.remark(f"There is no {file}, which {name} names.")
 
 
 def shelve(

@@ -22,6 +22,7 @@ class Progress:
     def __init__(self, display: Observer | None = None) -> None:
         self.seconds: dict[str, float] = {}
         self.watchers: Watchers = Watchers([] if display is None else [display], self._note)
+        self.said: set[str] = set()  # every line that was to stay
         self._display = display
         self._stage = Stage("")
         self._start = 0.0
@@ -68,7 +69,13 @@ class Progress:
 
     def say(self, line: str) -> None:
         """One line that stays."""
+        self.said.add(line)
         self.watchers.tell("on_message", line=line, needed=False)
+
+    def remark(self, line: str) -> None:
+        """One line that stays, unless it was said before: several runs may find the same."""
+        if line not in self.said:
+            self.say(line)
 
     def insist(self, line: str) -> None:
         """One line without which the user cannot go on: shown also where nothing else is."""

@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from pvd.errors import MissingPrerequisite, PvdError
+from pvd.errors import MissingPrerequisite, PvdError, UsageError
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -152,6 +152,15 @@ class Team:
 def alone() -> bool:
     """Whether no launcher has started other processes with this one."""
     return int(os.environ.get("WORLD_SIZE", "1")) == 1 or "MASTER_ADDR" not in os.environ
+
+
+def check_alone(command: str) -> None:
+    """UsageError under a launcher, whose processes would do the same thing beside one another."""
+    if not alone():
+        raise UsageError(
+            f"pvd {command} takes no launcher; give the command alone, without torchrun or "
+            "accelerate launch."
+        )
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import sqlite3
 import subprocess
@@ -466,6 +467,8 @@ except BadInput as error:
         ({"XDG_CACHE_HOME": "/x"}, "/x/pvd/answers.sqlite"),
         ({"PVD_CACHE_DIR": "", "XDG_CACHE_HOME": ""}, "/home/me/.cache/pvd/answers.sqlite"),
         ({}, "/home/me/.cache/pvd/answers.sqlite"),
+        ({"PVD_CACHE_DIR": "~/c"}, "/home/me/c/answers.sqlite"),
+        ({"XDG_CACHE_HOME": "~/c"}, "/home/me/c/pvd/answers.sqlite"),
     ],
 )
 def test_the_default_place(
@@ -476,6 +479,15 @@ def test_the_default_place(
     for name, value in ({"HOME": "/home/me"} | environment).items():
         monkeypatch.setenv(name, value)
     assert default_path() == Path(where)
+
+
+@pytest.mark.parametrize("below", ["answers.sqlite", "pvd/answers.sqlite", "a/b/answers.sqlite"])
+def test_a_store_below_a_file_is_told_which(tmp_path: Path, below: str) -> None:
+    file = tmp_path / "cache"
+    file.write_text("mine")
+    said = f"The store {file / below} cannot be opened ({file} is no folder); mend it or name"
+    with pytest.raises(BadInput, match=re.escape(said)):
+        Store(file / below)
 
 
 # --- what a run spends ------------------------------------------------------------------------

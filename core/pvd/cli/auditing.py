@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from pvd import options
+from pvd import options, team
 from pvd.cli import completing
 from pvd.cli.files import Place, data_option, plugin_files
 from pvd.cli.running import (
@@ -84,6 +84,7 @@ def audit(
     from pvd.auditing import table
     from pvd.money import quote
 
+    team.check_alone("audit")
     shared, others = _divided(assignments)
     given |= dict.fromkeys(UNASKED) | {"observe": (), "assignments": others}
     settings = settings_from(config, recipe, given)

@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from pvd import options
+from pvd import options, team
 from pvd.cli import completing
 from pvd.cli.files import Place
 from pvd.cli.running import output_options, run_options
@@ -73,6 +73,7 @@ def compare(
     from pvd.comparing import comparison, design, screen
     from pvd.money import quote
 
+    team.check_alone("compare")
     tables = tables_from(config, recipe, given)
     made = design.make(tables, _varied(vary), _values(judges or ""), seeds, margin)
     shown = progress.for_terminal(quiet or as_json)

@@ -7,14 +7,14 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pvd.comparing import transcripts
 from pvd.comparing.design import Cell, Design
-from pvd.errors import ERRORS, BadInput, Interrupted, PvdError
+from pvd.errors import ERRORS, BadInput, Interrupted, MemoryFull, PvdError
 from pvd.folder import write_bytes
 from pvd.identity import after_mending, changed, difference, is_other_version, toml_of
 from pvd.judge import with_judge
@@ -26,6 +26,14 @@ from pvd.settings import AskSettings, Settings
 LOOK = 0.2  # seconds between looks at the processes
 # Whoever sat in a cell's own exam: others may judge it all the same, by its transcript.
 EXAMINED = ("judge.", "streams.judge")
+# By what ended a run from outside: what that is, and what is to be said of it. Others are bugs.
+ENDED: dict[int, tuple[type[PvdError], str]] = {
+    signal.SIGKILL: (
+        MemoryFull,
+        ", as systems do when memory is short (then a lower --jobs helps)",
+    ),
+    signal.SIGHUP: (Interrupted, ""),
+}
 BEFORE_TRAINING = (WEIGHTS, SEEN, VIEW)  # what the untrained student is and sees
 
 
@@ -76,7 +84,7 @@ def run(
                     if job.process.returncode:
                         raise _failure(job, design, out)
                     progress.advance()
-                progress.show(_status(running, design))
+                progress.show(_status(running, design, progress.said))
         except BaseException as error:
             _stop(running)
             if isinstance(error, KeyboardInterrupt):
@@ -149,8 +157,11 @@ def _failure(job: _Job, design: Design, out: Path) -> PvdError:
     code = job.process.returncode
     where = f"{design.arms[job.cell.arm].label}, seed {job.cell.seed}"
     if code < 0:
-        why = f"it was ended by {signal.Signals(-code).name}; the same command goes on from there."
-        return PvdError(f"A run of the comparison stopped ({where}): {why}")
+        kind, hint = ENDED.get(-code, (PvdError, ""))
+        return kind(
+            f"A run of the comparison stopped ({where}): it was ended by "
+            f"{signal.Signals(-code).name}{hint}; the same command goes on from there."
+        )
     lines = job.log.read_text(errors="replace").strip().splitlines() or [f"exit code {code}"]
     why = lines[-1].removeprefix("Error: ")
     for cell in design.cells:
@@ -168,11 +179,12 @@ def _stop(running: Sequence[_Job]) -> None:
         job.process.wait()
 
 
-def _status(running: Sequence[_Job], design: Design) -> str:
-    """What the runs said last."""
+def _status(running: Sequence[_Job], design: Design, known: Set[str]) -> str:
+    """What the runs said last, without what the comparison said itself."""
     said = []
     for job in running:
         with suppress(OSError, IndexError):
-            last = job.log.read_text(errors="replace").strip().splitlines()[-1]
+            lines = job.log.read_text(errors="replace").strip().splitlines()
+            last = [line for line in lines if line not in known][-1]
             said.append(f"{design.arms[job.cell.arm].label}, seed {job.cell.seed}: {last}")
     return "; ".join(said)

@@ -30,9 +30,11 @@ TOKENS = "input_tokens, output_tokens, image_tokens, cached_tokens, written_toke
 
 
 def default_path() -> Path:
-    """`answers.sqlite` in PVD_CACHE_DIR, else in the user's cache folder."""
+    """`answers.sqlite` in PVD_CACHE_DIR, else in the user's cache folder. A ~ is what it is to a
+    shell, which leaves it alone in quotes."""
     cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(os.environ.get("PVD_CACHE_DIR") or Path(cache) / "pvd") / "answers.sqlite"
+    folder = Path(os.environ.get("PVD_CACHE_DIR") or Path(cache) / "pvd")
+    return Path(os.path.expanduser(folder)) / "answers.sqlite"
 
 
 @dataclass(frozen=True)

@@ -63,9 +63,20 @@ def opened(path: Path) -> sqlite3.Connection:
         db.execute(f"PRAGMA busy_timeout={BUSY}")
     except (sqlite3.Error, OSError) as error:
         raise BadInput(
-            f"The store {path} cannot be opened ({error}); mend it or name another with --store."
+            f"The store {path} cannot be opened ({_reason(path, error)}); mend it or name another "
+            "with --store."
         ) from None
     return db
+
+
+def _reason(path: Path, error: Exception) -> str:
+    """Why it cannot, in words about files."""
+    if not isinstance(error, OSError):
+        return str(error)
+    for folder in path.parents:
+        if folder.exists() and not folder.is_dir():
+            return f"{folder} is no folder"
+    return f"{error.strerror}: {error.filename}"
 
 
 def _use_wal(db: sqlite3.Connection) -> None:

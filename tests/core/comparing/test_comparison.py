@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import forked
@@ -21,8 +22,10 @@ from click.testing import CliRunner, Result
 
 from pvd.cli import main
 from pvd.cli.comparing import _values
-from pvd.comparing.cells import _shared
+from pvd.comparing.cells import _failure, _shared, _status
+from pvd.comparing.design import Cell
 from pvd.folder import read_json, read_lines
+from pvd.progress import Silent
 from pvd.settings import AskSettings
 
 ROOT = Path(__file__).parents[3]
@@ -304,8 +307,10 @@ def test_killed_it_goes_on_to_the_same_numbers(whole: Path, tmp_path: Path) -> N
     until(lambda: list(out.glob("cells/*/*/exam/transcript.json")), process)
     for child in children(process):  # now a cell is killed, as by a machine that is out of memory
         child.kill()
-    assert process.wait(LONG) == 1
-    assert "was ended by SIGKILL" in out.with_name("said.txt").read_text()
+    assert process.wait(LONG) == 5
+    said = out.with_name("said.txt").read_text().splitlines()[-1]
+    assert "was ended by SIGKILL, as systems do when memory is short" in said
+    assert said.endswith("the same command goes on from there.")
 
     result = compare(out)
     assert result.exit_code == 0, result.output
@@ -323,7 +328,9 @@ def test_stopped_by_ctrl_c_it_keeps_all_answers_and_says_so(tmp_path: Path) -> N
     process.send_signal(signal.SIGINT)
 
     assert process.wait(LONG) == 130
-    assert "the same command goes on from here" in out.with_name("said.txt").read_text()
+    said = out.with_name("said.txt").read_text()
+    assert "the same command goes on from here" in said
+    assert said.count("The exam is small") == 1, "neither again by its exam, nor by its runs"
     assert not any(child.is_running() for child in running)
     assert count(store(out), "SELECT count(*) FROM leases") == 0
 
@@ -348,6 +355,46 @@ def test_a_cell_that_fails_ends_the_comparison_with_its_sentence(tmp_path: Path)
     assert last.startswith("Error: A run of the comparison stopped (simulated")
     assert "twice, seed 0): The plug-in sampler.twice of" in last
     assert "drew the row [0, 0, 0, 0, 0]; it must return a tensor of" in last
+
+
+@pytest.mark.parametrize("code", [signal.SIGHUP, signal.SIGSEGV])
+def test_what_ended_a_run_tells_how_the_comparison_ends(tmp_path: Path, code: int) -> None:
+    job: Any = SimpleNamespace(cell=Cell(0, 3), process=SimpleNamespace(returncode=-code))
+    design: Any = SimpleNamespace(arms=[SimpleNamespace(label="uniform")])
+    found = _failure(job, design, tmp_path)
+    assert found.exit_code == {signal.SIGHUP: 130, signal.SIGSEGV: 1}[signal.Signals(code)]
+    assert str(found) == (
+        f"A run of the comparison stopped (uniform, seed 3): it was ended by "
+        f"{signal.Signals(code).name}; the same command goes on from there."
+    )
+
+
+def test_what_the_comparison_said_is_no_runs_status(tmp_path: Path) -> None:
+    log = tmp_path / "seed-0.log"
+    job: Any = SimpleNamespace(cell=Cell(0, 0), log=log)
+    design: Any = SimpleNamespace(arms=[SimpleNamespace(label="uniform")])
+    log.write_text("round 1 of 2, asking: 3/20\nThe exam is small.\n")
+    shown = Silent()
+    shown.say("The exam is small.")
+    assert _status([job], design, shown.said) == "uniform, seed 0: round 1 of 2, asking: 3/20"
+    log.write_text("The exam is small.\n")
+    assert _status([job], design, shown.said) == ""
+
+
+@pytest.mark.parametrize("command", ["compare", "audit"])
+def test_a_launcher_is_of_no_use(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("MASTER_ADDR", "127.0.0.1")
+    line = words(tmp_path / "out") if command == "compare" else ["audit", "simulated"]
+    result = CliRunner().invoke(main, line)
+    assert (result.exit_code, result.stderr) == (
+        2,
+        f"Error: pvd {command} takes no launcher; give the command alone, without torchrun or "
+        "accelerate launch.\n",
+    )
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize(
