@@ -86,7 +86,10 @@ def test_what_failed_before_any_answer_may_begin_otherwise(
         source.replace("import pvd,", "from pathlib import Path\nimport pvd,")
     )
     lost = given([*words, "-o", "teacher.words=nofile.txt"], monkeypatch)
-    assert (lost.exit_code, "nofile.txt" in lost.stderr) == (5, True), lost.stderr
+    assert lost.exit_code == 5, lost.stderr
+    early = r"There is no \S+nofile.txt, which teacher.words names.*failed in answer"
+    assert re.search(early, lost.stderr, re.DOTALL), lost.stderr
+    assert "judge.words" not in lost.stderr
     begun = Path("RUN/run.toml").read_text()
     plan = given([*words, "-o", "teacher.words=mine.py", "--dry-run"], monkeypatch)
     assert plan.exit_code == 0, plan.stderr
