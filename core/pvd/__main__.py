@@ -40,7 +40,9 @@ def main() -> None:
                 signal.signal(number, lambda number, frame: os._exit(Interrupted.exit_code))
     except (Interrupted, KeyboardInterrupt) as stop:
         said = str(stop) or "Stopped; the same command goes on from here."
-        print(said, file=sys.stderr, flush=True)
+        # Over the ^C, which a terminal has written where the cursor was.
+        over = "\r" if sys.stderr is not None and sys.stderr.isatty() else ""
+        print(f"{over}{said}", file=sys.stderr, flush=True)
         # Leaving the usual way would wait for the threads of calls that were given up.
         os._exit(Interrupted.exit_code)
 

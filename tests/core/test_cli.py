@@ -371,6 +371,25 @@ def test_the_width_is_that_of_the_terminal_where_results_are_shown(tmp_path: Pat
     assert "    installed" in lines, "below the name, where a line has no room"
 
 
+def test_at_a_terminal_what_stops_a_command_stands_alone_in_its_line() -> None:
+    stopped = (
+        "import os, pvd.cli, pvd.__main__\n"
+        "def main(**_: object) -> None:\n"
+        "    os.write(2, b'^C')\n"  # as the terminal does, when the key is pressed
+        "    raise KeyboardInterrupt\n"
+        "pvd.cli.main = main\n"
+        "pvd.__main__.main()\n"
+    )
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen([sys.executable, "-c", stopped], stdout=theirs, stderr=theirs)
+    os.close(theirs)
+    assert process.wait() == 130
+    assert os.read(ours, 65_536).decode() == (
+        "^C\rStopped; the same command goes on from here.\r\n"
+    )
+    os.close(ours)
+
+
 def without_end() -> None:
     without_end()
 
