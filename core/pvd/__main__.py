@@ -69,6 +69,8 @@ def _set_aside() -> None:
 def _leave() -> None:
     """All results are out: what plug-ins print from here on, in threads that go on or at the exit,
     is none. Python waits for such threads; whoever waits for Python is told."""
+    if os.environ.get(ASKED):
+        return  # `Offered` drops it
     if sys.stdout is not None and sys.stderr is not None:
         sys.stdout = sys.stderr
         sys.__stdout__ = sys.stderr  # type: ignore[misc,assignment]

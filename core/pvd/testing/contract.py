@@ -24,7 +24,8 @@ from pvd.testing import options as own
 from pvd.testing.demands import BRING, require, skip
 from pvd.testing.kinds import of_its_kind
 from pvd.testing.network import offline
-from pvd.testing.streams import STREAMS, changed_by, drawn_from
+from pvd.testing.settled import changed_by
+from pvd.testing.streams import STREAMS, drawn_from
 
 C = TypeVar("C", bound="Contract[Any]")
 Kind = TypeVar("Kind", bound=Component)

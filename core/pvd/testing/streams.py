@@ -1,34 +1,12 @@
-"""What belongs to nobody: the global random streams, and the settings of process and thread."""
+"""The global random streams, which belong to nobody."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from pvd.isolation import keeping
-
 STREAMS = ("random", "numpy", "torch")
 UNUSUAL = 1_234_567_891  # a seed that no plug-in sets, or it would not be seen to set one
-SETTINGS = {  # as sentences name them
-    "gradients": "grad mode of torch",
-    "device": "default device of torch",
-    "dtype": "default dtype of torch",
-    "folder": "working folder",
-}
-
-
-def changed_by(act: Callable[[], object]) -> list[str]:
-    """Which settings are others after an act."""
-    import torch  # noqa: F401  # who loads it changes nothing
-
-    before = _settings()
-    act()
-    after = _settings()
-    return [said for name, said in SETTINGS.items() if before[name] != after[name]]
-
-
-def _settings() -> dict[str, object]:
-    return {**keeping.of_thread()._asdict(), **keeping.of_process()._asdict()}
 
 
 def drawn_from(streams: Sequence[str], act: Callable[[], object]) -> list[str]:
