@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 import sys
-from collections.abc import Container
+from collections.abc import Collection
 from importlib.metadata import version
 from pathlib import Path
 
@@ -21,7 +21,6 @@ from pvd.store import archive, default_path
 FRESH = "`pvd run --fresh`"  # what starts over; a program is told of fresh=True
 ANSWERS = ("exam/*.jsonl", "rounds/*/judgments.jsonl")
 FIRST = ("run.toml", "data.json", "skipped.jsonl")  # what a run folder has before anything else
-KEPT = ("usage.json", "skipped.jsonl")  # of a run that is begun anew: what it cost, and what is new
 
 
 def _holds_run(folder: Path) -> bool:
@@ -45,25 +44,35 @@ def check_ours(folder: Path) -> None:
         raise UsageError(f"{folder} is no run folder, so --fresh will not empty it.")
 
 
-def empty(folder: Path, keep: Container[str] = ()) -> None:
-    """Remove a run, but not the lock that is held on it, nor files of the names in `keep`. Killed
-    in between, the same command finds a run that it may remove; never are rounds of one run left
-    under the settings of another.
+def empty(folder: Path) -> None:
+    """Remove a run, but not the lock that is held on it. Killed in between, the same command finds
+    a run that it may remove; never are rounds of one run left under the settings of another.
     """
-    there = [path for path in folder.iterdir() if path.name not in keep]
-    inside = [path for path in there if path.name not in (".lock", *FIRST)]
-    order = {"metrics.json": 0, "environment.json": 2}  # the last says that this is a run
-    for path in sorted(inside, key=lambda path: order.get(path.name, 1)):
-        path.rename(path.with_name(f".{path.name}.gone.tmp"))
-    sweep(folder)
+    remove(folder, {path.name for path in folder.iterdir()} - {".lock", *FIRST})
     for name in FIRST:
-        if name not in keep:
-            (folder / name).unlink(missing_ok=True)
+        (folder / name).unlink(missing_ok=True)
+
+
+def renew(folder: Path) -> None:
+    """Let a run begin anew of which nothing would be missed: what it cost stays, and whatever else
+    somebody put beside it."""
+    remove(folder, {"rounds", "exam", "environment.json"})
+    for name in ("run.toml", "data.json"):
+        (folder / name).unlink(missing_ok=True)
+
+
+def remove(folder: Path, names: Collection[str]) -> None:
+    """Remove files and folders of these names, each at once."""
+    order = {"metrics.json": 0, "environment.json": 2}  # the last says that this is a run
+    for name in sorted(names, key=lambda name: order.get(name, 1)):
+        if (folder / name).exists():
+            (folder / name).rename(folder / f".{name}.gone.tmp")
+    sweep(folder)
 
 
 def is_blank(folder: Path) -> bool:
-    """Whether nothing came of the run in the folder yet: no answer, no round, no result."""
-    return not (_is_learnt(folder) or _answers(folder))
+    """Whether a run is in the folder of which nothing came yet: no answer, no round, no result."""
+    return _holds_run(folder) and not (_is_learnt(folder) or _answers(folder))
 
 
 def _is_learnt(folder: Path) -> bool:
@@ -80,7 +89,7 @@ def is_other_version(settings: Settings, folder: Path, free: tuple[str, ...] = (
     differ."""
     if difference(settings, folder, ("plugins.", *free)) or changed(settings, folder, free):
         return False
-    return _is_kept(settings, folder)
+    return _holds_run(folder) and _is_kept(settings, folder)
 
 
 def _is_kept(settings: Settings, folder: Path) -> bool:
@@ -103,7 +112,8 @@ def after_mending(said: str, settings: Settings, folder: Path, other: str) -> st
     to the version that failed, the same command would be refused: `other` is what helps."""
     for component in components(settings):
         blamed = said.startswith(f"The plug-in {component.name} of ")  # another process, other path
-        if blamed and registry.file_of(component) and not _is_kept(settings, folder):
+        bound = (folder / "run.toml").exists() and not _is_kept(settings, folder)
+        if blamed and bound and registry.file_of(component):
             return said.replace("give the same command again", other)
     return said
 
@@ -221,7 +231,7 @@ def configuration(path: Path) -> options.Table:
     table = written(path)
     table.pop("files", None)  # whoever goes on with a run compares them: see `changed`
     folder = path.parent
-    blank = path.name == "run.toml" and _holds_run(folder) and is_blank(folder)
+    blank = path.name == "run.toml" and is_blank(folder)
     for file, digest in table.pop("plugins", {}).items():
         if registry.load_file(Path(file)) != digest and not blank:
             raise BadInput(
@@ -248,7 +258,7 @@ def check_same_data(data: Data, folder: Path, anew: bool = False) -> None:
                 f"The catalogue or the personas changed since the run in {folder} began; restore "
                 f"them, or start over with {FRESH}."
             )
-        empty(folder, KEPT)
+        renew(folder)
     write_json(path, now)
 
 

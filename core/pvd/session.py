@@ -15,13 +15,14 @@ from pvd.errors import BadInput, MissingPrerequisite
 from pvd.folder import locked, sweep
 from pvd.identity import (
     FRESH,
-    KEPT,
     check_ours,
     check_same_data,
     check_same_run,
     empty,
     is_blank,
     record,
+    remove,
+    renew,
 )
 from pvd.isolation import checks
 from pvd.ledger import VIEW, WEIGHTS, Ledger
@@ -128,7 +129,7 @@ def opened_session(
             empty(folder)
         elif other:
             progress.say(f"{folder} {other}; nothing of that is lost, and it begins anew.")
-            empty(folder, KEPT)
+            renew(folder)
         progress.watchers.begin(folder)
         with progress.stage("student"):
             settings.student.load(team.device(settings.device))
@@ -153,7 +154,7 @@ def opened_session(
                     f"The student is not the one that the run in {folder} began with; bring its "
                     f"weights back, use another folder, or start over with {FRESH}."
                 )
-            empty(folder, {path.name for path in folder.iterdir()} - {"rounds"})
+            remove(folder, {"rounds"})
             began = False
         if not began:
             ledger.write_seen(*some)

@@ -255,3 +255,22 @@ def test_a_comparison_goes_on_with_a_mended_plugin_file_until_a_round_is_done(
     assert again.exit_code == (5 if late else 0), again.stderr
     if late:
         assert "was begun with another version of the plug-in" in again.stderr
+
+
+@pytest.mark.parametrize("begun", [False, True])
+def test_what_others_put_beside_a_run_stays(
+    begun: bool, words: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`pvd init` writes run.toml beside somebody's photographs; that alone is no run."""
+    words += mine("teacher", RAISES.format("answer"))
+    assert given(words, monkeypatch).exit_code == 5
+    if not begun:
+        Path("RUN/environment.json").unlink()
+    Path("RUN/photographs").mkdir()
+    Path("RUN/photographs/holiday.jpg").write_text("dear to me")
+    before = Path("RUN/run.toml").read_bytes()
+    mine("teacher", "")
+    again = given(words, monkeypatch)
+    assert again.exit_code == (0 if begun else 5), again.stderr
+    assert (Path("RUN/run.toml").read_bytes() == before) == (not begun)
+    assert Path("RUN/photographs/holiday.jpg").read_text() == "dear to me"
