@@ -121,8 +121,8 @@ def existing(folder: Path) -> Existing | None:
         module, _, _ = str(value).partition(":")
         if not all(part.isidentifier() for part in module.split(".")):
             raise BadInput(
-                f"{folder / PROJECT} has {name} = {value!r} below [project.entry-points.pvd], which "
-                "is no module; mend that, or name a new folder with --to."
+                f"{folder / PROJECT} has {name} = {value!r} below [project.entry-points.pvd], "
+                "which is no module; mend that, or name a new folder with --to."
             )
     return Existing(folder, str(project.get("name", folder)), declared, _inside(table, "tool"))
 

@@ -16,7 +16,6 @@ from pvd.errors import BadInput, MissingFile, UsageError
 from pvd.folder import read_json, read_lines, sweep, write_bytes, write_json
 from pvd.judge import with_judge, without_follower
 from pvd.settings import Settings, components, flat, unrecorded
-from pvd.store import archive, default_path
 
 FRESH = "`pvd run --fresh`"  # what starts over; a program is told of fresh=True
 ANSWERS = ("exam/*.jsonl", "rounds/*/judgments.jsonl")
@@ -95,6 +94,8 @@ def is_other_version(settings: Settings, folder: Path, free: tuple[str, ...] = (
 def _is_kept(settings: Settings, folder: Path) -> bool:
     """Whether no round is done, and each answer is in the store. What `pvd label` asked or a file
     brought, before any exam, is somebody's work, and stays."""
+    from pvd.store import archive, default_path  # brings sqlite3, of which completion has no need
+
     store, asked = settings.store or default_path(), _answers(folder)
     if _is_learnt(folder) or (asked and not (folder / "exam" / "test.jsonl").exists()):
         return False

@@ -81,7 +81,7 @@ def _thumb(hit: Hit, items: Mapping[str, Item] | None) -> str:
             raise BadInput("it is not in the catalogue")
         item = items[hit.id]
     elif hit.image is None:
-        raise BadInput("its picture was no file; name the catalogue again, as in --catalog SOURCE:PATH")
+        raise BadInput("its picture was no file; name it again, as in --catalog SOURCE:PATH")
     else:
         item = Item(hit.id, hit.image)
     picture = base64.b64encode(jpeg(item.open(), SIDE, quality=80)).decode()
