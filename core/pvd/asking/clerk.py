@@ -187,7 +187,7 @@ class Clerk:
             try:
                 done = write()
             except Unwritable as error:
-                if self.store.make_way():
+                if not error.is_held and self.store.make_way():
                     self._made_way = True
                 else:
                     self._be_patient(error)

@@ -117,6 +117,8 @@ def _make(db: sqlite3.Connection) -> None:
 class Unwritable(BadInput):
     """The database takes nothing now: its disk is full, or another process does not let go."""
 
+    is_held = False  # by another process: more room would be of no use
+
 
 class Database:
     """One connection, used by one thread. Whatever SQLite says against it becomes one sentence."""
@@ -151,10 +153,13 @@ class Database:
                 f"a type that it cannot keep ({error}); mend whoever made it."
             ) from error
         except sqlite3.Error as error:
-            raise Unwritable(
+            said = Unwritable(
                 f"The store {self.path} cannot be {what} ({error}); make room, or end what holds "
                 "it, then give the same command again."
-            ) from None
+            )
+            code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # without what extends it
+            said.is_held = code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+            raise said from None
 
     def _read(self, query: str, *parameters: Any) -> list[Any]:
         try:

@@ -72,6 +72,7 @@ def test_every_event_is_a_line(tmp_path: Path) -> None:
             "done": 64,
             "status": "$1 spent",
             "seconds": 2.5,
+            "found": 0,
         },
         {
             "event": "round",
