@@ -18,8 +18,9 @@ PYTEST = PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 .venv/bin/python -m pytest -
 test: .venv/test
 	$(PYTEST) -m 'not slow'
 
-# With kills, full disks, whole comparisons, a browser: what is marked slow.
-test-all: .venv/test
+# With kills, full disks, whole comparisons, a browser: what is marked slow. Packages that
+# `pvd plugins new` writes need mypy and ruff for their own tests.
+test-all: .venv/dev
 	$(PYTEST)
 
 # What .ci/run adds to the tests: style and types, those of the library by mypy and by pyright.

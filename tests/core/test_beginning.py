@@ -685,7 +685,8 @@ class Terminal:
 
 
 def plain(text: str) -> str:
-    return re.sub(r"\x1b\[[0-9;]*m", "", text).replace("\r\n", "\n")
+    """As it is read: without colours, and a line written over an empty one is one."""
+    return re.sub(r"\x1b\[[0-9;]*m", "", text).replace("\r\n", "\n").replace("\n\r", "\n")
 
 
 @pytest.mark.slow

@@ -174,7 +174,7 @@ def test_pictures_that_are_no_files_come_from_the_catalogue() -> None:
     assert made.exit_code == 0, made.output
     without = invoke("search", "drawn", "red", "-k", "2", "--html", "hits.html")
     assert "Pictures missing: 2" in without.stderr
-    assert "--catalog can say where it comes from" in without.stderr
+    assert "as in --catalog SOURCE:PATH" in without.stderr
     given = invoke(
         "search", "drawn", "red", "-k", "2", "--html", "hits.html", "--catalog", "boutique"
     )
