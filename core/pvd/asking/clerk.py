@@ -74,7 +74,7 @@ class Clerk:
         self.budget: Budget = budget or Budget(store, uuid.uuid4().hex)
         self.usage: Usage = Usage()
         self.account: Callable[[], None] = lambda: None  # writes down what was spent so far
-        self.elsewhere = 0  # questions that other processes were asking at the last look
+        self.elsewhere: int = 0  # questions that other processes were asking at the last look
         self._accounted = self._shown = 0.0
         self._full_since: float | None = None
         self._made_way = False  # what was held for answers under way is given up for them
