@@ -77,9 +77,8 @@ class Contract(Generic[Kind]):
     live: ClassVar[bool] = False
     kind: ClassVar[str] = ""
     roles: ClassVar[tuple[str, ...]] = ()  # "items", "personas": those that the checks hand over
-    streams: ClassVar[tuple[str, ...]] = (
-        STREAMS  # global ones that are not this kind's to draw from
-    )
+    # Global random streams that are not this kind's to draw from.
+    streams: ClassVar[tuple[str, ...]] = STREAMS
 
     def component(self) -> Kind:
         """The component to check, a new one each time, with any options."""
